@@ -1,0 +1,171 @@
+"""What a scan found: plain values, each with the page and the method it came from.
+
+A value that was not found is None or empty, never a guess.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scrapersky.domain.status import ErrorCode
+
+SOCIAL_NETWORKS = (
+    "facebook",
+    "twitter",
+    "linkedin",
+    "instagram",
+    "youtube",
+    "tiktok",
+    "pinterest",
+    "github",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a value was seen: the page's URL, and how (`mailto`, `tel`, `text`, `json-ld`, `link`, `cfemail`)."""
+
+    page_url: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Technology:
+    """One piece of software a site shows, with what gave it away."""
+
+    name: str
+    category: str
+    version: str | None
+    evidence: str
+
+
+@dataclass(slots=True)
+class SiteData:
+    """The facts of one site, as `result.site_data` of the HTTP contract.
+
+    `evidence` maps each e-mail, phone and social link to where it was seen.
+    Booleans are None while no page could be looked at.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    language: str | None = None
+    canonical_url: str | None = None
+    favicon_url: str | None = None
+    logo_url: str | None = None
+    is_wordpress: bool | None = None
+    wordpress_version: str | None = None
+    wordpress_theme: str | None = None
+    has_elementor: bool | None = None
+    elementor_version: str | None = None
+    has_divi: bool | None = None
+    has_woocommerce: bool | None = None
+    has_contact_form7: bool | None = None
+    has_yoast_seo: bool | None = None
+    has_wpforms: bool | None = None
+    emails: list[str] = field(default_factory=list)
+    phones: list[str] = field(default_factory=list)
+    social_links: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(SOCIAL_NETWORKS))
+    tech_stack: list[Technology] = field(default_factory=list)
+    organization: dict[str, Any] | None = None
+    addresses: list[dict[str, Any]] = field(default_factory=list)
+    open_graph: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's JSON shape."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "language": self.language,
+            "canonical_url": self.canonical_url,
+            "favicon_url": self.favicon_url,
+            "logo_url": self.logo_url,
+            "is_wordpress": self.is_wordpress,
+            "wordpress_version": self.wordpress_version,
+            "wordpress_theme": self.wordpress_theme,
+            "has_elementor": self.has_elementor,
+            "elementor_version": self.elementor_version,
+            "has_divi": self.has_divi,
+            "has_woocommerce": self.has_woocommerce,
+            "has_contact_form7": self.has_contact_form7,
+            "has_yoast_seo": self.has_yoast_seo,
+            "has_wpforms": self.has_wpforms,
+            "contact_info": {"email": self.emails, "phone": self.phones},
+            "social_links": self.social_links,
+            "tech_stack": [
+                {"name": t.name, "category": t.category, "version": t.version, "evidence": t.evidence}
+                for t in self.tech_stack
+            ],
+            "organization": self.organization,
+            "addresses": self.addresses,
+            "open_graph": self.open_graph,
+            "evidence": {
+                value: {"page_url": seen.page_url, "method": seen.method} for value, seen in self.evidence.items()
+            },
+        }
+
+    def sourced(self) -> Iterator[tuple[str, str, Evidence]]:
+        """Every (kind, value, evidence) that gets a row of its own; kind is `email`, `phone` or `social`."""
+        for kind, values in (
+            ("email", self.emails),
+            ("phone", self.phones),
+            ("social", [link for link in self.social_links.values() if link]),
+        ):
+            for value in values:
+                yield kind, value, self.evidence[value]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRecord:
+    """One page that a scan fetched or, with `skipped_reason`, did not. `bytes` is as sent, `ms` wall time."""
+
+    url: str
+    status_code: int | None
+    title: str | None
+    fetched_at: datetime
+    bytes: int
+    ms: int
+    skipped_reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "url": self.url,
+            "status_code": self.status_code,
+            "title": self.title,
+            "fetched_at": self.fetched_at.isoformat(),
+            "bytes": self.bytes,
+            "ms": self.ms,
+            "skipped_reason": self.skipped_reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ScanError:
+    """Why a scan has no result. `message` is for people and holds nothing secret."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteScan:
+    """What one scan of one site came to: `site_data` or `error`, never both and never neither."""
+
+    pages: tuple[PageRecord, ...]
+    site_data: SiteData | None = None
+    error: ScanError | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.site_data is None) == (self.error is None):
+            raise ValueError("a scan has either facts or an error")
+
+    @property
+    def bytes_fetched(self) -> int:
+        return sum(page.bytes for page in self.pages)
+
+    @property
+    def pages_fetched(self) -> int:
+        return sum(1 for page in self.pages if page.skipped_reason is None)

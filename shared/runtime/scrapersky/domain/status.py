@@ -1,0 +1,73 @@
+"""The words for where a job stands and why it failed, the same in SQL, Python, OpenAPI and CLI."""
+
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """Where a job or batch stands. The last three are final: only an explicit retry leaves them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({JobStatus.COMPLETE, JobStatus.FAILED, JobStatus.CANCELLED})
+
+# from -> to. pending -> pending does not stand here: a re-sent message changes no row's status.
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.RUNNING: frozenset({JobStatus.PENDING, *FINAL}),
+    JobStatus.COMPLETE: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING}),
+    JobStatus.CANCELLED: frozenset({JobStatus.PENDING}),
+}
+
+
+class JobKind(StrEnum):
+    """What a job does. Each kind has its own worker."""
+
+    DOMAIN_SCAN = "domain_scan"
+
+
+class ErrorCode(StrEnum):
+    """Why a job failed: the closed list of the HTTP contract."""
+
+    INVALID_DOMAIN = "invalid_domain"
+    DNS_FAILURE = "dns_failure"
+    BLOCKED_ADDRESS = "blocked_address"
+    CONNECT_FAILURE = "connect_failure"
+    TLS_FAILURE = "tls_failure"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    HTTP_ERROR = "http_error"
+    NOT_HTML = "not_html"
+    ROBOTS_DENIED = "robots_denied"
+    WORKER_LOST = "worker_lost"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same job may well end otherwise when it is tried again later."""
+        return self in _RETRYABLE
+
+
+_RETRYABLE = frozenset(
+    {
+        ErrorCode.DNS_FAILURE,
+        ErrorCode.CONNECT_FAILURE,
+        ErrorCode.TLS_FAILURE,
+        ErrorCode.TIMEOUT,
+        ErrorCode.HTTP_ERROR,
+        ErrorCode.WORKER_LOST,
+        ErrorCode.CANCELLED,
+        ErrorCode.INTERNAL,
+    }
+)
