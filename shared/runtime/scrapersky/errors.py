@@ -30,9 +30,10 @@ class ScraperSkyError(Exception):
     code = "internal"
     title = "Internal error"
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(self, detail: str, *, code: str | None = None, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.code = code or type(self).code
         self.errors = tuple(errors)
 
 

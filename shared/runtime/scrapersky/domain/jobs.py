@@ -10,10 +10,14 @@ from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the tenant every row belongs to, and the user within it (`sub` of the token)."""
+    """Who asks: the tenant every row belongs to, and the user within it (`sub` of the token).
+
+    `correlation_id` names the request in every log line that follows from it.
+    """
 
     tenant_id: UUID
     user_id: str
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

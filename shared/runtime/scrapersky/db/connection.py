@@ -1,0 +1,159 @@
+"""The one place that connects to Postgres: built for a transaction pooler (PgBouncer, Supavisor).
+
+A transaction pooler hands the server connection to somebody else after every commit, so nothing may live
+longer than a transaction: no prepared statement (`prepare_threshold=None`, see psycopg's "Using prepared
+statements with external connection poolers"), no SET without LOCAL, no session lock, no start-up option.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, LiteralString, Self, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import errors
+from psycopg.abc import PQGen
+from psycopg.rows import DictRow, dict_row
+
+from scrapersky.errors import Unavailable
+
+T = TypeVar("T")
+RV = TypeVar("RV")
+Cursor = psycopg.Cursor[DictRow]
+
+CONNECT_SECONDS = 5  # a pooler that is there answers in milliseconds
+STATEMENT_SECONDS = 8.0  # told to the server; every statement here is indexed and takes milliseconds
+LOCK_SECONDS = 4.0  # a row is only ever held for one short transaction
+ANSWER_SECONDS = 10.0  # ours, for a server or pooler that no longer answers at all; above STATEMENT_SECONDS
+RETRY_SECONDS = 20.0  # all tries of one transaction together; below every function's timeout
+FIRST_PAUSE_SECONDS = 0.1  # doubles with each try: a restarted pooler is back within a second
+MAX_PAUSE_SECONDS = 2.0
+
+_OPEN = """
+select set_config('app.tenant_id', %s, true),
+       set_config('statement_timeout', %s, true),
+       set_config('lock_timeout', %s, true)
+"""
+
+# What ends a transaction through nobody's fault, so that all of it may run again on a fresh connection.
+_LOST = (psycopg.OperationalError, psycopg.InternalError)
+_NOT_LOST = (
+    errors.QueryCanceled,  # our own statement_timeout: it would only time out again
+    errors.InvalidPassword,
+    errors.InvalidAuthorizationSpecification,
+    errors.InvalidCatalogName,
+    errors.DiskFull,
+    errors.ConfigurationLimitExceeded,
+)
+
+
+class BoundedConnection(psycopg.Connection[DictRow]):
+    """A connection on which no single wait lasts longer than ANSWER_SECONDS.
+
+    The server's own timeouts cannot help when the server, or the network before it, is gone without a word.
+    """
+
+    answer_seconds: float = ANSWER_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        except errors._WaitTimeout as error:
+            self.pgconn.finish()  # the protocol is in mid-sentence: this connection is of no more use
+            raise psycopg.OperationalError("the database did not answer in time") from error
+
+
+def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConnection:
+    """Open a connection that is safe behind a transaction pooler.
+
+    `answer_seconds` bounds every single wait; only migrations, which may build indexes, have a reason to raise it.
+
+    Raises:
+        psycopg.OperationalError: nothing answers, or the credentials are refused.
+    """
+    connection = BoundedConnection.connect(
+        dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        connect_timeout=CONNECT_SECONDS,
+        row_factory=dict_row,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=int(ANSWER_SECONDS * 1000),
+    )
+    connection.answer_seconds = answer_seconds
+    return connection
+
+
+class Database:
+    """One invocation's way to the database: connects on first use, reconnects when the connection was lost.
+
+    Not for sharing between threads. Use as a context manager, or call `close`.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: BoundedConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def query(
+        self, statement: LiteralString, parameters: Mapping[str, Any], *, tenant_id: UUID | None = None
+    ) -> list[DictRow]:
+        """Run one statement in a transaction of its own and return its rows: one round trip in all."""
+
+        cursor = self.run(lambda cursor: cursor.execute(statement, parameters), tenant_id=tenant_id)
+        return cursor.fetchall()
+
+    def run(self, work: Callable[[Cursor], T], *, tenant_id: UUID | None = None) -> T:
+        """Run `work` as one transaction inside `tenant_id` (None: inside no tenant, so no tenant row is seen).
+
+        The opening, the statements and the commit travel together; rows that `work` fetches itself cost a round
+        trip each, rows fetched after the commit from a cursor that it returns cost none. When the connection is lost the whole of
+        `work` runs again on a fresh one, so `work` must hold no effect but its statements, and these must come to
+        the same when a commit was carried out and its answer lost.
+
+        Raises:
+            Unavailable: the database did not answer within RETRY_SECONDS.
+            psycopg.Error: the statements themselves are at fault.
+        """
+        deadline = time.monotonic() + RETRY_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._transaction(work, tenant_id)
+            except _LOST as error:
+                if isinstance(error, _NOT_LOST):
+                    raise Unavailable("the database is not available") from error
+                self._drop()
+                if time.monotonic() + pause > deadline:
+                    raise Unavailable("the database is not available") from error
+                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
+
+    def _transaction(self, work: Callable[[Cursor], T], tenant_id: UUID | None) -> T:
+        if self._connection is None:
+            self._connection = connect(self._dsn)
+        connection = self._connection
+        with connection.pipeline(), connection.transaction():
+            connection.execute(
+                _OPEN,
+                (str(tenant_id or ""), f"{STATEMENT_SECONDS:.0f}s", f"{LOCK_SECONDS:.0f}s"),
+            )
+            return work(connection.cursor())
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

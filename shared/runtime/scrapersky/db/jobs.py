@@ -1,0 +1,175 @@
+"""The SQL of jobs as a tenant sees them: made, read, cancelled, retried.
+
+Each function is one statement inside the caller's transaction, or one transaction where it takes a Database.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.outbox import owed
+from scrapersky.db.values import jsonb
+from scrapersky.domain.jobs import Job, JobError
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+from scrapersky.queues import Message
+
+_COLUMNS = """
+id, tenant_id, kind, batch_id, domain, status, progress, attempt, request, error_code, error_message, metadata,
+created_at, updated_at, started_at, finished_at
+"""
+
+# The key is taken over when it is past its time. No row from `key` means that an earlier request holds it.
+_CREATE = """
+with key as (
+  insert into scrapersky.idempotency_keys as k (tenant_id, key, fingerprint, resource_id, expires_at)
+  select %(tenant_id)s, %(key)s, %(fingerprint)s, %(id)s, now() + %(key_kept)s
+  where %(key)s::text is not null
+  on conflict (tenant_id, key) do update
+    set fingerprint = excluded.fingerprint, resource_id = excluded.resource_id,
+        created_at = now(), expires_at = excluded.expires_at
+    where k.expires_at < now()
+  returning 1
+), job as (
+  insert into scrapersky.jobs (id, tenant_id, kind, domain, request, metadata, correlation_id, created_by)
+  select %(id)s, %(tenant_id)s, %(kind)s, %(domain)s, %(request)s, %(metadata)s, %(correlation_id)s, %(created_by)s
+  where %(key)s::text is null or exists (select from key)
+  on conflict (id) do nothing -- this very statement ran before and its answer was lost
+  returning id, tenant_id, kind, domain, correlation_id, created_at
+), known as (
+  insert into scrapersky.domains (tenant_id, domain)
+  select tenant_id, domain from job
+  on conflict (tenant_id, domain) do nothing
+), message as (
+  insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
+  select tenant_id, id, kind,
+         jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now() + %(hold)s
+  from job
+  returning id, queue, body
+)
+select job.id, job.created_at, message.id as message_id, message.queue, message.body from job, message
+"""
+
+_RETRY = """
+with job as (
+  update scrapersky.jobs
+  set status = 'pending', attempt = 0, progress = 0, lease_token = %(mark)s, started_at = null, finished_at = null,
+      error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
+      metadata = metadata || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
+  where tenant_id = %(tenant_id)s and id = %(id)s and status in ('failed', 'cancelled')
+  returning id, tenant_id, kind, domain, correlation_id, created_at
+), no_pages as (
+  delete from scrapersky.pages as p using job where p.tenant_id = job.tenant_id and p.job_id = job.id
+), no_facts as (
+  delete from scrapersky.facts as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
+), message as (
+  insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
+  select tenant_id, id, kind,
+         jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now() + %(hold)s
+  from job
+  on conflict (job_id) where sent_at is null do update set held_until = excluded.held_until
+  returning id, queue, body
+)
+select job.id, job.created_at, message.id as message_id, message.queue, message.body from job, message
+"""
+
+_CANCEL = """
+update scrapersky.jobs
+set status = 'cancelled', error_code = 'cancelled', error_message = 'cancelled on request',
+    lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(id)s and status in ('pending', 'running')
+"""
+
+_LIST = (
+    "select null as result, "
+    + _COLUMNS
+    + """
+from scrapersky.jobs
+where tenant_id = %(tenant_id)s
+  and (%(kind)s::text is null or kind = %(kind)s)
+  and (%(status)s::text is null or status = %(status)s)
+  and (%(batch_id)s::uuid is null or batch_id = %(batch_id)s)
+  and (%(domain)s::text is null or domain = %(domain)s)
+  and (%(before)s::timestamptz is null or (created_at, id) < (%(before)s, %(before_id)s::uuid))
+order by created_at desc, id desc
+limit %(limit)s
+"""
+)
+
+
+def _job(row: Mapping[str, Any]) -> Job:
+    code = row["error_code"]
+    error = None
+    if code is not None:
+        error = JobError(ErrorCode(code), row["error_message"], ErrorCode(code).retryable)
+    return Job(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        kind=JobKind(row["kind"]),
+        batch_id=row["batch_id"],
+        domain=row["domain"],
+        status=JobStatus(row["status"]),
+        progress=row["progress"],
+        attempt=row["attempt"],
+        request=row["request"],
+        result=row["result"],
+        error=error,
+        metadata=row["metadata"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+    )
+
+
+def get(db: Database, tenant_id: UUID, job_id: UUID) -> Job | None:
+    """The job with its result, or None when this tenant has no such job."""
+    rows = db.query(
+        "select result, " + _COLUMNS + " from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(id)s",
+        {"tenant_id": tenant_id, "id": job_id},
+        tenant_id=tenant_id,
+    )
+    return _job(rows[0]) if rows else None
+
+
+def status(db: Database, tenant_id: UUID, job_id: UUID) -> tuple[JobStatus, float, datetime] | None:
+    """Status, progress and time of the last change: what a waiting client asks for again and again."""
+    rows = db.query(
+        "select status, progress, updated_at from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(id)s",
+        {"tenant_id": tenant_id, "id": job_id},
+        tenant_id=tenant_id,
+    )
+    return (JobStatus(rows[0]["status"]), rows[0]["progress"], rows[0]["updated_at"]) if rows else None
+
+
+def listing(db: Database, tenant_id: UUID, filters: Mapping[str, Any]) -> list[Job]:
+    """Newest first, without their results. `filters`: kind, status, batch_id, domain, before, before_id, limit."""
+    return [_job(row) for row in db.query(_LIST, {**filters, "tenant_id": tenant_id}, tenant_id=tenant_id)]
+
+
+def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:
+    """Write key, job, domain and message; None when an earlier request holds the key or wrote the job."""
+    row = cursor.execute(
+        _CREATE,
+        {**parameters, "request": jsonb(parameters["request"]), "metadata": jsonb(parameters["metadata"])},
+    ).fetchone()
+    return (row["created_at"], owed(row)) if row else None
+
+
+def retry(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:
+    """Set a failed or cancelled job back to pending with its message; None when it is neither."""
+    row = cursor.execute(_RETRY, parameters).fetchone()
+    return (row["created_at"], owed(row)) if row else None
+
+
+def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> None:
+    """End a job that is not final; its worker's token is void from here on."""
+    db.query(_CANCEL + " returning id", {"tenant_id": tenant_id, "id": job_id}, tenant_id=tenant_id)
+
+
+def created_at(cursor: Cursor, tenant_id: UUID, job_id: UUID) -> datetime | None:
+    row = cursor.execute(
+        "select created_at from scrapersky.jobs where tenant_id = %s and id = %s", (tenant_id, job_id)
+    ).fetchone()
+    return row["created_at"] if row else None

@@ -1,0 +1,135 @@
+"""The SQL of a worker: claim, renew, release, store. Every write after the claim carries its token."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from scrapersky.db.connection import Database
+from scrapersky.db.values import jsonb
+from scrapersky.domain.facts import SiteScan
+from scrapersky.domain.status import JobStatus
+
+MAX_ATTEMPTS = 3  # a job that took three workers with it is at fault itself
+
+
+class ClaimOutcome(StrEnum):
+    """What became of a claim."""
+
+    CLAIMED = "claimed"
+    LEASED = "leased"
+    FINAL = "final"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job as its worker gets it. The tenant comes from the row, never from the message."""
+
+    outcome: ClaimOutcome
+    id: UUID
+    tenant_id: UUID
+    domain: str
+    request: dict[str, Any]
+    attempt: int
+    correlation_id: str
+
+
+def claim(db: Database, job_ids: Sequence[UUID], *, token: UUID, lease: timedelta) -> list[Claim]:
+    """Claim what can be claimed of `job_ids`; a job that does not exist has no row in the answer."""
+    rows = db.query(
+        "select * from scrapersky.claim_jobs(%(ids)s, %(token)s, %(lease)s, %(max_attempts)s)",
+        {"ids": list(job_ids), "token": token, "lease": lease, "max_attempts": MAX_ATTEMPTS},
+    )
+    return [
+        Claim(
+            outcome=ClaimOutcome(row["outcome"]),
+            id=row["id"],
+            tenant_id=row["tenant_id"],
+            domain=row["domain"],
+            request=row["request"],
+            attempt=row["attempt"],
+            correlation_id=row["correlation_id"],
+        )
+        for row in rows
+    ]
+
+
+def renew(db: Database, progress: Mapping[UUID, float], *, token: UUID, lease: timedelta) -> set[UUID]:
+    """Renew leases and write progress (job id to 0.0–100.0); return the jobs that are still this token's."""
+    rows = db.query(
+        "select scrapersky.renew_leases(%(ids)s, %(progress)s, %(token)s, %(lease)s) as id",
+        {"ids": list(progress), "progress": list(progress.values()), "token": token, "lease": lease},
+    )
+    return {row["id"] for row in rows}
+
+
+def release(db: Database, job_ids: Sequence[UUID], *, token: UUID) -> None:
+    """Give jobs back that there is no time left for."""
+    db.query("select scrapersky.release_jobs(%(ids)s, %(token)s)", {"ids": list(job_ids), "token": token})
+
+
+_STORE = """
+with fenced as (
+  update scrapersky.jobs
+  set status = %(status)s, progress = case when %(status)s = 'complete' then 100 else progress end, result = %(result)s,
+      error_code = %(error_code)s, error_message = %(error_message)s,
+      metadata = metadata || %(metadata)s, lease_until = null, finished_at = now(), updated_at = now()
+  where tenant_id = %(tenant_id)s and id = %(id)s and lease_token = %(token)s and status = 'running'
+  returning tenant_id, id, domain
+), latest as (
+  insert into scrapersky.domains (tenant_id, domain, site_data, job_id, scanned_at)
+  select tenant_id, domain, %(site_data)s::jsonb, id, now() from fenced where %(site_data)s::jsonb is not null
+  on conflict (tenant_id, domain) do update
+    set site_data = excluded.site_data, job_id = excluded.job_id, scanned_at = excluded.scanned_at, updated_at = now()
+), kept_pages as (
+  insert into scrapersky.pages
+    (tenant_id, job_id, position, url, status_code, title, fetched_at, bytes, ms, skipped_reason)
+  select fenced.tenant_id, fenced.id, page.position, page.url, page.status_code, page.title, page.fetched_at,
+         page.bytes, page.ms, page.skipped_reason
+  from fenced, jsonb_to_recordset(%(pages)s::jsonb) as page (
+    position integer, url text, status_code integer, title text, fetched_at timestamptz, bytes bigint, ms integer,
+    skipped_reason text)
+), kept_facts as (
+  insert into scrapersky.facts (tenant_id, job_id, position, kind, value, page_url, method)
+  select fenced.tenant_id, fenced.id, fact.position, fact.kind, fact.value, fact.page_url, fact.method
+  from fenced, jsonb_to_recordset(%(facts)s::jsonb) as fact (
+    position integer, kind text, value text, page_url text, method text)
+)
+select (select count(*) from fenced) = 1
+  -- Ours already: the commit was carried out and its answer lost.
+  or exists (
+    select from scrapersky.jobs
+    where tenant_id = %(tenant_id)s and id = %(id)s and lease_token = %(token)s and finished_at is not null)
+  as stored
+"""
+
+
+def store(db: Database, job: Claim, *, token: UUID, scan: SiteScan, result: Mapping[str, Any] | None) -> bool:
+    """Write all that a scan brought, in one statement; False when the token is void and nothing was written."""
+    status = JobStatus.COMPLETE if scan.error is None else JobStatus.FAILED
+    rows = db.query(
+        _STORE,
+        {
+            "tenant_id": job.tenant_id,
+            "id": job.id,
+            "token": token,
+            "status": status.value,
+            "result": jsonb(result),
+            "error_code": scan.error.code.value if scan.error else None,
+            "error_message": scan.error.message if scan.error else None,
+            "metadata": jsonb(scan.metadata),
+            "site_data": jsonb(scan.site_data.to_json()) if scan.site_data else None,
+            "pages": jsonb([{"position": n, **page.to_json()} for n, page in enumerate(scan.pages, 1)]),
+            "facts": jsonb(
+                [
+                    {"position": n, "kind": kind, "value": value, "page_url": seen.page_url, "method": seen.method}
+                    for n, (kind, value, seen) in enumerate(scan.site_data.sourced() if scan.site_data else (), 1)
+                ]
+            ),
+        },
+        tenant_id=job.tenant_id,
+    )
+    return bool(rows[0]["stored"])

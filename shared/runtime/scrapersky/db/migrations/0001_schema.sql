@@ -1,0 +1,152 @@
+-- Who may do what. Neither role owns a table or has BYPASSRLS.
+do $$
+begin
+  create role scrapersky_app login; -- what the Lambdas connect as; the operator sets its password
+exception when duplicate_object then null;
+end $$;
+do $$
+begin
+  create role scrapersky_system nologin; -- owns the few doors across tenants (0002)
+exception when duplicate_object then null;
+end $$;
+
+create table scrapersky.domains (
+  id uuid primary key default gen_random_uuid(),
+  tenant_id uuid not null,
+  domain text not null check (length(domain) between 1 and 253),
+  site_data jsonb, -- the latest known facts; null until a scan brought some
+  job_id uuid,     -- the job that they came from
+  scanned_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, domain),
+  unique (tenant_id, id),
+  constraint domains_facts_have_a_source check ((site_data is null) = (job_id is null)),
+  constraint domains_facts_have_a_time check ((site_data is null) = (scanned_at is null))
+);
+
+create table scrapersky.batches (
+  id uuid primary key,
+  tenant_id uuid not null,
+  kind text not null check (kind in ('domain_scan')),
+  request jsonb not null,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  unique (tenant_id, id)
+);
+
+create table scrapersky.jobs (
+  id uuid primary key,
+  tenant_id uuid not null,
+  kind text not null check (kind in ('domain_scan')),
+  batch_id uuid,
+  domain text not null check (length(domain) between 1 and 2048),
+  request jsonb not null,
+  status text not null default 'pending'
+    check (status in ('pending', 'running', 'complete', 'failed', 'cancelled')),
+  progress double precision not null default 0 check (progress between 0 and 100),
+  attempt integer not null default 0 check (attempt >= 0), -- claims so far; a retry starts anew
+  lease_token uuid,        -- the fence: only the claim that set it may write
+  lease_until timestamptz, -- on the database's clock
+  enqueued_at timestamptz not null default now(), -- when a message was last owed
+  result jsonb,
+  error_code text check (error_code in (
+    'invalid_domain', 'dns_failure', 'blocked_address', 'connect_failure', 'tls_failure', 'timeout', 'too_large',
+    'too_many_redirects', 'http_error', 'not_html', 'robots_denied', 'worker_lost', 'cancelled', 'internal')),
+  error_message text,
+  metadata jsonb not null default '{}',
+  correlation_id text not null,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  unique (tenant_id, id),
+  foreign key (tenant_id, batch_id) references scrapersky.batches (tenant_id, id),
+  constraint jobs_running_is_leased check ((status = 'running') = (lease_until is not null)),
+  constraint jobs_running_is_fenced check (status <> 'running' or lease_token is not null),
+  constraint jobs_final_has_an_end check ((status in ('complete', 'failed', 'cancelled')) = (finished_at is not null)),
+  constraint jobs_complete_has_a_result check ((status = 'complete') = (result is not null)),
+  constraint jobs_unsuccessful_has_a_reason check ((status in ('failed', 'cancelled')) = (error_code is not null)),
+  constraint jobs_reason_is_told check ((error_code is null) = (error_message is null)),
+  constraint jobs_cancelled_says_so check ((status = 'cancelled') = (coalesce(error_code, '') = 'cancelled'))
+);
+create index jobs_by_time on scrapersky.jobs (tenant_id, created_at desc, id desc);
+create index jobs_by_domain on scrapersky.jobs (tenant_id, domain, created_at desc, id desc);
+create index jobs_by_batch on scrapersky.jobs (tenant_id, batch_id, status) where batch_id is not null;
+create index jobs_leased on scrapersky.jobs (lease_until) where status = 'running';
+create index jobs_waiting on scrapersky.jobs (enqueued_at) where status = 'pending';
+
+create table scrapersky.outbox (
+  id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  job_id uuid not null,
+  queue text not null check (queue in ('domain_scan')), -- the job's kind: each has a queue of its own
+  body jsonb not null,
+  held_until timestamptz not null, -- one sender at a time; after this another may try
+  tries integer not null default 0,
+  sent_at timestamptz,
+  created_at timestamptz not null default now(),
+  foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade
+);
+create unique index outbox_one_owed_per_job on scrapersky.outbox (job_id) where sent_at is null;
+create index outbox_owed on scrapersky.outbox (held_until) where sent_at is null;
+create index outbox_sent on scrapersky.outbox (sent_at) where sent_at is not null;
+
+create table scrapersky.idempotency_keys (
+  tenant_id uuid not null,
+  key text not null check (length(key) between 1 and 255),
+  fingerprint bytea not null check (octet_length(fingerprint) = 32), -- sha256 of route and body
+  resource_id uuid not null, -- what the first request made; the first answer follows from its row
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  primary key (tenant_id, key)
+);
+create index idempotency_keys_by_expiry on scrapersky.idempotency_keys (expires_at);
+
+create table scrapersky.pages (
+  tenant_id uuid not null,
+  job_id uuid not null,
+  position integer not null check (position >= 1),
+  url text not null,
+  status_code integer,
+  title text,
+  fetched_at timestamptz not null,
+  bytes bigint not null check (bytes >= 0),
+  ms integer not null check (ms >= 0),
+  skipped_reason text,
+  primary key (tenant_id, job_id, position),
+  foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade
+);
+
+create table scrapersky.facts (
+  tenant_id uuid not null,
+  job_id uuid not null,
+  position integer not null check (position >= 1),
+  kind text not null check (kind in ('email', 'phone', 'social')),
+  value text not null check (value <> ''),
+  page_url text not null, -- a fact without its source is none
+  method text not null,
+  primary key (tenant_id, job_id, position),
+  foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade
+);
+
+-- Row-level security: a row is there for its tenant alone, and no tenant set means no row.
+do $$
+declare
+  name text;
+begin
+  foreach name in array array['domains', 'batches', 'jobs', 'outbox', 'idempotency_keys', 'pages', 'facts'] loop
+    execute format('alter table scrapersky.%I enable row level security', name);
+    execute format('alter table scrapersky.%I force row level security', name);
+    execute format(
+      'create policy of_the_tenant on scrapersky.%I
+         using (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))
+         with check (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))',
+      name);
+    execute format('grant select, insert, update on scrapersky.%I to scrapersky_app', name);
+  end loop;
+end $$;
+grant usage on schema scrapersky to scrapersky_app, scrapersky_system;
+-- A retried job starts without what its failed attempt left.
+grant delete on scrapersky.pages, scrapersky.facts to scrapersky_app;

@@ -1,0 +1,235 @@
+"""What a tenant can do with its jobs, whatever their kind."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from scrapersky.db import idempotency as keys
+from scrapersky.db import jobs, sweep
+from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.outbox import HOLD
+from scrapersky.domain.jobs import Caller, Job
+from scrapersky.domain.status import JobKind, JobStatus
+from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound
+from scrapersky.observability import logger
+from scrapersky.queues import JobMessage, Message, Sender
+from scrapersky.services import outbox, paging
+
+KEY_KEPT = timedelta(hours=24)  # of the HTTP contract
+POLL_SECONDS = 0.25  # of a waiting client; each look is one indexed row
+POLL_MAX_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a request that started work."""
+
+    job_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The client's key and the sha256 of what it asked for: route and canonical body."""
+
+    key: str
+    fingerprint: bytes
+
+
+def create(
+    db: Database,
+    sender: Sender,
+    caller: Caller,
+    *,
+    kind: JobKind,
+    domain: str,
+    request: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    idempotency: Idempotency | None,
+) -> Accepted:
+    """Write a job with its message in one transaction, then send; the same key again answers as the first time.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for another request.
+    """
+    job_id = uuid4()
+    parameters = {
+        **_key(caller, job_id, idempotency),
+        "kind": kind.value,
+        "domain": domain,
+        "request": dict(request),
+        "metadata": dict(metadata),
+        "correlation_id": caller.correlation_id,
+        "created_by": caller.user_id,
+    }
+
+    def work(cursor: Cursor) -> tuple[Accepted, list[Message]]:
+        made = jobs.create(cursor, parameters)
+        if made is not None:
+            return Accepted(job_id, made[0]), [made[1]]
+        return _first_answer(cursor, caller, job_id, idempotency), []
+
+    return _accepted(db, sender, caller, work)
+
+
+def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Accepted:
+    """Start a failed or cancelled job anew, as the same job.
+
+    Raises:
+        NotFound: this tenant has no such job.
+        Conflict: it is neither failed nor cancelled.
+        IdempotencyKeyReused: the key stands for another request.
+    """
+    parameters = {**_key(caller, job_id, idempotency), "mark": uuid4()}
+
+    def work(cursor: Cursor) -> tuple[Accepted, list[Message]]:
+        created_at = jobs.created_at(cursor, caller.tenant_id, job_id)
+        if created_at is None:
+            raise _unknown(job_id)
+        if idempotency is not None and not keys.take(cursor, parameters):
+            return _first_answer(cursor, caller, job_id, idempotency), []
+        made = jobs.retry(cursor, parameters)
+        if made is None:
+            raise Conflict("Only a failed or cancelled job can be retried.", code="job_not_retryable")
+        return Accepted(job_id, created_at), [made[1]]
+
+    return _accepted(db, sender, caller, work)
+
+
+def get(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
+    """The job with its result.
+
+    Raises:
+        NotFound: this tenant has no such job; another's is none either.
+    """
+    job = jobs.get(db, tenant_id, job_id)
+    if job is None:
+        raise _unknown(job_id)
+    return job
+
+
+def wait(db: Database, tenant_id: UUID, job_id: UUID, *, seconds: float, changed: Callable[[Job], bool]) -> Job:
+    """The job as soon as `changed` says so of it, it is final, or `seconds` have passed."""
+    job = get(db, tenant_id, job_id)
+    deadline = time.monotonic() + seconds
+    pause = POLL_SECONDS
+    while not job.status.is_final and not changed(job) and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, POLL_MAX_SECONDS)
+        if jobs.status(db, tenant_id, job_id) != (job.status, job.progress, job.updated_at):
+            job = get(db, tenant_id, job_id)
+    return job
+
+
+def listing(
+    db: Database,
+    tenant_id: UUID,
+    *,
+    kind: JobKind | None = None,
+    status: JobStatus | None = None,
+    batch_id: UUID | None = None,
+    domain: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> tuple[list[Job], str | None]:
+    """A page of jobs without their results, newest first, and the cursor of the next one.
+
+    Raises:
+        Invalid: the cursor is none of this list's.
+    """
+    before: datetime | None = None
+    before_id: UUID | None = None
+    if cursor is not None:
+        time_text, id_text = paging.decode(cursor, 2)
+        try:
+            before, before_id = datetime.fromisoformat(time_text), UUID(id_text)
+        except ValueError as error:
+            raise paging.invalid() from error
+    found = jobs.listing(
+        db,
+        tenant_id,
+        {
+            "kind": kind and kind.value,
+            "status": status and status.value,
+            "batch_id": batch_id,
+            "domain": domain,
+            "before": before,
+            "before_id": before_id,
+            "limit": limit + 1,
+        },
+    )
+    page = found[:limit]
+    more = len(found) > limit
+    return page, paging.encode([page[-1].created_at.isoformat(), str(page[-1].id)]) if more else None
+
+
+def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
+    """End a job that is pending or running; a cancelled one stays as it is.
+
+    Raises:
+        NotFound: this tenant has no such job.
+        Conflict: it is complete or failed.
+    """
+    jobs.cancel(db, tenant_id, job_id)
+    job = get(db, tenant_id, job_id)
+    if job.status is not JobStatus.CANCELLED:
+        raise Conflict(f"The job is {job.status.value} already.", code="job_is_final")
+    return job
+
+
+def give_up(db: Database, messages: list[JobMessage]) -> int:
+    """Fail the jobs whose messages ended in the dead-letter queue; return how many were still open."""
+    ended = sweep.dead_letters(db, [message.job_id for message in messages]) if messages else set()
+    for message in messages:
+        logger().error(
+            "message given up",
+            extra={
+                "job_id": str(message.job_id),
+                "correlation": message.correlation_id,
+                "ended": message.job_id in ended,
+            },
+        )
+    return len(ended)
+
+
+def _key(caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> dict[str, Any]:
+    return {
+        "tenant_id": caller.tenant_id,
+        "id": job_id,
+        "key": idempotency and idempotency.key,
+        "fingerprint": idempotency and idempotency.fingerprint,
+        "key_kept": KEY_KEPT,
+        "hold": HOLD,
+    }
+
+
+def _first_answer(cursor: Cursor, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Accepted:
+    """What the request got that holds the key or, when our own commit's answer was lost, wrote the job."""
+    resource = job_id
+    if idempotency is not None:
+        holder = keys.holder(cursor, caller.tenant_id, idempotency.key)
+        if holder is None or bytes(holder["fingerprint"]) != idempotency.fingerprint:
+            raise IdempotencyKeyReused(
+                "This Idempotency-Key was used for another request.",
+                errors=[FieldError(("header", "Idempotency-Key"), "used for another request within the last 24 hours")],
+            )
+        resource = holder["resource_id"]
+    created_at = jobs.created_at(cursor, caller.tenant_id, resource)
+    if created_at is None:
+        raise _unknown(resource)
+    return Accepted(resource, created_at)
+
+
+def _accepted(
+    db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Accepted, list[Message]]]
+) -> Accepted:
+    answer, messages = db.run(work, tenant_id=caller.tenant_id)
+    outbox.deliver(db, sender, messages)
+    return answer
+
+
+def _unknown(job_id: UUID) -> NotFound:
+    return NotFound(f"There is no job {job_id}.")

@@ -1,0 +1,37 @@
+"""Opaque cursors: where the next page of a list begins."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+
+from scrapersky.errors import FieldError, Invalid
+
+
+def encode(parts: Sequence[str]) -> str:
+    """The cursor for the last row's sort key."""
+    return base64.urlsafe_b64encode(json.dumps(list(parts)).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, length: int) -> list[str]:
+    """The sort key in a cursor of ours, of `length` parts.
+
+    Raises:
+        Invalid: the cursor is none of ours.
+    """
+    try:
+        parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise invalid() from error
+    if not isinstance(parts, list) or len(parts) != length or not all(isinstance(part, str) for part in parts):
+        raise invalid()
+    return parts
+
+
+def invalid() -> Invalid:
+    """The answer to a cursor that this service did not hand out."""
+    return Invalid(
+        "The cursor is not one of this list.",
+        code="invalid_cursor",
+        errors=[FieldError(("query", "cursor"), "not a cursor that this list handed out")],
+    )

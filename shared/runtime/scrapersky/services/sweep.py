@@ -1,0 +1,39 @@
+"""Puts right what was left behind: messages not sent, workers lost, rows past their time."""
+
+import time
+from dataclasses import dataclass
+
+from scrapersky.db import outbox as owed
+from scrapersky.db import sweep
+from scrapersky.db.connection import Database
+from scrapersky.queues import Sender
+from scrapersky.services import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did, and how the whole stood after it."""
+
+    reopened: int
+    lost: int
+    resent: int
+    sent: int
+    gauges: sweep.Gauges
+
+
+def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
+    """One sweep: expired leases, stranded jobs, owed messages, rows past their time; ends by `deadline` (monotonic).
+
+    Raises:
+        Unavailable: the database could not be reached; the next sweep does the same work.
+    """
+    reopened, lost = sweep.leases(db)
+    resent = sweep.stranded(db)
+    sent = 0
+    while time.monotonic() < deadline:
+        messages = owed.take(db)
+        sent += outbox.deliver(db, sender, messages)
+        if len(messages) < owed.TAKE_LIMIT:
+            break
+    sweep.purge(db)
+    return Swept(reopened=reopened, lost=lost, resent=resent, sent=sent, gauges=sweep.gauges(db))

@@ -1,0 +1,153 @@
+"""What a function is told by its environment, read once and checked whole.
+
+The template sets every variable. FETCH_* is for the local stack alone, and refused anywhere else: a deployed
+function has no way to reach a private network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Self
+from urllib.parse import urlsplit
+
+from scrapersky.errors import ConfigurationError
+
+Environment = Mapping[str, str]
+
+LOCAL_ONLY = ("FETCH_ALLOW_NETWORKS", "FETCH_RESOLVE", "FETCH_CA_FILE")
+
+
+def required(env: Environment, name: str) -> str:
+    """The variable's text.
+
+    Raises:
+        ConfigurationError: it is not set or empty; the message names it.
+    """
+    value = env.get(name, "").strip()
+    if not value:
+        raise ConfigurationError(f"environment variable {name} is not set")
+    return value
+
+
+def number(env: Environment, name: str, *, at_least: int, at_most: int) -> int:
+    """The variable as a whole number within bounds.
+
+    Raises:
+        ConfigurationError: it is not set, no whole number or out of bounds; the message names it.
+    """
+    text = required(env, name)
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise ConfigurationError(f"environment variable {name} is no whole number") from error
+    if not at_least <= value <= at_most:
+        raise ConfigurationError(f"environment variable {name} is not between {at_least} and {at_most}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where the DSN of the application's role is kept."""
+
+    secret_arn: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(required(env, "DATABASE_SECRET_ARN"))
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationSettings:
+    """Where the DSN of the schema's owner, over the direct connection, is kept."""
+
+    secret_arn: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(required(env, "MIGRATION_DATABASE_SECRET_ARN"))
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """Queue URL by job kind."""
+
+    urls: Mapping[str, str]
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls({"domain_scan": required(env, "SCAN_QUEUE_URL")})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """How bearer tokens are verified. The algorithm is pinned here and never taken from a token."""
+
+    algorithm: str
+    audience: str
+    issuer: str | None
+    secret_arn: str | None
+    jwks_url: str | None
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        algorithm = required(env, "JWT_ALGORITHM")
+        if algorithm not in ("HS256", "RS256", "ES256"):
+            raise ConfigurationError("environment variable JWT_ALGORITHM is none of HS256, RS256, ES256")
+        shared = algorithm == "HS256"
+        return cls(
+            algorithm=algorithm,
+            audience=required(env, "JWT_AUDIENCE"),
+            issuer=env.get("JWT_ISSUER", "").strip() or None,
+            secret_arn=required(env, "JWT_SECRET_ARN") if shared else None,
+            jwks_url=None if shared else required(env, "JWKS_URL"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSettings:
+    """How the worker presents itself and, on a local stack only, what it may reach besides the public web."""
+
+    contact_url: str
+    allow_networks: tuple[str, ...]
+    resolve: tuple[str, ...]
+    ca_file: str | None
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        for name in LOCAL_ONLY:
+            if env.get(name) and not _is_local(env):
+                raise ConfigurationError(f"environment variable {name} is for a local stack only")
+        return cls(
+            contact_url=required(env, "CONTACT_URL"),
+            allow_networks=_words(env, "FETCH_ALLOW_NETWORKS"),
+            resolve=_words(env, "FETCH_RESOLVE"),
+            ca_file=env.get("FETCH_CA_FILE") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How long a claim holds, in seconds, and how many sites one invocation scans at once."""
+
+    lease_seconds: int
+    max_concurrent_sites: int
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            lease_seconds=number(env, "SCAN_LEASE_SECONDS", at_least=2, at_most=930),
+            max_concurrent_sites=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+        )
+
+
+def _words(env: Environment, name: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
+
+
+def _is_local(env: Environment) -> bool:
+    """Whether the AWS services are on this very machine, which no deployed function can say of itself."""
+    host = urlsplit(env.get("AWS_ENDPOINT_URL", "")).hostname
+    try:
+        return host is not None and ip_address(host).is_loopback
+    except ValueError:
+        return False
