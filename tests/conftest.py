@@ -1,0 +1,102 @@
+"""Real parts for every suite that wants them: Postgres, PgBouncer in transaction mode, one fresh database a test."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from scrapersky.db.connection import Database
+from scrapersky.db.migrate import apply
+from scrapersky.domain.jobs import Caller
+from scrapersky_local.accounts import throwaway_directory
+from scrapersky_local.postgres import PgBouncer, Postgres
+
+APP_ROLE = "scrapersky_app"
+TEMPLATE = "scrapersky_template"
+POOL_SIZE = 2  # fewer server connections than clients, so that sharing shows
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running Postgres with its pooler, and the password of the application's role."""
+
+    postgres: Postgres
+    pooler: PgBouncer
+    password: str
+
+    def admin(self, statement: sql.Composable | str) -> None:
+        with psycopg.connect(self.postgres.admin_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement) if isinstance(statement, str) else statement)
+
+
+@dataclass(frozen=True, slots=True)
+class TestDatabase:
+    """A migrated database of one test's own."""
+
+    __test__ = False
+
+    cluster: Cluster
+    name: str
+    app_dsn: str  # the application's role, through PgBouncer: what the Lambdas use
+    direct_app_dsn: str  # the same role past the pooler
+    direct_dsn: str  # the schema's owner, past the pooler: sees every row
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        """What is really stored, whoever's it is."""
+        with psycopg.connect(self.direct_dsn, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def one(self, statement: str, *parameters: object) -> tuple[object, ...]:
+        (row,) = self.rows(statement, *parameters)
+        return row
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    password = secrets.token_urlsafe(16)
+    with throwaway_directory() as folder, Postgres(folder, durable=False) as postgres:
+        with psycopg.connect(postgres.admin_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+        apply(psycopg.conninfo.make_conninfo(postgres.admin_dsn, dbname=TEMPLATE))
+        with PgBouncer(postgres, users={APP_ROLE: password}, pool_size=POOL_SIZE) as pooler:
+            running = Cluster(postgres, pooler, password)
+            running.admin(
+                sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(password))
+            )
+            yield running
+
+
+@pytest.fixture
+def postgres(cluster: Cluster) -> Iterator[TestDatabase]:
+    name = f"test_{uuid4().hex}"
+    cluster.admin(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+    yield TestDatabase(
+        cluster=cluster,
+        name=name,
+        app_dsn=cluster.pooler.dsn(APP_ROLE, name),
+        direct_app_dsn=cluster.postgres.dsn(APP_ROLE, cluster.password, name),
+        direct_dsn=psycopg.conninfo.make_conninfo(cluster.postgres.admin_dsn, dbname=name),
+    )
+    cluster.admin(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def db(postgres: TestDatabase) -> Iterator[Database]:
+    with Database(postgres.app_dsn) as database:
+        yield database
+
+
+@pytest.fixture
+def caller() -> Caller:
+    """Somebody of a tenant that nobody else has."""
+    return Caller(tenant_id=uuid4(), user_id="user-1", correlation_id="request-1")
+
+
+@pytest.fixture
+def tenant_id(caller: Caller) -> UUID:
+    return caller.tenant_id
