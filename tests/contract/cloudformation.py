@@ -6,23 +6,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from boto3 import Session
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the translator's own use of what its dependencies deprecate
-    from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+    from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
+    from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
     from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = ROOT / "functions"
+REGION = "eu-central-1"  # any will do: it decides the partition of the ARNs
 
 Resource = dict[str, Any]
-
-
-class _NoManagedPolicies:
-    """The translator asks for AWS's managed policies by name; the template names none."""
-
-    def load(self) -> dict[str, str]:
-        return {}
 
 
 @cache
@@ -33,14 +30,15 @@ def written() -> dict[str, Any]:
 
 
 @cache
-def translated(region: str = "eu-central-1") -> dict[str, Any]:
-    """What CloudFormation deploys. Code locations are stand-ins, as if packaged."""
+def translated() -> dict[str, Any]:
+    """What CloudFormation deploys. Code locations are stand-ins, as if packaged; no managed policy is known."""
     template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     for resource in template["Resources"].values():
         for location in ("CodeUri", "ContentUri"):
             if location in resource["Properties"]:
                 resource["Properties"][location] = "s3://bucket/key"
-    deployed: dict[str, Any] = transform(template, {"AWS::Region": region}, _NoManagedPolicies())
+    translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
+    deployed: dict[str, Any] = translator.translate(template, {"AWS::Region": REGION})
     return deployed
 
 

@@ -1,0 +1,174 @@
+"""template.yaml against the folders, the settings and the limits that it must agree with."""
+
+import ast
+
+import pytest
+
+from contract import cloudformation as cfn
+from contract.settings_use import LOCAL, variables_read
+
+FOLDERS = sorted(path.parent.name for path in cfn.FUNCTIONS.glob("*/app.py"))
+LEASE_MARGIN_SECONDS = 30  # a lease must outlive the worker that holds it
+VISIBILITY_FACTOR = 6  # what Lambda asks of a queue that it polls
+GATEWAY_SECONDS = 30  # the most an HTTP API waits for a function
+AUTHORIZER_SECONDS = 10  # the most it waits for an authorizer
+HELD_ANSWER_SECONDS = 20  # the longest `?wait=`
+# Read by Powertools, not by scrapersky.settings; every function logs.
+LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+
+
+def test_each_folder_is_one_function() -> None:
+    assert sorted(cfn.functions()) == FOLDERS
+    assert all(cfn.logical_id(cfn.folder_name(i)) == i for i in cfn.of_type("AWS::Lambda::Function"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_code_and_handler_are_there(folder: str) -> None:
+    written = cfn.written()["Resources"][cfn.logical_id(folder)]["Properties"]
+    module, name = cfn.functions()[folder]["Handler"].split(".")
+    source = cfn.ROOT / written["CodeUri"] / f"{module}.py"
+
+    assert source.parent == cfn.FUNCTIONS / folder
+    assert name in {node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_function_runs_where_its_layers_were_built_for(folder: str) -> None:
+    function = cfn.functions()[folder]
+    layers = cfn.of_type("AWS::Lambda::LayerVersion")
+
+    assert [layer["Ref"] for layer in function["Layers"]] == sorted(layers, reverse=True)
+    for layer in layers.values():
+        assert function["Runtime"] in layer["CompatibleRuntimes"]
+        assert set(function["Architectures"]) <= set(layer["CompatibleArchitectures"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_environment_is_what_the_function_reads(folder: str) -> None:
+    assert set(cfn.environment(folder)) == variables_read(folder) | LOGGING_VARIABLES
+    assert cfn.environment(folder)["POWERTOOLS_SERVICE_NAME"] == folder
+
+
+def test_no_deployment_can_be_told_that_it_is_local() -> None:
+    text = cfn.TEMPLATE.read_text()
+
+    assert {name for name in LOCAL if name in text} == set()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_logs_go_to_a_group_of_their_own_and_end(folder: str) -> None:
+    group = cfn.target(cfn.functions()[folder]["LoggingConfig"]["LogGroup"])
+
+    assert group == cfn.logical_id(folder).removesuffix("Function") + "LogGroup"
+    assert "RetentionInDays" in cfn.of_type("AWS::Logs::LogGroup")[group]
+
+
+def test_every_log_group_ends() -> None:
+    assert all("RetentionInDays" in group for group in cfn.of_type("AWS::Logs::LogGroup").values())
+
+
+# --- permissions ---
+
+
+def test_no_action_and_no_resource_is_a_wildcard() -> None:
+    for role in cfn.of_type("AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role  # AWS's own cover every log group, queue or secret
+        for statement in cfn.statements(role):
+            assert not any("*" in action for action in statement["Action"])
+            assert not any("*" in str(resource) for resource in statement["Resource"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_function_may_do_what_its_environment_and_events_ask_for_and_no_more(folder: str) -> None:
+    group = cfn.logical_id(folder).removesuffix("Function") + "LogGroup"
+    needed = {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}
+    for name, value in cfn.environment(folder).items():
+        given = value["Fn::If"][1] if "Fn::If" in value else value
+        if name.endswith("_SECRET_ARN"):
+            needed.add(("secretsmanager:GetSecretValue", cfn.target(given)))
+        elif name.endswith("_QUEUE_URL"):
+            needed.add(("sqs:SendMessage", cfn.target(given)))
+    for queue, consumer in cfn.consumed_queues().items():
+        if consumer == folder:
+            needed |= {(f"sqs:{verb}", queue) for verb in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
+
+    assert cfn.allowed(folder) == needed
+
+
+def test_roles_are_not_shared() -> None:
+    roles = [cfn.target(function["Role"]) for function in cfn.functions().values()]
+
+    assert len(set(roles)) == len(roles)
+
+
+# --- queues and time ---
+
+
+def test_every_queue_has_a_consumer_an_alarm_and_a_way_out() -> None:
+    queues = cfn.of_type("AWS::SQS::Queue")
+    dead = {cfn.target(q["RedrivePolicy"]["deadLetterTargetArn"]) for q in queues.values() if "RedrivePolicy" in q}
+    watched = {
+        cfn.target(dimension["Value"])
+        for alarm in cfn.of_type("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Dimensions"]
+        if dimension["Name"] == "QueueName"
+    }
+
+    assert set(cfn.consumed_queues()) == set(queues)
+    assert watched == set(queues)
+    assert {name for name, queue in queues.items() if "RedrivePolicy" not in queue} == dead
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+
+
+def test_a_dead_message_is_kept_longer_than_it_can_have_waited() -> None:
+    queues = cfn.of_type("AWS::SQS::Queue")
+    for queue in queues.values():
+        if "RedrivePolicy" in queue:
+            dead = queues[cfn.target(queue["RedrivePolicy"]["deadLetterTargetArn"])]
+            assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_a_message_stays_hidden_while_its_consumer_may_run() -> None:
+    for queue, folder in cfn.consumed_queues().items():
+        visibility = cfn.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
+
+        assert visibility >= VISIBILITY_FACTOR * cfn.functions()[folder]["Timeout"]
+
+
+def test_a_lease_outlives_its_worker_and_ends_before_the_next_delivery() -> None:
+    worker = "domain_scan_worker"
+    lease = int(cfn.environment(worker)["SCAN_LEASE_SECONDS"])
+
+    assert lease == cfn.functions()[worker]["Timeout"] + LEASE_MARGIN_SECONDS
+    assert lease < cfn.of_type("AWS::SQS::Queue")["ScanQueue"]["VisibilityTimeout"]
+
+
+def test_a_batch_of_sites_is_scanned_at_once() -> None:
+    (mapping,) = (
+        mapping
+        for mapping in cfn.of_type("AWS::Lambda::EventSourceMapping").values()
+        if cfn.target(mapping["FunctionName"]) == "DomainScanWorkerFunction"
+    )
+
+    assert mapping["BatchSize"] == int(cfn.environment("domain_scan_worker")["MAX_CONCURRENT_SITES"])
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_held_answer_leaves_before_the_function_ends_and_the_function_before_the_gateway() -> None:
+    for folder, function in cfn.functions().items():
+        if folder.endswith("_api"):
+            assert HELD_ANSWER_SECONDS < function["Timeout"] < GATEWAY_SECONDS
+    assert cfn.functions()["authorizer"]["Timeout"] < AUTHORIZER_SECONDS
+
+
+def test_a_sweep_is_over_before_the_next_begins() -> None:
+    (schedule,) = cfn.of_type("AWS::Scheduler::Schedule").values()
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert cfn.functions()["sweeper"]["Timeout"] < 60
+
+
+def test_every_alarm_reaches_the_operator() -> None:
+    for alarm in cfn.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"]["Fn::If"][0] == "HasAlarmTopic"
+        assert alarm["AlarmDescription"]
