@@ -1,0 +1,212 @@
+"""The public API over HTTP, as the CLI and the demo use it.
+
+Documents are the parsed JSON objects themselves, so that what a command prints as JSON is what the API said.
+Every request here can be repeated without a second effect (GETs, POSTs with an Idempotency-Key, and cancel,
+which answers the same twice), so a broken connection or a 502/503/504 is tried again within a small budget.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from scrapersky.domain.status import JobStatus
+from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
+
+Document = dict[str, Any]
+
+ATTEMPTS = 4  # with the pauses below, a restarting stack or a dropped connection is outlived
+FIRST_PAUSE_SECONDS = 0.25  # doubled each time, with jitter: 0.25, 0.5, 1
+LONGEST_PAUSE_SECONDS = 5.0  # what a Retry-After may ask of somebody who sits and waits
+LONG_POLL_SECONDS = 20  # the most that the API holds an answer
+CONNECT_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = LONG_POLL_SECONDS + 15.0  # a cold start on top of a held answer
+HELD_SECONDS = 1.0  # an unchanged answer that came sooner was not held: pause before the next
+_TRY_AGAIN = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A 202: the API's document, the job it names and the address to follow."""
+
+    document: Document
+    job_id: str
+    status_url: str
+
+
+class ApiClient:
+    """One connection pool to one API, with one tenant's token. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        api_url: str,
+        token: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._base = httpx.URL(api_url.rstrip("/") + "/")
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=self._base,
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "scrapersky-cli", "Accept": "application/json"},
+            timeout=httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+            transport=transport,
+            trust_env=not is_loopback(self._base.host),  # a proxy cannot reach this machine's own addresses
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def start_scan(self, base_url: str, *, max_pages: int) -> Accepted:
+        """Create a scan of one site. Raises Refused when the API takes it for no domain."""
+        body = {"base_url": base_url, "max_pages": max_pages}
+        return self._start("api/v3/modernized_page_scraper/scan", body)
+
+    def retry(self, job_id: UUID) -> Accepted:
+        """Put a failed or cancelled job back in the queue."""
+        return self._start(f"api/v3/jobs/{job_id}/retry", None)
+
+    def cancel(self, job_id: UUID) -> Document:
+        return self._document("POST", f"api/v3/jobs/{job_id}/cancel")
+
+    def job(self, job_id: UUID) -> Document:
+        return self._document("GET", self.job_url(job_id))
+
+    @staticmethod
+    def job_url(job_id: UUID) -> str:
+        return f"api/v3/jobs/{job_id}"
+
+    def jobs(self, **filters: str | int | None) -> Document:
+        """One page of the list: `{"items": [...], "next_cursor": …}`. Filters that are None are left out."""
+        return self._document("GET", "api/v3/jobs", params=_given(filters))
+
+    def domains(self, **filters: str | int | None) -> Document:
+        return self._document("GET", "api/v3/domains", params=_given(filters))
+
+    def domain(self, name: str) -> Document:
+        """The latest known facts of one domain."""
+        return self._document("GET", f"api/v3/domains/{quote(name, safe='')}")
+
+    def follow(self, status_url: str) -> Iterator[Document]:
+        """The job's document each time it changes, until it is final; the last one yielded is the final one.
+
+        Long-polls with the ETag, so a quiet minute costs three small requests.
+        """
+        etag: str | None = None
+        while True:
+            asked = time.monotonic()
+            headers = {"If-None-Match": etag} if etag else {}
+            answer = self._send("GET", status_url, params={"wait": LONG_POLL_SECONDS}, headers=headers)
+            changed = answer.status_code != httpx.codes.NOT_MODIFIED and answer.headers.get("ETag", "") != etag
+            if changed:
+                document = _object(answer)
+                etag = answer.headers.get("ETag")
+                yield document
+                if is_final(document):
+                    return
+            at_once = time.monotonic() - asked < HELD_SECONDS
+            if at_once and not (changed and etag):
+                self._sleep(_retry_after(answer, default=HELD_SECONDS))
+
+    def _start(self, path: str, body: Document | None) -> Accepted:
+        answer = self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+        document = _object(answer)
+        job_id, status_url = document.get("job_id"), document.get("status_url") or answer.headers.get("Location")
+        if not isinstance(job_id, str) or not isinstance(status_url, str):
+            raise UnexpectedAnswer("the API accepted the work but named no job_id and status_url")
+        return Accepted(document, job_id, status_url)
+
+    def _document(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None) -> Document:
+        return _object(self._send(method, path, params=params))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Document | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """One answer below 400 (or 304), after as many tries as the budget allows. Raises ApiError."""
+        url = self._own_url(path)
+        for attempt in range(1, ATTEMPTS + 1):
+            pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            try:
+                answer = self._http.request(method, url, params=params, json=json, headers=headers)
+            except httpx.TransportError as error:
+                if attempt == ATTEMPTS:
+                    raise Unreachable(f"no answer from {self._base}: {str(error) or type(error).__name__}") from error
+            else:
+                if answer.status_code not in _TRY_AGAIN or attempt == ATTEMPTS:
+                    return _accepted(answer)
+                pause = _retry_after(answer, default=pause)
+            self._sleep(pause)
+        raise AssertionError("the loop returns or raises on its last attempt")
+
+    def _own_url(self, path: str) -> httpx.URL:
+        """An address of this API: the token must not follow a `status_url` to another origin."""
+        url = self._base.join(path)
+        if (url.scheme, url.host, url.port) != (self._base.scheme, self._base.host, self._base.port):
+            raise UnexpectedAnswer(f"the API pointed to another address: {url}")
+        return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host of a URL is this machine: `localhost`, a name under it, or a loopback address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def is_final(document: Document) -> bool:
+    return document.get("status") in {status.value for status in JobStatus if status.is_final}
+
+
+def _given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _accepted(answer: httpx.Response) -> httpx.Response:
+    if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
+        return answer
+    if answer.is_error and "json" in answer.headers.get("Content-Type", ""):
+        raise Refused(answer.status_code, _object(answer))
+    raise UnexpectedAnswer(
+        f"{answer.url.copy_with(query=None)} answered {answer.status_code} {answer.reason_phrase}, "
+        "not as this API does; is it the API's address?"
+    )
+
+
+def _object(answer: httpx.Response) -> Document:
+    try:
+        document = answer.json()
+    except ValueError as error:
+        raise UnexpectedAnswer(f"{answer.url.copy_with(query=None)} did not answer with JSON") from error
+    if not isinstance(document, dict):
+        raise UnexpectedAnswer(f"{answer.url.copy_with(query=None)} did not answer with a JSON object")
+    return document
+
+
+def _retry_after(answer: httpx.Response, *, default: float) -> float:
+    """Seconds of the Retry-After header, within what a person waits; `default` when there is none."""
+    value = answer.headers.get("Retry-After", "")
+    return min(float(value), LONGEST_PAUSE_SECONDS) if value.isdecimal() else default

@@ -1,0 +1,69 @@
+"""What ends a command early. Each carries the exit code that a script sees.
+
+CliError
+├── UsageError        2  the command line or the configuration is wrong
+└── ApiError          1
+    ├── Refused          the API said no: a problem+json answer (RFC 9457)
+    ├── Unreachable      nothing answered, also after the retries
+    └── UnexpectedAnswer something answered, but not this API
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+JOB_NOT_COMPLETE = 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class CliError(Exception):
+    """`message` is one line for people; it may hold text of the server and is cleaned when it is printed."""
+
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UsageError(CliError):
+    exit_code = 2
+
+
+class ApiError(CliError):
+    pass
+
+
+class Unreachable(ApiError):
+    pass
+
+
+class UnexpectedAnswer(ApiError):
+    pass
+
+
+class Refused(ApiError):
+    """The API's own refusal. `code` is the stable slug of the problem document."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status = status
+        self.code = str(problem.get("code") or "")
+        self.request_id = problem.get("request_id")
+        super().__init__(_one_line(status, self.code, problem))
+
+
+def _one_line(status: int, code: str, problem: Mapping[str, Any]) -> str:
+    """`422 invalid_domain: not a domain (body.base_url: an IP address) [request 1-2-3]`."""
+    detail = problem.get("detail") or problem.get("title") or "the API refused the request"
+    line = f"{status} {code}: {detail}" if code else f"{status}: {detail}"
+    fields = [_field(error) for error in problem.get("errors") or () if isinstance(error, Mapping)]
+    if fields:
+        line += f" ({'; '.join(fields)})"
+    if request_id := problem.get("request_id"):
+        line += f" [request {request_id}]"
+    return line
+
+
+def _field(error: Mapping[str, Any]) -> str:
+    loc = error.get("loc")
+    path = ".".join(str(part) for part in loc) if isinstance(loc, list) else str(loc or "")
+    return f"{path}: {error.get('msg', '')}"

@@ -1,0 +1,28 @@
+"""Pages through a list of the API: one page as it is, or all of them as one document."""
+
+from collections.abc import Callable
+
+from scrapersky_cli.client import Document
+from scrapersky_cli.errors import UnexpectedAnswer
+
+
+def fetch(page_at: Callable[[str | None], Document], *, cursor: str | None, everything: bool) -> Document:
+    """The page at `cursor`; with `everything`, that page and all after it in one, whose next_cursor is null."""
+    document = page_at(cursor)
+    items_of(document)
+    seen: set[str] = set()
+    while everything and (cursor := document.get("next_cursor")):
+        if cursor in seen:
+            raise UnexpectedAnswer("the API's list leads back to a page that was read already")
+        seen.add(cursor)
+        following = page_at(cursor)
+        items = [*items_of(document), *items_of(following)]
+        document = {**following, "items": items}
+    return document
+
+
+def items_of(document: Document) -> list[Document]:
+    items = document.get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise UnexpectedAnswer("the API did not answer with a list")
+    return items

@@ -1,0 +1,159 @@
+"""The commands around the local stack: run it, get a token of it, see it work.
+
+What they need beyond the CLI (a database server, the AWS services) is an extra that a mere client does not have,
+so it is imported when such a command runs.
+"""
+
+import contextlib
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from scrapersky_cli import config, options
+from scrapersky_cli.errors import CliError, UsageError
+from scrapersky_cli.session import notices, output, session_of
+from scrapersky_cli.text import clean
+
+DEFAULT_PORT = 8000
+DEFAULT_TTL = "12h"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_TTL = 366 * _SECONDS["d"]  # a mistyped unit should not make a token for ever
+_INSTALL = "pip install 'scrapersky[local]'"
+
+
+def up(
+    context: typer.Context,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where the API answers; 0 is any free port.")
+    ] = DEFAULT_PORT,
+    data_dir: options.DataDir = None,
+    allow_network: Annotated[
+        list[str] | None,
+        typer.Option("--allow-network", metavar="CIDR", help="A private network that scans may reach. Repeatable."),
+    ] = None,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resolve",
+            metavar="HOST[:PORT]=ADDR:PORT",
+            help="Where a name leads in scans; `*.` is any name below. Repeatable.",
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-file", exists=True, dir_okay=False, help="PEM file of authorities that scans trust as well."
+        ),
+    ] = None,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C.
+
+    That is the API, its workers and queues, and the database. The rows are kept in --data-dir over a restart. While the stack runs, the other commands find it by themselves.
+    Scans reach public addresses only, unless --allow-network opens more.
+
+    \b
+    Examples:
+      scrapersky up
+      scrapersky up --port 9000 --data-dir /tmp/stack
+      scrapersky up --allow-network 127.0.0.0/8 --resolve '*.example=127.0.0.1:8080'
+    """
+    folder = config.data_dir(data_dir, session_of(context).environ)
+    with _local_errors():
+        stack = _import("stack")
+        stack_options = stack.StackOptions(
+            data_dir=folder,
+            port=port,
+            allow_networks=tuple(allow_network or ()),
+            resolve=tuple(resolve or ()),
+            ca_file=ca_file,
+            say=stack.print_line,
+        )
+        stack.run_until_interrupted(stack_options)
+
+
+def token(
+    context: typer.Context,
+    tenant: Annotated[
+        UUID | None, typer.Option("--tenant", help="The tenant. [default: the stack's own]", show_default=False)
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="The user (sub). [default: the stack's own]", show_default=False)
+    ] = None,
+    ttl: Annotated[
+        str, typer.Option("--ttl", metavar="TIME", help="How long it is good: 90s, 30m, 12h, 7d.")
+    ] = DEFAULT_TTL,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Print a new bearer token of the running local stack.
+
+    \b
+    Examples:
+      scrapersky token
+      scrapersky token --tenant 6f1c2f0e-93d8-4a55-8a3c-0d4f4f2f9b11 --user tester --ttl 15m
+      curl -H "Authorization: Bearer $(scrapersky token)" http://127.0.0.1:8000/api/v3/jobs
+    """
+    seconds = ttl_seconds(ttl)
+    session = session_of(context)
+    if user is not None and (not user.strip() or not user.isprintable()):
+        raise UsageError("--user needs a name of printable characters")
+    stack = config.read_stack_file(config.data_dir(data_dir, session.environ))
+    with _local_errors():
+        tokens = _import("tokens")
+        own = tokens.bearer_of(stack.token)
+        bearer = tokens.Bearer(tenant_id=str(tenant or own.tenant_id), user_id=user or own.user_id)
+        secret = tokens.signing_secret(stack.aws_endpoint_url, stack.region)
+        typer.echo(tokens.mint(secret, bearer, ttl_seconds=seconds))
+
+
+def demo() -> None:
+    """Watch the system scan a small web of its own.
+
+    Brings a local stack up on free ports in a temporary folder, scans the sites that come along, shows what was
+    found and why the others failed, and takes everything down again. Needs no network and no account. Exits with 1 when a site's outcome is not the one that its description says.
+
+    \b
+    Examples:
+      scrapersky demo
+    """
+    with _local_errors():
+        outcomes = _import("demo").run(output(), notices())
+    if any(outcome.differences for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+COMMANDS = (up, token, demo)
+
+
+def ttl_seconds(text: str) -> int:
+    """`90s`, `30m`, `12h`, `7d` or plain seconds as seconds. Raises UsageError."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
+    seconds = int(match[1]) * _SECONDS[match[2] or "s"] if match else 0
+    if not 0 < seconds <= _LONGEST_TTL:
+        raise UsageError(f"--ttl {clean(text)!r} is no time such as 90s, 30m, 12h or 7d, of a year at most")
+    return seconds
+
+
+def _import(module: str) -> Any:
+    """A module of the local stack. Raises UsageError, saying how to install it, where its packages are missing."""
+    try:
+        return importlib.import_module(f"scrapersky_local.{module}")
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing.partition(".")[0] in {"scrapersky", "scrapersky_cli", "scrapersky_local"}:
+            raise
+        raise UsageError(f"the local stack needs the package {missing}; install it with: {_INSTALL}") from error
+
+
+@contextlib.contextmanager
+def _local_errors() -> Iterator[None]:
+    """A StackError as the CLI's own error: one line and exit code 1."""
+    processes = _import("processes")
+    try:
+        yield
+    except processes.StackError as error:
+        raise CliError(str(error)) from error

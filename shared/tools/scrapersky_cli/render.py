@@ -1,0 +1,194 @@
+"""The API's documents as tables for people. Every value passes `clean`, since it comes from a scanned site.
+
+Documents are read leniently: a field that is not there, or not of its type, is simply not shown.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from scrapersky_cli.client import Document
+from scrapersky_cli.text import clean
+
+STYLES = {"complete": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "pending": "blue"}
+
+_TEXTS = ("title", "description", "language", "canonical_url", "favicon_url", "logo_url")
+_SOFTWARE = (  # the flag, its version field, what people call it
+    ("is_wordpress", "wordpress_version", "WordPress"),
+    ("has_elementor", "elementor_version", "Elementor"),
+    ("has_divi", None, "Divi"),
+    ("has_woocommerce", None, "WooCommerce"),
+    ("has_contact_form7", None, "Contact Form 7"),
+    ("has_yoast_seo", None, "Yoast SEO"),
+    ("has_wpforms", None, "WPForms"),
+)
+
+Fact = tuple[str, str, str]  # what, value, where it came from
+
+
+def table(title: str | None, *headings: str) -> Table:
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        made.add_column(heading, overflow="fold", header_style="bold")
+    return made
+
+
+def add_row(to: Table, cells: Iterable[object]) -> None:
+    to.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in cells))
+
+
+def status_text(document: Mapping[str, Any]) -> Text:
+    word = clean(document.get("status"))
+    return Text(word, style=STYLES.get(word, ""))
+
+
+def job_view(document: Document) -> Iterator[Text | Table]:
+    """One job: a line that says how it stands, then the error or the facts."""
+    yield Text.assemble(
+        (clean(document.get("domain")), "bold"), "  ", status_text(document), _cost(document), "  ", _job_id(document)
+    )
+    error = _mapping(document.get("error"))
+    if error:
+        again = f"  (try again: scrapersky retry {_job_id(document)})" if error.get("retryable") is True else ""
+        yield Text(f"{clean(error.get('code'))}: {clean(error.get('message'))}{again}", style="red")
+    result = _mapping(document.get("result"))
+    site_data = _mapping(result.get("site_data"))
+    if site_data:
+        yield facts_table(site_data, home_url(document))
+
+
+def _job_id(document: Document) -> str:
+    return clean(document.get("job_id"))
+
+
+def _cost(document: Document) -> str:
+    metrics = _mapping(_mapping(document.get("result")).get("processing_metrics"))
+    if metrics:
+        return (
+            f"  {clean(metrics.get('pages_fetched'))} page(s), {clean(metrics.get('bytes_fetched'))} bytes, "
+            f"{clean(metrics.get('processing_time'))} s"
+        )
+    progress = document.get("progress")
+    return f"  {progress:.0f} %" if isinstance(progress, int | float) and progress < 100 else ""
+
+
+def home_url(document: Document) -> str:
+    """The page that the facts without a source of their own were read from."""
+    final = _mapping(document.get("metadata")).get("final_url")
+    pages = _mapping(document.get("result")).get("pages")
+    first = _mapping(pages[0]).get("url") if isinstance(pages, list) and pages else None
+    return clean(final or first)
+
+
+def facts_table(site_data: Mapping[str, Any], home: str) -> Table:
+    made = table(None, "Fact", "Value", "Found")
+    for fact in facts(site_data, home):
+        add_row(made, fact)
+    return made
+
+
+def facts(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
+    """Each fact that was found, with its source; what was not found does not appear."""
+    for name in _TEXTS:
+        if site_data.get(name):
+            yield name.removesuffix("_url"), clean(site_data[name]), home
+    yield from _software(site_data, home)
+    evidence = _mapping(site_data.get("evidence"))
+    for kind, value in _contacts(site_data):
+        seen = _mapping(evidence.get(value))
+        yield kind, clean(value), f"{clean(seen.get('page_url'))} ({clean(seen.get('method'))})" if seen else home
+    organization = _mapping(site_data.get("organization"))
+    if organization.get("name"):
+        yield "organization", clean(organization["name"]), home
+    for address in _list(site_data.get("addresses")):
+        parts = _mapping(address).values()
+        yield "address", ", ".join(clean(part) for part in parts if isinstance(part, str) and part), home
+
+
+def _software(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
+    named = set()
+    for technology in map(_mapping, _list(site_data.get("tech_stack"))):
+        name, version = clean(technology.get("name")), clean(technology.get("version"))
+        named.add(name)
+        yield "software", f"{name} {version}".strip(), clean(technology.get("evidence")) or home
+    for flag, version_field, name in _SOFTWARE:
+        if site_data.get(flag) is True and name not in named:
+            version = clean(site_data.get(version_field)) if version_field else ""
+            yield "software", f"{name} {version}".strip(), home
+    if site_data.get("wordpress_theme"):
+        yield "theme", clean(site_data["wordpress_theme"]), home
+
+
+def _contacts(site_data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    contact_info = _mapping(site_data.get("contact_info"))
+    for kind in ("email", "phone"):
+        for value in _list(contact_info.get(kind)):
+            yield kind, str(value)
+    for network, link in _mapping(site_data.get("social_links")).items():
+        if isinstance(link, str) and link:
+            yield clean(network), link
+
+
+def jobs_table(items: Sequence[Document]) -> Table:
+    made = table(None, "Job", "Kind", "Domain", "Status", "Progress", "Created", "Error")
+    for item in items:
+        progress = item.get("progress")
+        add_row(
+            made,
+            (
+                item.get("job_id"),
+                item.get("kind"),
+                item.get("domain"),
+                status_text(item),
+                f"{progress:.0f} %" if isinstance(progress, int | float) else "",
+                _moment(item.get("created_at")),
+                _mapping(item.get("error")).get("code"),
+            ),
+        )
+    return made
+
+
+def domains_table(items: Sequence[Document]) -> Table:
+    made = table(None, "Domain", "Title", "E-mail", "Phone", "Scanned", "Job")
+    for item in items:
+        site_data = _mapping(item.get("site_data"))
+        contacts = list(_contacts(site_data))
+        add_row(
+            made,
+            (
+                item.get("domain"),
+                site_data.get("title"),
+                ", ".join(value for kind, value in contacts if kind == "email"),
+                ", ".join(value for kind, value in contacts if kind == "phone"),
+                _moment(item.get("scanned_at")),
+                item.get("job_id"),
+            ),
+        )
+    return made
+
+
+def domain_view(document: Document) -> Iterator[Text | Table]:
+    """What is known of one domain, and the job that found it."""
+    site_data = _mapping(document.get("site_data"))
+    name = clean(document.get("domain"))
+    if not site_data:
+        yield Text(f"{name}  nothing known yet: no scan of it has completed")
+        return
+    yield Text.assemble((name, "bold"), f"  as of {_moment(document.get('scanned_at'))}, from job {_job_id(document)}")
+    yield facts_table(site_data, "home page")
+
+
+def _moment(value: object) -> str:
+    """An RFC 3339 time to the second, as a table has room for."""
+    text = clean(value)
+    return text[:19].replace("T", " ") + " UTC" if text else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,69 @@
+"""What every command needs from the process it runs in: environment, the two streams, a client.
+
+A test hands its own Session in as the command's context object; nothing here is read at import.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import typer
+from rich.console import Console, RenderableType
+
+from scrapersky_cli import config
+from scrapersky_cli.client import ApiClient
+from scrapersky_cli.text import clean, to_json
+
+PIPE_WIDTH = 200  # columns when the output goes to a file or a pipe, where there is no window to fit
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`transport` and `sleep` are the client's; None means the real network and clock."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    transport: httpx.BaseTransport | None = None
+    sleep: Callable[[float], None] | None = None
+
+    @contextmanager
+    def client(self, data_dir: Path | None) -> Iterator[ApiClient]:
+        """A client of the API that the option, the environment or the running stack names. Raises UsageError."""
+        target = config.target(data_dir, self.environ)
+        keywords = {"sleep": self.sleep} if self.sleep else {}
+        with ApiClient(target.api_url, target.token, transport=self.transport, **keywords) as client:
+            yield client
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Print results for people to stdout."""
+        console = output()
+        for renderable in renderables:
+            console.print(renderable)
+
+    def show_json(self, document: Any) -> None:
+        """Print one JSON document, and nothing else, to stdout."""
+        text = to_json(document) + "\n"
+        sys.stdout.write(text)
+        sys.stdout.flush()  # here, where a closed pipe is handled, and not at the interpreter's end
+
+    def say(self, message: str) -> None:
+        """Print one line about the run, not a result, to stderr."""
+        notices().print(clean(message), soft_wrap=True)
+
+
+def output() -> Console:
+    """stdout. Neither markup nor emoji codes are read, since what is printed comes from the outside."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(markup=False, emoji=False, highlight=False, width=width)
+
+
+def notices() -> Console:
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+
+def session_of(context: typer.Context) -> Session:
+    return context.find_object(Session) or Session()

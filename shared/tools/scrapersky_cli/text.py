@@ -1,0 +1,30 @@
+"""Makes text of the outside safe to print: what a scanned site says must not steer the terminal that shows it."""
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+_REMOVED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, bidi and other format marks, lone surrogates
+_JOINERS = "\u200c\u200d"  # format marks too, but Persian words and emoji need them
+# What json.dumps leaves as it is, though a terminal obeys it (DEL, C1, bidi) or cannot encode it (surrogates).
+_JSON_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+LONGEST_VALUE = 500  # a table cell is to be read; the whole value is in `--json`
+
+
+def clean(value: object) -> str:
+    """One printable line: white space is one space, control and direction characters are gone, long text is cut.
+
+    None is the empty string.
+    """
+    if value is None:
+        return ""
+    words = " ".join(str(value)[: 4 * LONGEST_VALUE].split())
+    text = "".join(c for c in words if c in _JOINERS or unicodedata.category(c) not in _REMOVED)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def to_json(document: Any) -> str:
+    """The same document as indented JSON: every value is unchanged, what could act on a terminal is `\\u`-escaped."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _JSON_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,0 +1,130 @@
+"""The demonstration: the whole local stack scans the demo web through the public API, and the outcomes are checked."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scrapersky_cli.client import ApiClient, Document
+from scrapersky_cli.render import add_row, facts, home_url, status_text, table
+from scrapersky_local.demo_web.server import serve
+from scrapersky_local.demo_web.sites import Site
+from scrapersky_local.stack import Stack, StackOptions
+
+LOOPBACK = "127.0.0.0/8"
+WATCHERS = 8  # jobs that are followed at the same time; more would only hold more of the API's functions
+_SHOWN = ("software", "theme", "email", "phone", "organization", "address")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the scan of one site came to, and in what it differs from the site's description."""
+
+    site: Site
+    job: Document
+    differences: Sequence[str]
+
+
+def run(results: Console, notices: Console) -> list[Outcome]:
+    """Scan every site of the demo web on a stack of its own, print what came of it, and return all outcomes."""
+    begin = time.monotonic()
+    with (
+        _progress(notices) as progress,
+        TemporaryDirectory(prefix="scrapersky-demo-", ignore_cleanup_errors=True) as folder,
+    ):
+        task = progress.add_task("bringing the stack up")
+        with serve() as web:
+            options = StackOptions(
+                data_dir=Path(folder),
+                port=0,
+                allow_networks=(LOOPBACK,),
+                resolve=web.resolve_rules(),
+                ca_file=web.ca_file,
+                durable=False,
+                say=lambda line: progress.update(task, description=line),
+            )
+            with Stack(options).running() as stack, ApiClient(stack.api_url, stack.token) as client:
+                progress.update(task, description=f"scanning {len(web.sites)} sites")
+                outcomes = scan_all(client, web.sites)
+                progress.update(task, description="taking the stack down")
+    _report(results, outcomes, time.monotonic() - begin)
+    return outcomes
+
+
+def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
+    """Start all scans, then wait for each; the outcomes in the order of the sites."""
+    started = [client.start_scan(site.host, max_pages=1) for site in sites]
+    with ThreadPoolExecutor(WATCHERS) as pool:
+        jobs = list(pool.map(lambda accepted: _last(client, accepted.status_url), started))
+    return [Outcome(site, job, differences(site.expect, job)) for site, job in zip(sites, jobs, strict=True)]
+
+
+def _last(client: ApiClient, status_url: str) -> Document:
+    *_, last = client.follow(status_url)
+    return last
+
+
+def differences(expected: Any, found: Any, path: str = "") -> list[str]:
+    """In what `found` is not what is expected: a mapping's keys must all be there and agree, all else be equal.
+
+    `phone: expected ["+1"], found []`, one line for each.
+    """
+    if isinstance(expected, Mapping):
+        inside = found if isinstance(found, Mapping) else {}
+        return [
+            line
+            for key, value in expected.items()
+            for line in differences(value, inside.get(key), f"{path}.{key}" if path else key)
+        ]
+    return [] if expected == found else [f"{path}: expected {expected!r}, found {found!r}"]
+
+
+def _report(console: Console, outcomes: Sequence[Outcome], seconds: float) -> None:
+    found = [one for one in outcomes if one.job.get("status") == "complete"]
+    others = [one for one in outcomes if one.job.get("status") != "complete"]
+    console.print(_found_table(found))
+    console.print()
+    console.print(_others_table(others))
+    console.print()
+    wrong = [one for one in outcomes if one.differences]
+    for one in wrong:
+        for line in one.differences:
+            console.print(f"{one.site.host}: {line}", soft_wrap=True)
+    verdict = f"{len(wrong)} not as described" if wrong else "every outcome as described"
+    console.print(f"{len(outcomes)} sites in {seconds:.0f} s: {verdict}.")
+
+
+def _found_table(outcomes: Sequence[Outcome]) -> Table:
+    made = table("What was found", "Site", "What it is", "Title", "Facts")
+    for one in outcomes:
+        site_data = (one.job.get("result") or {}).get("site_data") or {}
+        shown = [value for kind, value, _ in facts(site_data, home_url(one.job)) if kind in _SHOWN]
+        add_row(made, (one.site.host, one.site.shows, site_data.get("title"), ", ".join(shown)))
+    return made
+
+
+def _others_table(outcomes: Sequence[Outcome]) -> Table:
+    made = table("Why the others failed", "Site", "What it is", "Status", "Error", "Reason")
+    for one in outcomes:
+        error = one.job.get("error") or {}
+        add_row(made, (one.site.host, one.site.shows, status_text(one.job), error.get("code"), error.get("message")))
+    return made
+
+
+def _progress(console: Console) -> Progress:
+    """A spinner with one changing line, for as long as somebody watches."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
