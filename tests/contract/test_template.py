@@ -6,13 +6,13 @@ import pytest
 
 from contract import cloudformation as cfn
 from contract.settings_use import LOCAL, variables_read
+from scrapersky.api.parameters import MAX_WAIT_SECONDS
 
 FOLDERS = sorted(path.parent.name for path in cfn.FUNCTIONS.glob("*/app.py"))
 LEASE_MARGIN_SECONDS = 30  # a lease must outlive the worker that holds it
 VISIBILITY_FACTOR = 6  # what Lambda asks of a queue that it polls
 GATEWAY_SECONDS = 30  # the most an HTTP API waits for a function
 AUTHORIZER_SECONDS = 10  # the most it waits for an authorizer
-HELD_ANSWER_SECONDS = 20  # the longest `?wait=`
 # Read by Powertools, not by scrapersky.settings; every function logs.
 LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
 
@@ -157,7 +157,7 @@ def test_a_batch_of_sites_is_scanned_at_once() -> None:
 def test_a_held_answer_leaves_before_the_function_ends_and_the_function_before_the_gateway() -> None:
     for folder, function in cfn.functions().items():
         if folder.endswith("_api"):
-            assert HELD_ANSWER_SECONDS < function["Timeout"] < GATEWAY_SECONDS
+            assert MAX_WAIT_SECONDS < function["Timeout"] < GATEWAY_SECONDS
     assert cfn.functions()["authorizer"]["Timeout"] < AUTHORIZER_SECONDS
 
 
