@@ -246,7 +246,7 @@ class PgBouncer:
 
     def _no_prepared_statements(self) -> dict[str, object]:
         """The setting that keeps 1.21 and later as strict as those before, which do not know it."""
-        command = [self._program, "--version"]
+        command = [str(self._program), "--version"]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603  # no input
         found = re.search(r"(\d+)\.(\d+)", output)
         return {"max_prepared_statements": 0} if found and (int(found[1]), int(found[2])) >= (1, 21) else {}

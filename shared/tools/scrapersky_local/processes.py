@@ -70,9 +70,11 @@ def spawn(
     account: Account | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    read_output: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Run `command` in a session of its own (Ctrl-C reaches the supervisor alone), its output appended to `log`.
 
+    With `read_output` only what it writes to standard error is logged; standard output is the process' `stdout`.
     It gets `death_signal` when the *thread* that called this ends, so call it from one that lives as long as the stack.
     """
     uid, gid = (str(account.uid), str(account.gid)) if account else ("-", "-")
@@ -81,8 +83,8 @@ def spawn(
         return subprocess.Popen(  # noqa: S603  # programs of ours with arguments of ours
             launch,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if read_output else output,
+            stderr=output,
             start_new_session=True,
             env=env,
             cwd=cwd,

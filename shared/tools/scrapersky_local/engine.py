@@ -1,0 +1,181 @@
+"""The child process with the local AWS services: `python -m scrapersky_local.engine API_PORT`, its settings in the env.
+
+One ministack server listens on two ports: the AWS endpoint ($GATEWAY_PORT), and API_PORT where `/` is the HTTP API, as
+a custom domain would have it. What functions write goes to standard output, one JSON object `{function, line}` a line.
+
+ministack needs three seams that it does not offer; they are private names of the version that this project pins, and
+are looked for before anything starts.
+"""
+
+import asyncio
+import importlib.metadata
+import inspect
+import json
+import os
+import socketserver
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from scrapersky_local.processes import StackError
+
+MINISTACK = "1.5.33"
+OPEN = "/_scrapersky/open/"
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def require_ministack() -> None:
+    """Raise StackError unless the installed ministack is the one whose private names are known."""
+    installed = importlib.metadata.version("ministack")
+    if installed != MINISTACK:
+        raise StackError(f"the local stack is made for ministack {MINISTACK}, but {installed} is installed")
+
+
+def as_api_request(scope: Scope, api_id: str) -> Scope:
+    """A request to the API's own address as the engine wants it: the API's id before the path.
+
+    The gateway's forwarding headers are set as AWS sets them, whatever the client sent.
+    """
+    prefix = f"/_aws/execute-api/{api_id}/$default"
+    client = scope["client"] or ("127.0.0.1", 0)
+    forwarded = {
+        b"x-forwarded-for": client[0].encode(),
+        b"x-forwarded-port": str(scope["server"][1]).encode(),
+        b"x-forwarded-proto": scope["scheme"].encode(),
+    }
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in forwarded]
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    return {
+        **scope,
+        "path": prefix + scope["path"],
+        "raw_path": prefix.encode() + raw_path,
+        "headers": [*headers, *forwarded.items()],
+    }
+
+
+class Front:
+    """The engine's ASGI application, with one HTTP API at the root of `api_port`.
+
+    The API's port answers 503 until `PUT OPEN/{api id}` at the AWS endpoint names the API.
+    """
+
+    def __init__(self, engine: Application, api_port: int) -> None:
+        self._engine = engine
+        self._api_port = api_port
+        self._api_id: str | None = None
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._engine(scope, receive, send)
+        elif scope["server"][1] != self._api_port:
+            if scope["method"] == "PUT" and scope["path"].startswith(OPEN):
+                self._api_id = scope["path"].removeprefix(OPEN)
+                await _answer(send, 204)
+            else:
+                await self._engine(scope, receive, send)
+        elif self._api_id is None:
+            await _answer(send, 503, (b"retry-after", b"1"))
+        else:
+            await self._engine(as_api_request(scope, self._api_id), receive, send)
+
+
+async def _answer(send: Any, status: int, *headers: tuple[bytes, bytes]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
+
+
+class _Tee:
+    """A function's output, passed on line by line and shown on the way."""
+
+    def __init__(self, stream: Any, function: str) -> None:
+        self._stream = stream
+        self._function = function
+
+    def readline(self) -> bytes:
+        line: bytes = self._stream.readline()
+        if line:
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
+            sys.stdout.write(json.dumps({"function": self._function, "line": text}) + "\n")
+            sys.stdout.flush()
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _service_name(config: dict[str, Any]) -> str:
+    variables = (config.get("Environment") or {}).get("Variables") or {}
+    return str(variables.get("POWERTOOLS_SERVICE_NAME") or config.get("FunctionName", "function"))
+
+
+def adapt(worker: Any) -> None:
+    """Put the three seams into ministack's class of custom-runtime workers.
+
+    Raises:
+        StackError: the class is not the one of the pinned version.
+    """
+    seams = {
+        "_pump_output": ["self", "stream", "log_queue"],
+        "_build_handler_class": ["self", "generation", "pending"],
+        "_drain_stderr_bounded": ["self", "first_line_wait", "idle_confirm", "hard_cap"],
+    }
+    for name, parameters in seams.items():
+        method = getattr(worker, name, None)
+        if method is None or list(inspect.signature(method).parameters) != parameters:
+            raise StackError(f"ministack {MINISTACK} has no {worker.__name__}.{name}({', '.join(parameters)})")
+    pump, build, drain = (getattr(worker, name) for name in seams)
+
+    def pump_and_show(self: Any, stream: Any, log_queue: Any) -> None:
+        pump(self, _Tee(stream, _service_name(self.config)), log_queue)
+
+    def build_prompt(self: Any, generation: int, pending: Any) -> type[socketserver.StreamRequestHandler]:
+        """Without this the answer's header and body wait for each other's acknowledgement, 40 ms a call."""
+        handler: type[socketserver.StreamRequestHandler] = build(self, generation, pending)
+        handler.disable_nagle_algorithm = True
+        handler.wbufsize = -1
+        return handler
+
+    def drain_briefly(self: Any) -> str:
+        """A function that logs nothing would cost every call 50 ms of waiting for its log."""
+        text: str = drain(self, first_line_wait=0.002, idle_confirm=0.002, hard_cap=0.05)
+        return text
+
+    worker._pump_output = pump_and_show
+    worker._build_handler_class = build_prompt
+    worker._drain_stderr_bounded = drain_briefly
+
+
+async def _serve(application: Any, ports: list[int]) -> None:
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}" for port in ports]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    await serve(application, config, mode="asgi")
+
+
+def main(api_port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then end every function's process."""
+    require_ministack()
+    from ministack.app import app  # type: ignore[import-untyped]
+    from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+
+    adapt(lambda_runtime.ProvidedWorker)
+    try:
+        asyncio.run(_serve(Front(app, api_port), [int(os.environ["GATEWAY_PORT"]), api_port]))
+    finally:
+        lambda_runtime.reset()
+        # Its pollers are threads in endless loops; some are not daemons.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,220 @@
+"""The local stack: Postgres, its pooler and the AWS services as processes of this machine, with template.yaml on them.
+
+    with Stack(StackOptions(data_dir=Path("data"), port=0)).running() as info:
+        httpx.get(f"{info.api_url}/health")
+
+Rows stay in the data directory. Queues and logs of the AWS services do not: every start deploys anew and sends again
+what the last one had not worked off.
+"""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import httpx
+
+from scrapersky.scraping.guard import network_policy
+from scrapersky_local import database
+from scrapersky_local.aws import REGION, Aws, FunctionOutput
+from scrapersky_local.deploy import Deployment
+from scrapersky_local.logs import readable
+from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
+from scrapersky_local.processes import PortInUse, StackError, free_port, require_free
+from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file
+
+PROJECT = Path(__file__).parents[3]
+DEFAULT_PORT = 8000
+
+# More workers than the pooler has connections, so that a worker which holds one too long shows here first.
+POOL_SIZE = 4
+WORKERS = 6
+
+READY_SECONDS = 30.0
+_PREDECESSOR_SECONDS = 10.0  # what processes of a stack that was killed may need to end
+_WATCH_SECONDS = 0.5
+
+Say = Callable[[str], None]
+
+
+def print_line(line: str) -> None:
+    """Say it on standard error, at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def say_nothing(_line: str) -> None:
+    """For those who do not watch; `functions.log` in the data directory has what functions write."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What `scrapersky up` is told.
+
+    `port` 0 takes any free one. `allow_networks` (CIDR), `resolve` (HOST[:PORT]=ADDR:PORT) and `ca_file` let scans
+    reach sites on this machine. `durable=False` is for data nobody keeps. `say` gets progress and the functions' logs.
+    """
+
+    data_dir: Path
+    port: int = DEFAULT_PORT
+    allow_networks: tuple[str, ...] = ()
+    resolve: tuple[str, ...] = ()
+    ca_file: Path | None = None
+    durable: bool = True
+    say: Say = say_nothing
+    project: Path = PROJECT
+
+    def fetching(self) -> dict[str, str]:
+        """The scan workers' variables. StackError for what their guard would refuse."""
+        try:
+            network_policy(self.allow_networks, self.resolve)
+        except ValueError as error:
+            raise StackError(str(error)) from error
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise StackError(f"no certificates at {self.ca_file}")
+        variables = {
+            "FETCH_ALLOW_NETWORKS": ",".join(self.allow_networks),
+            "FETCH_RESOLVE": ",".join(self.resolve),
+            "FETCH_CA_FILE": str(self.ca_file.resolve()) if self.ca_file else "",
+        }
+        return {name: value for name, value in variables.items() if value}
+
+
+class Stack:
+    """One local stack. Start it from a thread that lives as long as it: its processes end with their starter."""
+
+    def __init__(self, options: StackOptions) -> None:
+        self._options = options
+        self._say = options.say
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[StackInfo]:
+        """Bring everything up, wait until the API answers, and take it down at the end. StackError says what failed."""
+        with self._started() as (info, _):
+            yield info
+
+    def run(self) -> NoReturn:
+        """Run until an exception (a signal's, usually) ends it; StackError when a part of the stack ends by itself."""
+        with self._started() as (_, aws):
+            while aws.running:
+                time.sleep(_WATCH_SECONDS)
+            raise StackError(f"the AWS services ended; see {aws.log}")
+
+    @contextlib.contextmanager
+    def _started(self) -> Iterator[tuple[StackInfo, Aws]]:
+        begin = time.monotonic()
+        options = self._options
+        fetching = options.fetching()
+        data_dir = options.data_dir.absolute()
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        port = options.port or free_port()
+        api_url = f"http://127.0.0.1:{port}"
+        with ExitStack() as parts:
+            unclean = parts.enter_context(hold(data_dir, api_url))
+            _wait_for_port(port, _PREDECESSOR_SECONDS if unclean else 0)
+            log = parts.enter_context((data_dir / "functions.log").open("w", encoding="utf-8"))
+
+            def show(output: FunctionOutput) -> None:
+                log.write(f"{output.function} {output.line}\n")
+                log.flush()
+                if text := readable(output.function, output.line):
+                    self._say(text)
+
+            aws = Aws(data_dir / "aws", port=free_port(), api_port=port, fetching=fetching, on_output=show)
+            parts.callback(aws.stop)
+            aws.start()  # it takes the longest, so it starts while Postgres does
+            info = self._deploy(parts, data_dir, aws, api_url)
+            parts.enter_context(stack_file(data_dir, info))
+            self._say(f"ready at {api_url} after {time.monotonic() - begin:.1f} s (docs at {api_url}/docs)")
+            yield info, aws
+
+    def _deploy(self, parts: ExitStack, data_dir: Path, aws: Aws, api_url: str) -> StackInfo:
+        secrets = load_secrets(data_dir)
+        data_dir.chmod(0o711)  # as root the servers run as another user, who must be able to pass through
+        self._say("starting Postgres")
+        postgres = parts.enter_context(Postgres(data_dir / "postgres", durable=self._options.durable))
+        database.prepare(postgres, secrets)
+        app_dsn = database.app_dsn(postgres, secrets)
+        if find_pgbouncer() is None:
+            self._say("pgbouncer is not installed: functions connect to Postgres directly, without a pooler")
+        else:
+            users = {database.APP: secrets.app_password}
+            pooler = parts.enter_context(PgBouncer(postgres, users=users, pool_size=POOL_SIZE))
+            app_dsn = pooler.dsn(database.APP, database.NAME)
+        self._say("deploying template.yaml")
+        aws.wait_ready()
+        deployment = Deployment(aws, self._options.project)
+        arns = deployment.create_secrets(
+            {"database": app_dsn, "migrations": database.owner_dsn(postgres, secrets), "jwt": secrets.jwt_secret}
+        )
+        deployment.create_stack(
+            {
+                "DatabaseSecretArn": arns["database"],
+                "MigrationDatabaseSecretArn": arns["migrations"],
+                "JwtSecretArn": arns["jwt"],
+                "ContactUrl": f"{api_url}/docs",
+                "ScanMaximumConcurrency": str(WORKERS),
+            }
+        )
+        deployment.invoke("MigrateFunction")
+        if resumed := database.resume(postgres):
+            self._say(f"{resumed} jobs of the last run go on")
+            deployment.invoke("SweeperFunction")
+        deployment.open_routes()
+        _wait_until_healthy(api_url)
+        return StackInfo(
+            api_url=api_url,
+            token=secrets.token(),
+            database_url=app_dsn,
+            direct_database_url=database.superuser_dsn(postgres),
+            aws_endpoint_url=aws.endpoint_url,
+            region=REGION,
+        )
+
+
+def run_until_interrupted(options: StackOptions) -> None:
+    """Run a stack until SIGINT, SIGTERM or SIGHUP, then stop it. For the main thread of a program."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        for number in stopping:
+            signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not cut the stopping short
+        raise KeyboardInterrupt
+
+    stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in stopping}
+    try:
+        Stack(options).run()
+    except KeyboardInterrupt:
+        options.say("stopped")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait_for_port(port: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return require_free(port, "the API")
+        except PortInUse:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _wait_until_healthy(api_url: str) -> None:
+    """Wait until the API and, through it, the database answer."""
+    deadline = time.monotonic() + READY_SECONDS
+    for path in ("/health", "/health/database"):
+        while True:
+            answer = httpx.get(f"{api_url}{path}", timeout=READY_SECONDS, trust_env=False)
+            if answer.status_code == httpx.codes.OK:
+                break
+            if time.monotonic() > deadline:
+                raise StackError(f"{path} answers {answer.status_code}: {answer.text[:300]}")
+            time.sleep(0.2)
