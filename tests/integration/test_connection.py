@@ -1,5 +1,6 @@
 """The one connection factory behind a real transaction pooler: what holds, and what breaks without it."""
 
+import contextlib
 import random
 import socket
 import threading
@@ -113,6 +114,19 @@ def test_nothing_of_a_transaction_with_an_error_stays(db: Database, postgres: Te
     assert db.query("select 1 as one", {}) == [{"one": 1}]
 
 
+def test_an_error_swallowed_inside_a_transaction_is_told_and_not_committed(
+    db: Database, postgres: TestDatabase, tenant_id: UUID
+) -> None:
+    def work(cursor: Cursor) -> None:
+        cursor.execute(*insert_domain(tenant_id, "first.example"))
+        with contextlib.suppress(psycopg.Error):
+            cursor.execute("select 1/0").fetchone()
+
+    with pytest.raises(psycopg.errors.PipelineAborted):
+        db.run(work, tenant_id=tenant_id)
+    assert postgres.rows("select * from scrapersky.domains") == []
+
+
 def test_a_lost_backend_is_answered_by_the_whole_transaction_on_a_fresh_connection(
     db: Database, postgres: TestDatabase, tenant_id: UUID
 ) -> None:
@@ -162,7 +176,8 @@ def mute_server() -> Iterator[int]:
 def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factory, "CONNECT_SECONDS", 2)  # libpq's own least
     monkeypatch.setattr(factory, "RETRY_SECONDS", 1.0)
-    with mute_server() as port, Database(f"host=127.0.0.1 port={port} user=u dbname=d") as db:
+    with mute_server() as port:
+        db = Database(f"host=127.0.0.1 port={port} user=u dbname=d")
         with pytest.raises(Unavailable):
             db.query("select 1", {})
 

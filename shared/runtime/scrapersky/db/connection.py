@@ -38,6 +38,7 @@ select set_config('app.tenant_id', %s, true),
 
 # What ends a transaction through nobody's fault, so that all of it may run again on a fresh connection.
 _LOST = (psycopg.OperationalError, psycopg.InternalError)
+_SWALLOWED = (errors.PipelineAborted, errors.InFailedSqlTransaction)  # a fault in the code: to be seen as it is
 _NOT_LOST = (
     errors.QueryCanceled,  # our own statement_timeout: it would only time out again
     errors.InvalidPassword,
@@ -120,9 +121,9 @@ class Database:
         """Run `work` as one transaction inside `tenant_id` (None: inside no tenant, so no tenant row is seen).
 
         The opening, the statements and the commit travel together; rows that `work` fetches itself cost a round
-        trip each, rows fetched after the commit from a cursor that it returns cost none. When the connection is lost the whole of
-        `work` runs again on a fresh one, so `work` must hold no effect but its statements, and these must come to
-        the same when a commit was carried out and its answer lost.
+        trip each, rows fetched after the commit from a cursor that it returns cost none. When the connection is lost
+        the whole of `work` runs again on a fresh one, so `work` must hold no effect but its statements, and these
+        must come to the same when a commit was carried out and its answer lost.
 
         Raises:
             Unavailable: the database did not answer within RETRY_SECONDS.
@@ -133,6 +134,8 @@ class Database:
         while True:
             try:
                 return self._transaction(work, tenant_id)
+            except _SWALLOWED:
+                raise
             except _LOST as error:
                 if isinstance(error, _NOT_LOST):
                     raise Unavailable("the database is not available") from error
@@ -146,12 +149,19 @@ class Database:
         if self._connection is None:
             self._connection = connect(self._dsn)
         connection = self._connection
-        with connection.pipeline(), connection.transaction():
-            connection.execute(
-                _OPEN,
-                (str(tenant_id or ""), f"{STATEMENT_SECONDS:.0f}s", f"{LOCK_SECONDS:.0f}s"),
-            )
-            return work(connection.cursor())
+        try:
+            # psycopg's own transaction block would wait for the answers to BEGIN and to COMMIT: four round trips.
+            with connection.pipeline():
+                connection.execute("begin")
+                connection.execute(_OPEN, (str(tenant_id or ""), f"{STATEMENT_SECONDS:.0f}s", f"{LOCK_SECONDS:.0f}s"))
+                outcome = work(connection.cursor())
+                # Skipped by the server when a statement before it failed, even if `work` swallowed the error.
+                connection.execute("commit")
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
+        return outcome
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

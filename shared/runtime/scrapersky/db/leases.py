@@ -58,7 +58,7 @@ def claim(db: Database, job_ids: Sequence[UUID], *, token: UUID, lease: timedelt
 
 
 def renew(db: Database, progress: Mapping[UUID, float], *, token: UUID, lease: timedelta) -> set[UUID]:
-    """Renew leases and write progress (job id to 0.0–100.0); return the jobs that are still this token's."""
+    """Renew leases and write progress (job id to 0.0 to 100.0); return the jobs that are still this token's."""
     rows = db.query(
         "select scrapersky.renew_leases(%(ids)s, %(progress)s, %(token)s, %(lease)s) as id",
         {"ids": list(progress), "progress": list(progress.values()), "token": token, "lease": lease},

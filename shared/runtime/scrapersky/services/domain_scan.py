@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim
@@ -12,10 +12,11 @@ from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky.domain.status import JobKind
 from scrapersky.errors import FieldError, Invalid
 from scrapersky.queues import Sender
-from scrapersky.scraping.fetch import Fetcher
-from scrapersky.scraping.site import scan_site
 from scrapersky.services import jobs
-from scrapersky.services.work import Control
+
+if TYPE_CHECKING:
+    from scrapersky.scraping.fetch import Fetcher
+    from scrapersky.services.work import Control
 
 
 def start(
@@ -53,10 +54,12 @@ def start(
     )
 
 
-def scanner(fetcher: Fetcher) -> Callable[[Claim, Control], tuple[SiteScan, dict[str, Any] | None]]:
+def scanner(fetcher: "Fetcher") -> "Callable[[Claim, Control], tuple[SiteScan, dict[str, Any] | None]]":
     """What a worker runs for each claimed job: scan the site and put its result in the contract's shape."""
+    # The API starts scans and runs none: its cold start must not load the fetcher and the parser.
+    from scrapersky.scraping.site import scan_site
 
-    def scan(job: Claim, control: Control) -> tuple[SiteScan, dict[str, Any] | None]:
+    def scan(job: Claim, control: "Control") -> tuple[SiteScan, dict[str, Any] | None]:
         started = datetime.now(UTC)
         found = scan_site(
             job.domain,

@@ -1,0 +1,59 @@
+"""What tests of services and handlers share: queues as SQS gives them, and jobs made the ordinary way."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from scrapersky.db.connection import Database
+from scrapersky.domain.jobs import Caller
+from scrapersky.queues import Sender
+from scrapersky.services import domain_scan
+
+REGION = "eu-central-1"
+
+
+class ScanQueue:
+    """The scan queue of one test."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("sqs", region_name=REGION)
+        self.url = self.client.create_queue(QueueName="scan")["QueueUrl"]
+        self.sender = Sender(lambda: self.client, {"domain_scan": self.url})
+        # The queue is gone: every send fails the way SQS says it.
+        self.broken_sender = Sender(lambda: self.client, {"domain_scan": self.url + "-gone"})
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Take every message off the queue."""
+        bodies = []
+        while messages := self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                bodies.append(json.loads(message["Body"]))
+                self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScanQueue]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield ScanQueue()
+
+
+@pytest.fixture
+def make_job(db: Database, queue: ScanQueue, caller: Caller) -> Callable[..., UUID]:
+    """Start a scan of a domain and return its job's id; its message waits in the queue."""
+
+    def make(domain: str = "site.example", *, sender: Sender | None = None) -> UUID:
+        accepted = domain_scan.start(
+            db, sender or queue.sender, caller, base_url=domain, max_pages=10, idempotency=None
+        )
+        return accepted.job_id
+
+    return make
