@@ -1,0 +1,295 @@
+"""Every request and answer of the HTTP API, with the field names of its contract.
+
+One module, because a merged OpenAPI document has one name space for models. Validators are built on first use
+(`defer_build`), so a function pays only for the models that its routes touch.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from scrapersky.domain.jobs import Job, KnownDomain
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+
+MAX_PAGES_LIMIT = 100  # of the contract: one job's pages fit one worker invocation
+MAX_BASE_URL_CHARACTERS = 2048  # no browser sends longer ones
+
+Time = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
+Progress = Annotated[float, Field(ge=0, le=100, description="0.0 to 100.0.")]
+
+
+class Asked(BaseModel):
+    """A body: a field that the contract does not name is an error, not a silent nothing."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    tenant_id: UUID | None = Field(None, description="May only repeat the token's tenant; another one is a 403.")
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True, from_attributes=True)
+
+
+class Stored(BaseModel):
+    """A part of a stored result. A fact that this version has no name for is handed on as it was stored."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+
+
+class ScanRequest(Asked):
+    """A domain scan to start."""
+
+    base_url: str = Field(
+        min_length=1,
+        max_length=MAX_BASE_URL_CHARACTERS,
+        description="A bare host, a host with a path, or a URL. Its domain is what is scanned.",
+        examples=["shop.example"],
+    )
+    max_pages: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGES_LIMIT, description="Pages to look at.")] = 10
+
+
+class ActionRequest(Asked):
+    """The optional body of an action on a job."""
+
+
+class Accepted(Answer):
+    """Work was started; `status_url` tells how it stands."""
+
+    job_id: UUID
+    status_url: str = Field(description="Absolute address of the status; the same as in `Location`.")
+    created_at: Time
+
+
+class Error(Answer):
+    """Why a job ended without a result."""
+
+    code: ErrorCode
+    message: str
+    retryable: bool = Field(description="Whether the same job may well end otherwise later.")
+
+
+class Evidence(Stored):
+    """Where a value was seen."""
+
+    page_url: str
+    method: str = Field(description="How: `mailto`, `tel`, `text`, `json-ld`, `link`, `cfemail`.")
+
+
+class Technology(Stored):
+    """One piece of software that the site shows."""
+
+    name: str
+    category: str
+    version: str | None = None
+    evidence: str = Field(description="What gave it away.")
+
+
+class ContactInfo(Stored):
+    email: list[str] = []
+    phone: list[str] = []
+
+
+class SocialLinks(Stored):
+    facebook: str | None = None
+    twitter: str | None = None
+    linkedin: str | None = None
+    instagram: str | None = None
+    youtube: str | None = None
+    tiktok: str | None = None
+    pinterest: str | None = None
+    github: str | None = None
+
+
+class SiteData(Stored):
+    """The facts of one site. What was not found is null or empty, never a guess."""
+
+    title: str | None = None
+    description: str | None = None
+    language: str | None = None
+    canonical_url: str | None = None
+    favicon_url: str | None = None
+    logo_url: str | None = None
+    is_wordpress: bool | None = None
+    wordpress_version: str | None = None
+    wordpress_theme: str | None = None
+    has_elementor: bool | None = None
+    elementor_version: str | None = None
+    has_divi: bool | None = None
+    has_woocommerce: bool | None = None
+    has_contact_form7: bool | None = None
+    has_yoast_seo: bool | None = None
+    has_wpforms: bool | None = None
+    contact_info: ContactInfo = Field(default_factory=ContactInfo)
+    social_links: SocialLinks = Field(default_factory=SocialLinks)
+    tech_stack: list[Technology] = []
+    organization: dict[str, Any] | None = Field(None, description="The site's own JSON-LD about its organization.")
+    addresses: list[dict[str, Any]] = []
+    open_graph: dict[str, Any] = {}
+    evidence: dict[str, Evidence] = Field({}, description="Source of each e-mail, phone and social link.")
+
+
+class PageFetched(Stored):
+    """One page that was fetched or, with `skipped_reason`, was not."""
+
+    url: str
+    status_code: int | None
+    title: str | None
+    fetched_at: Time
+    bytes: int = Field(description="As sent, that is compressed.")
+    ms: int
+    skipped_reason: str | None
+
+
+class ProcessingMetrics(Stored):
+    """What the scan took; `processing_time` in seconds."""
+
+    start_time: Time
+    end_time: Time
+    processing_time: float
+    domain: str
+    max_pages: int
+    pages_fetched: int
+    bytes_fetched: int
+
+
+class ScanResult(Stored):
+    """What a complete scan found."""
+
+    site_data: SiteData
+    pages: list[PageFetched]
+    processing_metrics: ProcessingMetrics
+
+
+class ScanStatus(Answer):
+    """How a domain scan stands. `complete`, `failed` and `cancelled` are final."""
+
+    job_id: UUID
+    status: JobStatus
+    domain: str
+    progress: Progress
+    created_at: Time
+    updated_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    result: ScanResult | None = Field(description="Null until the scan is complete.")
+    error: Error | None
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls.model_validate({**_state(job), "result": job.result})
+
+
+class JobSummary(Answer):
+    """A job in a list: all but its result."""
+
+    job_id: UUID
+    kind: JobKind
+    batch_id: UUID | None
+    status: JobStatus
+    domain: str
+    progress: Progress
+    attempt: int = Field(description="How often a worker took it on since it was started or retried.")
+    created_at: Time
+    updated_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    error: Error | None
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls.model_validate({**_state(job), **_kind(job)})
+
+
+class JobDetail(JobSummary):
+    """A job with its result."""
+
+    result: ScanResult | None = Field(description="Null until the job is complete.")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls.model_validate({**_state(job), **_kind(job), "result": job.result})
+
+
+class Domain(Answer):
+    """A domain that the tenant knows, with its latest facts and the job that they came from."""
+
+    id: UUID
+    domain: str
+    site_data: SiteData | None = Field(description="Null until a scan brought facts.")
+    job_id: UUID | None
+    scanned_at: Time | None
+    created_at: Time
+    updated_at: Time
+
+    @classmethod
+    def of(cls, known: KnownDomain) -> Self:
+        return cls.model_validate(known)
+
+
+class Page(Answer):
+    """One page of a list."""
+
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
+class JobPage(Page):
+    items: list[JobSummary]
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], next_cursor: str | None) -> Self:
+        return cls(items=[JobSummary.of(job) for job in jobs], next_cursor=next_cursor)
+
+
+class DomainPage(Page):
+    items: list[Domain]
+
+    @classmethod
+    def of(cls, domains: Sequence[KnownDomain], next_cursor: str | None) -> Self:
+        return cls(items=[Domain.of(known) for known in domains], next_cursor=next_cursor)
+
+
+class Health(Answer):
+    status: Annotated[Literal["ok"], Field(description="Anything else is no 200.")] = "ok"
+
+
+class ProblemField(Answer):
+    """One thing wrong with one field."""
+
+    loc: list[str | int] = Field(description="Where: `body`, `query`, `path` or `header`, then the field's path.")
+    msg: str
+
+
+class Problem(Answer):
+    """An error, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="A stable slug for programs.")
+    request_id: str = Field(description="Names this request in our logs.")
+    errors: list[ProblemField] = Field([], description="The fields that are wrong, where fields are.")
+
+
+def _state(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "status": job.status,
+        "domain": job.domain,
+        "progress": job.progress,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "error": job.error,
+        "metadata": job.metadata,
+    }
+
+
+def _kind(job: Job) -> dict[str, Any]:
+    return {"kind": job.kind, "batch_id": job.batch_id, "attempt": job.attempt}
