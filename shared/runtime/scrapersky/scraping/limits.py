@@ -1,0 +1,50 @@
+"""What one fetch may cost. Every figure has its reason beside it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_URL_CHARS: Final = 8000
+"""RFC 9110 4.1: every recipient should take URLs of 8000 octets; longer ones are traps or mistakes."""
+
+MAX_ADDRESSES: Final = 4
+"""Addresses of one name that a connection is tried to: two of each family is what a dual-stack site needs."""
+
+POLL_SECONDS: Final = 0.25
+"""How long a blocking wait lasts before it is asked again whether the work is still wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """The bounds of one fetch, from the first look-up to the last byte. Seconds are wall time."""
+
+    seconds: float
+    """The whole fetch, with every redirect and what is asked before each of them."""
+    wire_bytes: int
+    """One response as sent: head, framing and body before decompression."""
+    body_bytes: int
+    """The body after decompression."""
+    cut: bool = False
+    """A body that is longer is cut at `body_bytes` rather than refused."""
+    connect_seconds: float = 5.0
+    """Each of look-up, TCP connection and TLS handshake: a live host needs under one second, and three SYNs are sent
+    in five, so that a dead host does not use up the time of the whole fetch."""
+    header_bytes: int = 64 * 1024
+    """The head of one response: eight times what common servers send at the most (nginx and Apache stop at 8 KiB)."""
+    redirects: int = 5
+    """What RFC 9309 2.3.1.2 asks for robots.txt; a site that needs more for a page is a loop or a trap."""
+
+
+PAGE_LIMITS: Final = FetchLimits(
+    seconds=20.0,  # a visitor would have left long ago; leaves a worker's time for other sites
+    wire_bytes=4 * 1024 * 1024,  # the largest of a hundred real home pages measured had 1.6 MB
+    body_bytes=4 * 1024 * 1024,  # the cost of parsing grows with the bytes: this is some 50 ms
+)
+"""An HTML page."""
+
+ROBOTS_LIMITS: Final = FetchLimits(
+    seconds=10.0,  # it precedes every page, and a file this small takes one round trip
+    wire_bytes=1024 * 1024,  # twice the file, for framing
+    body_bytes=500 * 1024,  # RFC 9309 2.5: at least 500 KiB must be read, the rest may be ignored
+    cut=True,
+)
+"""A robots.txt file."""

@@ -1,0 +1,177 @@
+"""robots.txt by RFC 9309: may this page be fetched, and if not, why. protego reads the file; this fetches and keeps it.
+
+What comes of the file (RFC 9309 2.3.1)      what is allowed
+2xx                                          what its rules say
+4xx, another status, over five redirects     everything (2.3.1.3 unavailable)
+5xx, broken answer, redirected to nowhere    nothing (2.3.1.4 unreachable)
+the host itself cannot be reached            nothing, and the verdict tells that failure instead of a denial
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from protego import Protego
+
+from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.failures import FetchError
+from scrapersky.scraping.fetch import ROBOTS_LIMITS, Fetched, FetchFailure, SiteClient
+from scrapersky.scraping.urls import WebUrl, parse_web_url
+
+MAX_RULE_COPIES: Final = 500_000
+"""protego stores each rule once per agent of its group: a hostile file of 500 KiB would make 300 million of them, in
+minutes. Real files have some thousand rules in groups of few agents; this many take half a second and 30 MB."""
+
+_ENDS_AGENTS: Final = re.compile(r"(?:allow|dis|dia|crawl|request|visit|noindex|clean)[^:]*:", re.IGNORECASE)
+"""The lines after which the next User-agent line begins a new group."""
+
+_HOST_FAILURES: Final = frozenset(
+    {
+        ErrorCode.DNS_FAILURE,
+        ErrorCode.BLOCKED_ADDRESS,
+        ErrorCode.CONNECT_FAILURE,
+        ErrorCode.TLS_FAILURE,
+    }
+)
+"""What says that the host is out of reach, and so are its pages, when it befell the first request."""
+
+_OF_THE_MOMENT: Final = frozenset({ErrorCode.TIMEOUT, ErrorCode.CANCELLED})
+"""What says nothing about the file, so that it is neither a denial nor kept."""
+
+
+class RobotsReason(StrEnum):
+    """Why a page may be fetched or not."""
+
+    ALLOWED = "allowed"
+    NO_FILE = "no_robots_txt"
+    DENIED = "denied"
+    UNREACHABLE = "robots_txt_unreachable"
+    HOST_FAILURE = "host_failure"
+
+
+_DENIALS: Final = {
+    RobotsReason.DENIED: "robots.txt does not allow this page",
+    RobotsReason.UNREACHABLE: "robots.txt could not be read, which forbids the whole site until it can",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsVerdict:
+    """Whether one page may be fetched. `failure` is set if and only if it may not: what a scan reports for it.
+
+    `crawl_delay` is in seconds, as the file asks of us; `sitemaps` are the file's own URLs, as they stand in it.
+    """
+
+    allowed: bool
+    reason: RobotsReason
+    failure: FetchFailure | None = None
+    crawl_delay: float | None = None
+    sitemaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What one origin's robots.txt came to. `rules` is None but for a file that was read."""
+
+    reason: RobotsReason
+    rules: Protego | None = None
+    failure: FetchFailure | None = None
+
+
+class RobotsCache:
+    """The robots.txt files of one scan, each fetched once. The file of an origin (scheme, host, port) rules it alone."""
+
+    def __init__(self, user_agent: str) -> None:
+        """`user_agent` as in the header: its product token, before the slash, is what a file's groups name."""
+        self._agent = user_agent.partition("/")[0]
+        self._files: dict[str, _File] = {}
+
+    def allowed(
+        self, url: str, client: SiteClient, deadline: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> RobotsVerdict:
+        """Whether `url` may be fetched; asks its origin for the file when this is the first page of it."""
+        begun = time.monotonic()
+        try:
+            target = parse_web_url(url)
+        except FetchError as error:
+            return RobotsVerdict(False, RobotsReason.HOST_FAILURE, _failure(url, error.code, error.message, begun))
+        file = self._files.get(target.origin)
+        if file is None:
+            file = _fetch(target, client, deadline, should_stop)
+            if file.failure is None or file.failure.code not in _OF_THE_MOMENT:
+                self._files[target.origin] = file
+        return self._judge(file, target, begun)
+
+    def hook(
+        self, client: SiteClient, deadline: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> Callable[[str], FetchFailure | None]:
+        """The `allow` of `SiteClient.get`: each URL of a fetch, redirects too, is held to its own origin's file."""
+        return lambda url: self.allowed(url, client, deadline, should_stop).failure
+
+    def _judge(self, file: _File, target: WebUrl, begun: float) -> RobotsVerdict:
+        if file.failure is not None:
+            return RobotsVerdict(False, file.reason, replace(file.failure, url=target.href))
+        if file.rules is None:
+            denial = _DENIALS.get(file.reason)
+            if denial is None:
+                return RobotsVerdict(True, file.reason)
+            return RobotsVerdict(False, file.reason, _failure(target.href, ErrorCode.ROBOTS_DENIED, denial, begun))
+        is_allowed = file.rules.can_fetch(target.href, self._agent)
+        reason = RobotsReason.ALLOWED if is_allowed else RobotsReason.DENIED
+        return RobotsVerdict(
+            allowed=is_allowed,
+            reason=reason,
+            failure=None if is_allowed else _failure(target.href, ErrorCode.ROBOTS_DENIED, _DENIALS[reason], begun),
+            crawl_delay=file.rules.crawl_delay(self._agent),
+            sitemaps=tuple(file.rules.sitemaps),
+        )
+
+
+def _fetch(target: WebUrl, client: SiteClient, deadline: float, should_stop: Callable[[], bool]) -> _File:
+    answer = client.get(f"{target.origin}/robots.txt", deadline=deadline, limits=ROBOTS_LIMITS, should_stop=should_stop)
+    if isinstance(answer, FetchFailure):
+        return _unread(answer)
+    if 200 <= answer.status_code < 300:
+        return _read(answer)
+    return _File(RobotsReason.UNREACHABLE if answer.status_code >= 500 else RobotsReason.NO_FILE)
+
+
+def _unread(failure: FetchFailure) -> _File:
+    if failure.code in _OF_THE_MOMENT or (failure.code in _HOST_FAILURES and not failure.redirects):
+        return _File(RobotsReason.HOST_FAILURE, failure=failure)
+    if failure.code is ErrorCode.TOO_MANY_REDIRECTS:
+        return _File(RobotsReason.NO_FILE)
+    return _File(RobotsReason.UNREACHABLE)
+
+
+def _read(answer: Fetched) -> _File:
+    text = answer.body.decode("utf-8-sig", errors="replace")
+    if rule_copies(text) > MAX_RULE_COPIES:
+        return _File(RobotsReason.UNREACHABLE)
+    return _File(RobotsReason.ALLOWED, rules=Protego.parse(text))
+
+
+def rule_copies(text: str) -> int:
+    """At most how often protego will store or compare a rule: for each line, the agents of the group it stands in."""
+    copies = agents = 0
+    is_group_open = False
+    for raw in text.splitlines():
+        line = raw.partition("#")[0].strip()
+        if line[:4].lower() == "user":
+            if not is_group_open:
+                agents = 0
+            is_group_open = True
+            agents += 1 + ("*" in line)
+        elif _ENDS_AGENTS.match(line):
+            is_group_open = False
+        copies += agents * (1 + ("$" in line))
+    return copies
+
+
+def _failure(url: str, code: ErrorCode, message: str, begun: float) -> FetchFailure:
+    ms = round((time.monotonic() - begun) * 1000)
+    return FetchFailure(url=url, code=code, message=message, ms=ms, fetched_at=datetime.now(UTC))

@@ -1,0 +1,170 @@
+"""Sockets that keep to a budget: a total deadline, a count of bytes, and a question whether to go on.
+
+httpx and httpcore time each read by itself, so that one byte a second passes every timeout. Here the time of every
+wait is cut to what is left of the whole.
+"""
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpcore
+
+from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.failures import FetchError
+from scrapersky.scraping.limits import POLL_SECONDS, FetchLimits
+
+T = TypeVar("T")
+
+
+class Meter:
+    """What one fetch may still spend. `deadline` is of `time.monotonic()`; `should_stop` must be cheap, never raise."""
+
+    __slots__ = ("body_bytes", "deadline", "limits", "reading_head", "received", "should_stop")
+
+    def __init__(self, deadline: float, limits: FetchLimits, should_stop: Callable[[], bool]) -> None:
+        self.deadline = deadline
+        self.limits = limits
+        self.should_stop = should_stop
+        self.body_bytes = 0
+        self.next_response()
+
+    def next_response(self) -> None:
+        """Begin the count of one response: every redirect is allowed the same size."""
+        self.received = 0
+        self.reading_head = True
+
+    def check(self) -> float:
+        """The time now. Raises FetchError when the time is over or the work is no longer wanted."""
+        if self.should_stop():
+            raise FetchError(ErrorCode.CANCELLED, "the scan was cancelled")
+        now = time.monotonic()
+        if now >= self.deadline:
+            raise FetchError(ErrorCode.TIMEOUT, "the site did not answer in time")
+        return now
+
+    def wait(self, attempt: Callable[[float], T], seconds: float | None = None) -> T:
+        """The result of `attempt(timeout)`, tried in short waits until the deadline, or for `seconds` at the most.
+
+        `attempt` raises TimeoutError when its time is over and can then be tried again. Raises TimeoutError when
+        `seconds` are over, FetchError when the whole fetch is.
+        """
+        end = self.deadline if seconds is None else min(self.deadline, time.monotonic() + seconds)
+        while True:
+            left = end - self.check()
+            if left <= 0:
+                raise TimeoutError
+            try:
+                return attempt(min(left, POLL_SECONDS))
+            except TimeoutError as error:
+                if error.errno is not None:  # ETIMEDOUT: the kernel gave the connection up
+                    raise
+
+    def room(self, wanted: int) -> int:
+        """How many of `wanted` bytes may be read now; one more than the limit, so that the end can be seen at it."""
+        cap = self.limits.header_bytes if self.reading_head else self.limits.wire_bytes
+        return min(wanted, cap + 1 - self.received)
+
+    def count(self, received: int) -> None:
+        """Add bytes that arrived. Raises FetchError when they are more than one response may have."""
+        self.received += received
+        if self.reading_head and self.received > self.limits.header_bytes:
+            raise FetchError(ErrorCode.TOO_LARGE, f"the header is larger than {self.limits.header_bytes} bytes")
+        if self.received > self.limits.wire_bytes:
+            raise FetchError(ErrorCode.TOO_LARGE, f"the answer is larger than {self.limits.wire_bytes} bytes")
+
+
+class MeteredStream(httpcore.NetworkStream):
+    """A connected socket under the meter of the fetch that is now using it (`meter()`: a connection outlives one)."""
+
+    def __init__(self, sock: socket.socket, meter: Callable[[], Meter]) -> None:
+        self._sock = sock
+        self._meter = meter
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        meter = self._meter()
+        size = meter.room(max_bytes)
+
+        def receive(seconds: float) -> bytes:
+            self._sock.settimeout(seconds)
+            return self._sock.recv(size)
+
+        try:
+            data = meter.wait(receive, timeout)
+        except ssl.SSLError as error:
+            raise FetchError(ErrorCode.TLS_FAILURE, f"the encrypted connection failed ({_reason(error)})") from error
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout from error
+        except OSError as error:
+            raise httpcore.ReadError from error
+        meter.count(len(data))
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        left = memoryview(buffer)
+
+        def send(seconds: float) -> int:
+            self._sock.settimeout(seconds)
+            return self._sock.send(left)
+
+        while left:
+            try:
+                sent = self._meter().wait(send, timeout)
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout from error
+            except OSError as error:  # httpcore goes on to read: the server may have answered before it hung up
+                raise httpcore.WriteError from error
+            left = left[sent:]
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> "MeteredStream":
+        """The same connection, encrypted. Raises FetchError with TLS_FAILURE, and closes, when that fails."""
+        meter = self._meter()
+        seconds = meter.limits.connect_seconds if timeout is None else min(timeout, meter.limits.connect_seconds)
+        try:
+            tls = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname, do_handshake_on_connect=False)
+        except (OSError, ValueError) as error:  # ValueError: a host that no certificate can name
+            self._sock.close()
+            raise FetchError(ErrorCode.TLS_FAILURE, "no encrypted connection can be made to this host") from error
+
+        def shake_hands(seconds: float) -> None:
+            tls.settimeout(seconds)
+            tls.do_handshake()
+
+        try:
+            meter.wait(shake_hands, seconds)
+        except OSError as error:
+            tls.close()
+            raise FetchError(ErrorCode.TLS_FAILURE, f"the TLS handshake failed ({_reason(error)})") from error
+        except BaseException:
+            tls.close()
+            raise
+        return MeteredStream(tls, self._meter)
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """`is_readable`: whether an idle connection has something to say, which can only be that it was closed."""
+        if info != "is_readable":
+            return None
+        if self._sock.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+def _reason(error: OSError) -> str:
+    """What went wrong, in words without addresses or file names."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return error.strerror or "the connection broke"

@@ -1,0 +1,57 @@
+"""httpx over the guarded backend: the one way from a request to a socket."""
+
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+import httpcore
+import httpx
+
+from scrapersky.scraping.guard import GuardedBackend
+from scrapersky.scraping.urls import WebUrl
+
+WEB_URL: Final = "web_url"
+"""The request extension that carries the parsed WebUrl. httpx's own reading of the URL opens nothing."""
+
+MAX_CONNECTIONS: Final = 2
+"""Pages of one site are fetched one after the other: one connection, and one for where it redirects."""
+
+KEEP_ALIVE_SECONDS: Final = 5.0
+"""Most servers close idle connections after five seconds or more; one that is closed costs a failed fetch."""
+
+
+class GuardedTransport(httpx.BaseTransport):
+    """HTTP/1.1 over connections that the backend opens. Raises httpcore's exceptions and FetchError as they are."""
+
+    def __init__(self, backend: GuardedBackend, ssl_context: ssl.SSLContext) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+            network_backend=backend,
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url: WebUrl = request.extensions[WEB_URL]
+        response = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target),
+                headers=request.headers.raw,
+            )
+        )
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
