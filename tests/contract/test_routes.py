@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from contract.cloudformation import ROOT, of_type, target, translated
+from contract.cloudformation import FUNCTIONS, folder_name, of_type, target, translated
+from scrapersky_local.openapi import DOCUMENT, load_app
 
-OPENAPI = ROOT / "shared" / "runtime" / "scrapersky" / "api" / "openapi.json"
 PUBLIC = {("get", "/health"), ("get", "/health/database"), ("get", "/openapi.json"), ("get", "/docs")}
 EVERYTHING_ELSE = ("x-amazon-apigateway-any-method", "$default")
 
@@ -21,6 +21,17 @@ def routes() -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (method, path): operation for path, methods in body()["paths"].items() for method, operation in methods.items()
     }
+
+
+def folder_of(operation: dict[str, Any]) -> str:
+    """The folder of the function that a route leads to."""
+    uri: str = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    return folder_name(uri.split("${")[-1].split(".")[0])
+
+
+def described(document: dict[str, Any]) -> set[tuple[str, str]]:
+    """The operations of an OpenAPI document."""
+    return {(method, path) for path, methods in document["paths"].items() for method in methods}
 
 
 def test_only_the_public_routes_do_without_a_token() -> None:
@@ -44,24 +55,26 @@ def test_the_authorizer_hears_every_request_anew() -> None:
 
 def test_the_gateway_may_invoke_every_function_that_it_routes_to() -> None:
     permitted = {target(permission["FunctionName"]) for permission in of_type("AWS::Lambda::Permission").values()}
-    routed = {
-        operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("${")[-1].split(".")[0]
-        for operation in routes().values()
-    }
 
-    assert permitted == routed | {"AuthorizerFunction"}
+    assert {folder_name(name) for name in permitted} == {folder_of(route) for route in routes().values()} | {
+        "authorizer"
+    }
 
 
 def test_unknown_routes_are_answered_by_a_function() -> None:
     assert EVERYTHING_ELSE in routes()
 
 
-def test_the_routes_are_those_of_the_openapi_document() -> None:
-    described = {
-        (method, path) for path, methods in json.loads(OPENAPI.read_text())["paths"].items() for method in methods
-    }
+def test_each_route_leads_to_the_function_that_answers_it() -> None:
+    for folder in {folder_of(operation) for operation in routes().values()}:
+        app = load_app(FUNCTIONS / folder)
+        answered = described(json.loads(app.get_openapi_json_schema()))
 
-    assert set(routes()) - {EVERYTHING_ELSE} == described
+        assert {key for key, route in routes().items() if folder_of(route) == folder} - {EVERYTHING_ELSE} == answered
+
+
+def test_the_routes_are_those_of_the_openapi_document() -> None:
+    assert set(routes()) - {EVERYTHING_ELSE} == described(json.loads(DOCUMENT.read_text()))
 
 
 def test_access_is_logged_without_query_or_token() -> None:

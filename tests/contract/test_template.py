@@ -6,7 +6,10 @@ import pytest
 
 from contract import cloudformation as cfn
 from contract.settings_use import LOCAL, variables_read
+from scrapersky.api import jwks
 from scrapersky.api.parameters import MAX_WAIT_SECONDS
+from scrapersky.db import connection, migrate
+from scrapersky.services import work
 
 FOLDERS = sorted(path.parent.name for path in cfn.FUNCTIONS.glob("*/app.py"))
 LEASE_MARGIN_SECONDS = 30  # a lease must outlive the worker that holds it
@@ -152,6 +155,19 @@ def test_a_batch_of_sites_is_scanned_at_once() -> None:
 
     assert mapping["BatchSize"] == int(cfn.environment("domain_scan_worker")["MAX_CONCURRENT_SITES"])
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_what_a_function_waits_for_ends_before_the_function() -> None:
+    timeout = {folder: function["Timeout"] for folder, function in cfn.functions().items()}
+
+    assert all(
+        timeout[folder] > connection.RETRY_SECONDS
+        for folder in FOLDERS
+        if "DATABASE_SECRET_ARN" in cfn.environment(folder)
+    )
+    assert timeout["migrate"] > migrate.ANSWER_SECONDS
+    assert timeout["authorizer"] > jwks.FETCH_SECONDS
+    assert timeout["domain_scan_worker"] > work.JOB_SECONDS + work.STORE_SECONDS
 
 
 def test_a_held_answer_leaves_before_the_function_ends_and_the_function_before_the_gateway() -> None:
