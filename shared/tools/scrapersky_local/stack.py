@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import httpx
 
-from scrapersky.scraping.guard import network_policy
+from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky_local import database
 from scrapersky_local.aws import REGION, Aws, FunctionOutput
 from scrapersky_local.deploy import Deployment
@@ -28,6 +29,7 @@ from scrapersky_local.logs import readable
 from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
 from scrapersky_local.processes import PortInUse, StackError, free_port, require_free
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file
+from scrapersky_local.tokens import Bearer, mint
 
 PROJECT = Path(__file__).parents[3]
 DEFAULT_PORT = 8000
@@ -37,6 +39,7 @@ POOL_SIZE = 4
 WORKERS = 6
 
 READY_SECONDS = 30.0
+TOKEN_SECONDS = 30 * 24 * 3600  # as long as a developer works on one thing; every start mints a new one
 _PREDECESSOR_SECONDS = 10.0  # what processes of a stack that was killed may need to end
 _WATCH_SECONDS = 0.5
 
@@ -72,7 +75,10 @@ class StackOptions:
     def fetching(self) -> dict[str, str]:
         """The scan workers' variables. StackError for what their guard would refuse."""
         try:
-            network_policy(self.allow_networks, self.resolve)
+            NetworkPolicy(
+                allowed_networks=tuple(ip_network(text) for text in self.allow_networks),
+                resolve=tuple(parse_resolve_rule(text) for text in self.resolve),
+            )
         except ValueError as error:
             raise StackError(str(error)) from error
         if self.ca_file is not None and not self.ca_file.is_file():
@@ -167,9 +173,10 @@ class Stack:
             deployment.invoke("SweeperFunction")
         deployment.open_routes()
         _wait_until_healthy(api_url)
+        bearer = Bearer(tenant_id=secrets.tenant_id, user_id=secrets.user_id)
         return StackInfo(
             api_url=api_url,
-            token=secrets.token(),
+            token=mint(secrets.jwt_secret, bearer, ttl_seconds=TOKEN_SECONDS),
             database_url=app_dsn,
             direct_database_url=database.superuser_dsn(postgres),
             aws_endpoint_url=aws.endpoint_url,
@@ -215,6 +222,6 @@ def _wait_until_healthy(api_url: str) -> None:
             answer = httpx.get(f"{api_url}{path}", timeout=READY_SECONDS, trust_env=False)
             if answer.status_code == httpx.codes.OK:
                 break
-            if time.monotonic() > deadline:
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
                 raise StackError(f"{path} answers {answer.status_code}: {answer.text[:300]}")
             time.sleep(0.2)

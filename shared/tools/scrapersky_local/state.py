@@ -6,19 +6,14 @@ import json
 import os
 import secrets
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import jwt
-
 from scrapersky_local.processes import StackError
 
 STACK_FILE = "stack.json"
-# As long as a developer works on one thing; every start mints a new one.
-TOKEN_SECONDS = 30 * 24 * 3600
 AUDIENCE = "authenticated"
 
 
@@ -47,12 +42,6 @@ class Secrets:
     jwt_secret: str
     tenant_id: str
     user_id: str
-
-    def token(self) -> str:
-        """A token for the stack's own tenant, signed as the deployed issuer signs (HS256)."""
-        now = int(time.time())
-        claims = {"aud": AUDIENCE, "sub": self.user_id, "tenant_id": self.tenant_id, "iat": now}
-        return jwt.encode({**claims, "exp": now + TOKEN_SECONDS}, self.jwt_secret, algorithm="HS256")
 
 
 def load_secrets(data_dir: Path) -> Secrets:

@@ -1,0 +1,114 @@
+"""The files of a data directory: private, whole, and held by one stack at a time."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from scrapersky_local.processes import StackError
+from scrapersky_local.stack import StackOptions
+from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file, write_private
+
+INFO = StackInfo(
+    api_url="http://127.0.0.1:8000",
+    token="a.b.c",
+    database_url="postgresql://app@127.0.0.1:1/x",
+    direct_database_url="postgresql://postgres@127.0.0.1:2/x",
+    aws_endpoint_url="http://127.0.0.1:3",
+    region="us-east-1",
+)
+
+
+def test_the_stack_file_is_there_while_the_stack_runs(tmp_path: Path) -> None:
+    path = tmp_path / "stack.json"
+    with stack_file(tmp_path, INFO):
+        assert json.loads(path.read_text("utf-8")) == {
+            "api_url": "http://127.0.0.1:8000",
+            "token": "a.b.c",
+            "database_url": "postgresql://app@127.0.0.1:1/x",
+            "direct_database_url": "postgresql://postgres@127.0.0.1:2/x",
+            "aws_endpoint_url": "http://127.0.0.1:3",
+            "region": "us-east-1",
+        }
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert not path.exists()
+
+
+def test_a_private_file_replaces_a_readable_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old", "utf-8")
+    path.chmod(0o644)
+    write_private(path, "new")
+    assert path.read_text("utf-8") == "new\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_secrets_are_drawn_once(tmp_path: Path) -> None:
+    first = load_secrets(tmp_path)
+    assert load_secrets(tmp_path) == first
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_each_directory_has_secrets_of_its_own(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    assert load_secrets(tmp_path / "a") != load_secrets(tmp_path / "b")
+
+
+def test_a_held_directory_says_who_holds_it(tmp_path: Path) -> None:
+    with (
+        hold(tmp_path, "http://127.0.0.1:8000"),
+        pytest.raises(StackError, match=rf"in use by process {os.getpid()}, which serves http://127\.0\.0\.1:8000"),
+        hold(tmp_path, "http://127.0.0.1:9000"),
+    ):
+        pass
+
+
+def test_a_directory_is_free_again_after_use(tmp_path: Path) -> None:
+    for _ in range(2):
+        with hold(tmp_path, "http://127.0.0.1:8000") as unclean:
+            assert not unclean
+
+
+def test_a_holder_that_was_killed_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("process 1, which serves http://127.0.0.1:8000", "utf-8")
+    with hold(tmp_path, "http://127.0.0.1:8000") as unclean:
+        assert unclean
+
+
+def test_the_scan_workers_are_told_what_they_may_reach(tmp_path: Path) -> None:
+    authorities = tmp_path / "ca.pem"
+    authorities.touch()
+    options = StackOptions(
+        data_dir=tmp_path,
+        allow_networks=("127.0.0.0/8", "10.0.0.0/8"),
+        resolve=("*.example=127.0.0.1:8080",),
+        ca_file=authorities,
+    )
+    assert options.fetching() == {
+        "FETCH_ALLOW_NETWORKS": "127.0.0.0/8,10.0.0.0/8",
+        "FETCH_RESOLVE": "*.example=127.0.0.1:8080",
+        "FETCH_CA_FILE": str(authorities),
+    }
+
+
+def test_nothing_is_opened_by_default(tmp_path: Path) -> None:
+    assert StackOptions(data_dir=tmp_path).fetching() == {}
+
+
+@pytest.mark.parametrize(
+    ("networks", "rules"),
+    [
+        pytest.param(("169.254.0.0/16",), (), id="link-local"),
+        pytest.param(("0.0.0.0/0",), (), id="everything"),
+        pytest.param(("nonsense",), (), id="no network"),
+        pytest.param((), ("example=nowhere",), id="no rule"),
+    ],
+)
+def test_what_the_guard_refuses_is_refused_at_the_start(
+    tmp_path: Path, networks: tuple[str, ...], rules: tuple[str, ...]
+) -> None:
+    with pytest.raises(StackError):
+        StackOptions(data_dir=tmp_path, allow_networks=networks, resolve=rules).fetching()
