@@ -53,7 +53,8 @@ def up(
 ) -> None:
     """Run the whole system on this machine until Ctrl-C.
 
-    That is the API, its workers and queues, and the database. The rows are kept in --data-dir over a restart. While the stack runs, the other commands find it by themselves.
+    That is the API, its workers and queues, and the database. The rows are kept in
+    --data-dir over a restart. While the stack runs, the other commands find it by themselves.
     Scans reach public addresses only, unless --allow-network opens more.
 
     \b
@@ -73,6 +74,8 @@ def up(
             ca_file=ca_file,
             say=stack.print_line,
         )
+        with _local_errors(UsageError):
+            stack_options.fetching()  # a network or rule that scans must not have is said before anything starts
         stack.run_until_interrupted(stack_options)
 
 
@@ -114,7 +117,8 @@ def demo() -> None:
     """Watch the system scan a small web of its own.
 
     Brings a local stack up on free ports in a temporary folder, scans the sites that come along, shows what was
-    found and why the others failed, and takes everything down again. Needs no network and no account. Exits with 1 when a site's outcome is not the one that its description says.
+    found and why the others failed, and takes everything down again.
+    Needs no network and no account. Exits with 1 when a site's outcome is not the one that its description says.
 
     \b
     Examples:
@@ -150,10 +154,10 @@ def _import(module: str) -> Any:
 
 
 @contextlib.contextmanager
-def _local_errors() -> Iterator[None]:
-    """A StackError as the CLI's own error: one line and exit code 1."""
+def _local_errors(kind: type[CliError] = CliError) -> Iterator[None]:
+    """A StackError as the CLI's own error: one line, and an exit code."""
     processes = _import("processes")
     try:
         yield
     except processes.StackError as error:
-        raise CliError(str(error)) from error
+        raise kind(str(error)) from error
