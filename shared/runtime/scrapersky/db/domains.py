@@ -22,12 +22,27 @@ def _known(row: Mapping[str, Any]) -> KnownDomain:
     )
 
 
+_GET = (
+    "select site_data, "  # noqa: S608 - constants alone
+    + _COLUMNS
+    + " from scrapersky.domains where tenant_id = %(tenant_id)s and domain = %(domain)s"
+)
+_LIST = (
+    "select site_data, "
+    + _COLUMNS
+    + """
+from scrapersky.domains
+where tenant_id = %(tenant_id)s
+  and (%(containing)s::text is null or strpos(domain, %(containing)s) > 0)
+  and (%(after)s::text is null or domain > %(after)s)
+order by domain
+limit %(limit)s
+"""
+)
+
+
 def get(db: Database, tenant_id: UUID, domain: str) -> KnownDomain | None:
-    rows = db.query(
-        "select site_data, " + _COLUMNS + " from scrapersky.domains where tenant_id = %(tenant_id)s and domain = %(d)s",
-        {"tenant_id": tenant_id, "d": domain},
-        tenant_id=tenant_id,
-    )
+    rows = db.query(_GET, {"tenant_id": tenant_id, "domain": domain}, tenant_id=tenant_id)
     return _known(rows[0]) if rows else None
 
 
@@ -36,16 +51,7 @@ def listing(
 ) -> list[KnownDomain]:
     """By name, after the domain `after`; `containing` is a plain part of the name."""
     rows = db.query(
-        "select site_data, "
-        + _COLUMNS
-        + """
-        from scrapersky.domains
-        where tenant_id = %(tenant_id)s
-          and (%(containing)s::text is null or strpos(domain, %(containing)s) > 0)
-          and (%(after)s::text is null or domain > %(after)s)
-        order by domain
-        limit %(limit)s
-        """,
+        _LIST,
         {"tenant_id": tenant_id, "containing": containing, "after": after, "limit": limit},
         tenant_id=tenant_id,
     )

@@ -81,6 +81,12 @@ set status = 'cancelled', error_code = 'cancelled', error_message = 'cancelled o
 where tenant_id = %(tenant_id)s and id = %(id)s and status in ('pending', 'running')
 """
 
+_GET = (
+    "select result, "  # noqa: S608 - constants alone
+    + _COLUMNS
+    + " from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(id)s"
+)
+
 _LIST = (
     "select null as result, "
     + _COLUMNS
@@ -126,7 +132,7 @@ def _job(row: Mapping[str, Any]) -> Job:
 def get(db: Database, tenant_id: UUID, job_id: UUID) -> Job | None:
     """The job with its result, or None when this tenant has no such job."""
     rows = db.query(
-        "select result, " + _COLUMNS + " from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(id)s",
+        _GET,
         {"tenant_id": tenant_id, "id": job_id},
         tenant_id=tenant_id,
     )

@@ -77,6 +77,24 @@ create index jobs_by_batch on scrapersky.jobs (tenant_id, batch_id, status) wher
 create index jobs_leased on scrapersky.jobs (lease_until) where status = 'running';
 create index jobs_waiting on scrapersky.jobs (enqueued_at) where status = 'pending';
 
+-- Which state may follow which; a final row does not change at all, but for a retry. The guarded statements keep to
+-- this by themselves: a statement that one day does not is refused here.
+create function scrapersky.check_job_transition() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if old.status = 'pending' and new.status in ('pending', 'running', 'failed', 'cancelled')
+    or old.status = 'running'
+    or old.status in ('failed', 'cancelled') and new.status = 'pending'
+  then
+    return new;
+  end if;
+  raise check_violation using
+    message = format('a job does not go from %s to %s', old.status, new.status), constraint = 'jobs_transition';
+end $$;
+create trigger jobs_transition before update on scrapersky.jobs
+  for each row execute function scrapersky.check_job_transition();
+
 create table scrapersky.outbox (
   id bigint generated always as identity primary key,
   tenant_id uuid not null,

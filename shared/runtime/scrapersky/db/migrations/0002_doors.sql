@@ -232,7 +232,9 @@ declare
 begin
   execute format('grant scrapersky_system to %I', current_user); -- giving a function away asks for membership
   grant create on schema scrapersky to scrapersky_system;
-  for door in select p.oid from pg_proc as p where p.pronamespace = 'scrapersky'::regnamespace loop
+  for door in
+    select p.oid from pg_proc as p where p.pronamespace = 'scrapersky'::regnamespace and p.prosecdef
+  loop
     execute format('revoke all on function %s from public', door);
     execute format('grant execute on function %s to scrapersky_app', door);
     execute format('alter function %s owner to scrapersky_system', door);

@@ -1,0 +1,185 @@
+"""The schema keeps the rules by itself: states, tenants, doors, and migrations that are applied once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from conftest import APP_ROLE, Cluster, TestDatabase
+from scrapersky.db.connection import connect
+from scrapersky.db.migrate import Migration, apply, shipped
+from scrapersky.domain.status import FINAL, TRANSITIONS, JobStatus
+from scrapersky.errors import ConfigurationError
+
+# What each state's row must hold besides its status.
+COLUMNS = {
+    JobStatus.PENDING: "lease_until = null, finished_at = null, error_code = null, error_message = null, result = null",
+    JobStatus.RUNNING: (
+        "lease_token = gen_random_uuid(), lease_until = now(), finished_at = null, error_code = null,"
+        " error_message = null, result = null"
+    ),
+    JobStatus.COMPLETE: (
+        "lease_until = null, finished_at = now(), result = '{}', error_code = null, error_message = null"
+    ),
+    JobStatus.FAILED: (
+        "lease_until = null, finished_at = now(), result = null, error_code = 'timeout', error_message = 'm'"
+    ),
+    JobStatus.CANCELLED: (
+        "lease_until = null, finished_at = now(), result = null, error_code = 'cancelled', error_message = 'm'"
+    ),
+}
+# The way from pending to each state.
+WAY = {status: [status] for status in JobStatus} | {JobStatus.COMPLETE: [JobStatus.RUNNING, JobStatus.COMPLETE]}
+
+
+def set_status(postgres: TestDatabase, job_id: UUID, status: JobStatus) -> None:
+    postgres.rows(f"update scrapersky.jobs set status = '{status}', {COLUMNS[status]} where id = %s", job_id)
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(JobStatus, JobStatus)))
+def test_a_job_goes_where_the_table_of_transitions_says_and_nowhere_else(
+    postgres: TestDatabase, make_job: Callable[..., UUID], before: JobStatus, after: JobStatus
+) -> None:
+    job_id = make_job()
+    for step in WAY[before]:
+        set_status(postgres, job_id, step)
+    if after in TRANSITIONS[before]:
+        set_status(postgres, job_id, after)
+    else:
+        with pytest.raises(psycopg.errors.CheckViolation) as caught:
+            set_status(postgres, job_id, after)
+        assert caught.value.diag.constraint_name == "jobs_transition"
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("status = 'complete', finished_at = now(), lease_until = null", "jobs_complete_has_a_result"),
+        ("status = 'failed', finished_at = now(), lease_until = null", "jobs_unsuccessful_has_a_reason"),
+        ("status = 'failed', error_code = 'timeout', error_message = 'm', lease_until = null", "jobs_final_has_an_end"),
+        ("status = 'failed', error_code = 'timeout', finished_at = now(), lease_until = null", "jobs_reason_is_told"),
+        ("status = 'cancelled', error_code = 'timeout', error_message = 'm', finished_at = now(), lease_until = null",
+         "jobs_cancelled_says_so"),
+        ("lease_token = null", "jobs_running_is_fenced"),
+        ("lease_until = null", "jobs_running_is_leased"),
+    ],
+)  # fmt: skip
+def test_a_row_that_would_lie_is_refused(
+    postgres: TestDatabase, make_job: Callable[..., UUID], change: str, constraint: str
+) -> None:
+    job_id = make_job()
+    set_status(postgres, job_id, JobStatus.RUNNING)
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        postgres.rows(f"update scrapersky.jobs set {change} where id = %s", job_id)
+    assert caught.value.diag.constraint_name == constraint
+
+
+TABLES = """
+select c.relname, c.relrowsecurity and c.relforcerowsecurity,
+       exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'of_the_tenant')
+from pg_class c
+where c.relnamespace = 'scrapersky'::regnamespace and c.relkind = 'r' and c.relname <> 'migrations'
+"""
+
+
+def test_every_table_forces_its_rows_on_their_tenant(postgres: TestDatabase) -> None:
+    tables = postgres.rows(TABLES)
+    assert {name for name, _, _ in tables} >= {
+        "domains", "batches", "jobs", "outbox", "idempotency_keys", "pages", "facts",
+    }  # fmt: skip
+    assert [name for name, forced, policy in tables if not (forced and policy)] == []
+
+
+def test_control_a_table_without_a_policy_is_found(postgres: TestDatabase) -> None:
+    postgres.rows("create table scrapersky.forgotten (tenant_id uuid)")
+    assert [name for name, forced, policy in postgres.rows(TABLES) if not (forced and policy)] == ["forgotten"]
+
+
+def test_every_unique_key_and_reference_of_a_tenants_row_names_the_tenant(postgres: TestDatabase) -> None:
+    """But for keys that are one generated id, which no tenant chooses."""
+    lacking = postgres.rows("""
+        select c.conrelid::regclass::text, c.conname
+        from pg_constraint c
+        where c.connamespace = 'scrapersky'::regnamespace and c.contype in ('p', 'u', 'f')
+          and c.conrelid <> 'scrapersky.migrations'::regclass
+          and not exists (
+            select from pg_attribute a
+            where a.attrelid = c.conrelid and a.attnum = any (c.conkey) and a.attname = 'tenant_id')
+          and not (c.contype = 'p' and cardinality(c.conkey) = 1)
+    """)
+    assert lacking == []
+
+
+def test_the_applications_role_owns_nothing_and_bypasses_nothing(postgres: TestDatabase) -> None:
+    assert postgres.one("select rolsuper or rolbypassrls from pg_roles where rolname = %s", APP_ROLE) == (False,)
+    assert postgres.one("select rolsuper or rolbypassrls or rolcanlogin from pg_roles where rolname = 'scrapersky_system'") == (False,)  # fmt: skip  # noqa: E501
+    assert postgres.rows("select relname from pg_class where relowner = %s::regrole", APP_ROLE) == []
+
+
+def test_the_doors_are_owned_by_the_system_role_and_have_a_fixed_search_path(postgres: TestDatabase) -> None:
+    doors = postgres.rows("""
+        select proname, proowner::regrole::text, proconfig::text from pg_proc
+        where pronamespace = 'scrapersky'::regnamespace and prosecdef
+    """)
+    assert {name for name, _, _ in doors} == {
+        "claim_jobs", "renew_leases", "release_jobs", "sweep_leases", "sweep_stranded", "take_outbox",
+        "mark_outbox_sent", "fail_dead_letters", "purge_expired", "gauges",
+    }  # fmt: skip
+    assert {(owner, config) for _, owner, config in doors} == {
+        ("scrapersky_system", '{"search_path=pg_catalog, pg_temp"}')
+    }
+
+
+@pytest.mark.parametrize("table", ["domains", "batches", "jobs", "outbox", "idempotency_keys", "pages", "facts"])
+def test_the_application_sees_no_row_without_a_tenant(
+    postgres: TestDatabase, make_job: Callable[..., UUID], table: str
+) -> None:
+    make_job()
+    with connect(postgres.direct_app_dsn) as connection:
+        statement = sql.SQL("select * from scrapersky.{}").format(sql.Identifier(table))
+        assert connection.execute(statement).fetchall() == []
+
+
+@pytest.fixture
+def empty_dsn(cluster: Cluster) -> str:
+    name = f"test_{uuid4().hex}"
+    cluster.admin(sql.SQL("create database {}").format(sql.Identifier(name)))
+    return psycopg.conninfo.make_conninfo(cluster.postgres.admin_dsn, dbname=name)
+
+
+def test_migrations_are_applied_once_even_by_two_at_a_time(empty_dsn: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(apply, [empty_dsn, empty_dsn])
+    assert sorted(first + second) == [migration.name for migration in shipped()]
+    assert apply(empty_dsn) == []
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(empty_dsn: str) -> None:
+    good = Migration("0001_good.sql", "create table scrapersky.kept (id integer)")
+    bad = Migration("0002_bad.sql", "create table scrapersky.half (id integer); select 1/0")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        apply(empty_dsn, [good, bad])
+    with psycopg.connect(empty_dsn) as connection:
+        assert connection.execute("select to_regclass('scrapersky.kept')::text, to_regclass('scrapersky.half')::text"
+                                  ).fetchone() == ("scrapersky.kept", None)  # fmt: skip
+    assert apply(empty_dsn, [good]) == []
+
+
+def test_a_migration_changed_after_it_was_applied_is_refused(empty_dsn: str) -> None:
+    apply(empty_dsn, [Migration("0001_one.sql", "select 1")])
+    with pytest.raises(ConfigurationError, match=r"0001_one\.sql was changed"):
+        apply(empty_dsn, [Migration("0001_one.sql", "select 2")])
+
+
+def test_a_database_ahead_of_this_version_is_refused(empty_dsn: str) -> None:
+    apply(empty_dsn, [Migration("0009_later.sql", "select 1")])
+    with pytest.raises(ConfigurationError, match=r"0009_later\.sql"):
+        apply(empty_dsn, [])
+
+
+def test_final_states_are_the_three_of_the_contract() -> None:
+    assert {"complete", "failed", "cancelled"} == FINAL

@@ -1,0 +1,99 @@
+"""Queue messages: what a worker accepts, and what a sender tells of each message it was given."""
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from scrapersky.queues import JobMessage, MalformedMessage, Message, Sender
+
+JOB = "6f0c1f5e-6f7a-4c8e-9d0e-0a1b2c3d4e5f"
+
+
+def body(**changes: Any) -> str:
+    return json.dumps({"version": 1, "job_id": JOB, "correlation_id": "request-1", **changes})
+
+
+def test_a_message_names_its_job_and_its_request() -> None:
+    assert JobMessage.parse(body()) == JobMessage(UUID(JOB), "request-1")
+
+
+def test_a_tenant_in_a_message_counts_for_nothing() -> None:
+    assert JobMessage.parse(body(tenant_id=str(uuid4()))) == JobMessage(UUID(JOB), "request-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the body is no JSON"),
+        ("{", "the body is no JSON"),
+        ("[" * 100_000, "the body is no JSON"),
+        ("[]", "the body is no JSON object"),
+        ("null", "the body is no JSON object"),
+        (body(version=2), "`version` is not 1"),
+        (json.dumps({"job_id": JOB}), "`version` is not 1"),
+        (json.dumps({"version": 1}), "`job_id` is no UUID"),
+        (body(job_id=7), "`job_id` is no UUID"),
+        (body(job_id="x"), "`job_id` is no UUID"),
+        (body(correlation_id=7), "`correlation_id` is no short text"),
+        (body(correlation_id="x" * 129), "`correlation_id` is no short text"),
+    ],
+)
+def test_what_is_no_message_of_ours_is_refused_with_its_reason(text: str, reason: str) -> None:
+    with pytest.raises(MalformedMessage, match=f"^{reason}$"):
+        JobMessage.parse(text)
+
+
+class Answers:
+    """An SQS client's one call: gives one prepared answer or error a call and keeps what it was asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[list[str]] = []
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803, ARG002 - boto3's names
+        self.calls.append([entry["Id"] for entry in Entries])
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+def messages(count: int, queue: str = "domain_scan") -> list[Message]:
+    return [Message(number, queue, {"version": 1}) for number in range(count)]
+
+
+def sender(client: Answers) -> Sender:
+    return Sender(lambda: client, {"domain_scan": "https://sqs.example/scan"})  # type: ignore[arg-type,return-value]
+
+
+def test_messages_go_ten_at_a_time() -> None:
+    client = Answers()
+    sent, refused = sender(client).send(messages(23))
+    assert (sent, refused) == (list(range(23)), {})
+    assert [len(call) for call in client.calls] == [10, 10, 3]
+
+
+def test_an_entry_that_failed_in_a_call_that_succeeded_is_told() -> None:
+    client = Answers({"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "Throttled", "SenderFault": False}]})
+    assert sender(client).send(messages(2)) == ([0], {1: "Throttled"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "secret"}}, "SendMessageBatch"),
+        EndpointConnectionError(endpoint_url="https://sqs.example"),
+    ],
+)
+def test_a_call_that_fails_refuses_its_own_messages_only(error: Exception) -> None:
+    client = Answers(error)
+    sent, refused = sender(client).send(messages(11))
+    assert sent == [10]
+    assert refused == {number: type(error).__name__ for number in range(10)}
+
+
+def test_a_kind_without_a_queue_is_refused_by_name() -> None:
+    assert sender(Answers()).send(messages(1, "unheard_of")) == ([], {0: "no queue for unheard_of"})

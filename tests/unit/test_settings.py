@@ -1,0 +1,96 @@
+"""Settings: read whole or refused by the name of the variable, and no way to a private network when deployed."""
+
+import pytest
+
+from scrapersky.errors import ConfigurationError
+from scrapersky.settings import (
+    LOCAL_ONLY,
+    DatabaseSettings,
+    FetchSettings,
+    MigrationSettings,
+    QueueSettings,
+    TokenSettings,
+    WorkerSettings,
+)
+
+COMPLETE = {
+    "DATABASE_SECRET_ARN": "arn:database",
+    "MIGRATION_DATABASE_SECRET_ARN": "arn:migration",
+    "SCAN_QUEUE_URL": "https://sqs.example/scan",
+    "SCAN_LEASE_SECONDS": "150",
+    "MAX_CONCURRENT_SITES": "10",
+    "CONTACT_URL": "https://bot.example/about",
+    "JWT_ALGORITHM": "HS256",
+    "JWT_AUDIENCE": "authenticated",
+    "JWT_SECRET_ARN": "arn:jwt",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (DatabaseSettings, "DATABASE_SECRET_ARN"),
+        (MigrationSettings, "MIGRATION_DATABASE_SECRET_ARN"),
+        (QueueSettings, "SCAN_QUEUE_URL"),
+        (WorkerSettings, "SCAN_LEASE_SECONDS"),
+        (WorkerSettings, "MAX_CONCURRENT_SITES"),
+        (FetchSettings, "CONTACT_URL"),
+        (TokenSettings, "JWT_ALGORITHM"),
+        (TokenSettings, "JWT_AUDIENCE"),
+        (TokenSettings, "JWT_SECRET_ARN"),
+    ],
+)
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_variable_that_is_missing_is_named(settings: type, name: str, value: str | None) -> None:
+    env = {key: text for key, text in COMPLETE.items() if key != name}
+    if value is not None:
+        env[name] = value
+    settings.from_env(COMPLETE)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=rf"\b{name}\b"):
+        settings.from_env(env)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", ["x", "1.5", "0", "-1", "1000000"])
+def test_a_number_out_of_bounds_is_named(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="SCAN_LEASE_SECONDS"):
+        WorkerSettings.from_env({**COMPLETE, "SCAN_LEASE_SECONDS": value})
+
+
+def test_a_public_key_algorithm_wants_the_key_set_and_no_secret() -> None:
+    env = {**COMPLETE, "JWT_ALGORITHM": "ES256", "JWKS_URL": "https://id.example/keys"}
+    settings = TokenSettings.from_env(env)
+    assert (settings.secret_arn, settings.jwks_url) == (None, "https://id.example/keys")
+    with pytest.raises(ConfigurationError, match="JWKS_URL"):
+        TokenSettings.from_env({**COMPLETE, "JWT_ALGORITHM": "ES256"})
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS512", "hs256"])
+def test_another_algorithm_is_refused(algorithm: str) -> None:
+    with pytest.raises(ConfigurationError, match="JWT_ALGORITHM"):
+        TokenSettings.from_env({**COMPLETE, "JWT_ALGORITHM": algorithm})
+
+
+@pytest.mark.parametrize("name", LOCAL_ONLY)
+@pytest.mark.parametrize(
+    "endpoint",
+    [None, "", "https://sqs.eu-central-1.amazonaws.com", "http://10.0.0.1:4566", "http://localhost.evil.example"],
+)
+def test_what_opens_private_networks_is_refused_where_aws_is_not_this_machine(name: str, endpoint: str | None) -> None:
+    env = {**COMPLETE, name: "127.0.0.0/8"}
+    if endpoint is not None:
+        env["AWS_ENDPOINT_URL"] = endpoint
+    with pytest.raises(ConfigurationError, match=name):
+        FetchSettings.from_env(env)
+
+
+def test_a_local_stack_may_name_networks_and_rules() -> None:
+    settings = FetchSettings.from_env(
+        {
+            **COMPLETE,
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+            "FETCH_ALLOW_NETWORKS": "127.0.0.0/8, 10.0.0.0/8",
+            "FETCH_RESOLVE": "*.example=127.0.0.1:8001",
+        }
+    )
+    assert settings.allow_networks == ("127.0.0.0/8", "10.0.0.0/8")
+    assert settings.resolve == ("*.example=127.0.0.1:8001",)

@@ -1,0 +1,26 @@
+"""The rules of states: which follows which, and that database and code use the same words."""
+
+import re
+
+from scrapersky.db.migrate import shipped
+from scrapersky.domain.status import FINAL, TRANSITIONS, ErrorCode, JobStatus
+
+SCHEMA = "\n".join(migration.text for migration in shipped())
+
+
+def words_of_check(column: str) -> set[str]:
+    match = re.search(rf"{column} text[^\n]*\s*check \({column} in \(([^)]*)\)", SCHEMA)
+    assert match
+    return set(re.findall(r"'(\w+)'", match.group(1)))
+
+
+def test_every_state_has_its_followers_and_only_unsuccessful_ends_have_a_way_back() -> None:
+    assert set(TRANSITIONS) == set(JobStatus)
+    assert all(TRANSITIONS[status] & FINAL for status in set(JobStatus) - FINAL)
+    assert TRANSITIONS[JobStatus.COMPLETE] == frozenset()
+    assert {status for status in FINAL if TRANSITIONS[status]} == {JobStatus.FAILED, JobStatus.CANCELLED}
+
+
+def test_the_database_knows_the_same_states_and_errors() -> None:
+    assert words_of_check("status") == {status.value for status in JobStatus}
+    assert words_of_check("error_code") == {code.value for code in ErrorCode}
