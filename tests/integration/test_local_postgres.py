@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
 from scrapersky_local.processes import PortInUse, StackError
+from support.processes import left_of, processes_of
 
 POOL_SIZE = 2
 
@@ -29,19 +29,6 @@ def folder() -> Iterator[Path]:
 def postgres(folder: Path) -> Iterator[Postgres]:
     with Postgres(folder / "pg", durable=False) as running:
         yield running
-
-
-def processes_of(folder: Path) -> list[str]:
-    """Command lines that name the folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
 
 
 def run(dsn: str, statement: str) -> list[tuple[object, ...]]:
@@ -79,10 +66,7 @@ def test_no_process_is_left_when_the_supervisor_is_killed(folder: Path) -> None:
         assert supervisor.stdout.readline() == "up\n"
         os.kill(supervisor.pid, signal.SIGKILL)
         supervisor.wait()
-    deadline = time.monotonic() + 10
-    while processes_of(folder) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_of(folder) == []
+    assert left_of(folder) == []
     with Postgres(folder / "pg", durable=False) as again:
         assert run(again.admin_dsn, "select 1") == [(1,)]
 

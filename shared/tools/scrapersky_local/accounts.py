@@ -53,7 +53,8 @@ def own_directory(path: Path, account: Account | None) -> Path:
         if not path.is_symlink():
             path.symlink_to(sheltered)
         path = sheltered
-    path.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(exist_ok=True)
+    path.chmod(0o700)
     if account is not None:
         os.chown(path, account.uid, account.gid)
     return path

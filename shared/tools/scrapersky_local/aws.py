@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -24,6 +23,7 @@ from scrapersky_local.processes import StackError, require_free, spawn, stop, ta
 
 REGION = "us-east-1"
 START_SECONDS = 30.0
+_CALL_SECONDS = 900  # the longest call is an invocation, and the longest invocation that of the migrations
 _KEY = "test"  # the local services take any; this one stands for their default account
 
 # Passed on from our own environment: where programs and certificates are, and nothing that could change what a function
@@ -62,6 +62,7 @@ class Aws:
         self._api_port = api_port
         self._fetching = fetching
         self._on_output = on_output
+        self._clients: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
@@ -103,6 +104,9 @@ class Aws:
         """End the services and every function's process. Nothing happens when they do not run."""
         if self._process is None:
             return
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
         stop(self._process, first=signal.SIGTERM, seconds=5)
         if self._reader is not None:
             self._reader.join(5)
@@ -113,23 +117,28 @@ class Aws:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    @cached_property
-    def _session(self) -> Any:
-        return boto3.Session(aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=REGION)
-
     def open_api(self, api_id: str) -> None:
         """Let the API's own address answer with this HTTP API."""
         httpx.put(f"{self.endpoint_url}{OPEN}{api_id}", trust_env=False).raise_for_status()
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the local services."""
-        config = Config(
-            retries={"total_max_attempts": 1},
-            read_timeout=120,
-            s3={"addressing_style": "path"},
-            proxies={},
-        )
-        return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+        """The boto3 client of a local service; closed with the services."""
+        if service not in self._clients:
+            session: Any = boto3.Session()  # typed for literal service names only
+            self._clients[service] = session.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                region_name=REGION,
+                aws_access_key_id=_KEY,
+                aws_secret_access_key=_KEY,
+                config=Config(
+                    retries={"total_max_attempts": 1},
+                    read_timeout=_CALL_SECONDS,
+                    s3={"addressing_style": "path"},
+                    proxies={},
+                ),
+            )
+        return self._clients[service]
 
     def _environment(self, temporary: Path) -> dict[str, str]:
         settings = {
