@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from scrapersky.api.app import Api
@@ -45,8 +46,8 @@ class Conflict(Exception):
     """Two functions say different things under one name."""
 
 
-def load_app(folder: Path) -> Api:
-    """The resolver of one function. The folders all hold an `app.py`, so each is loaded under a name of its own."""
+def load_function(folder: Path) -> ModuleType:
+    """The module of one function. The folders all hold an `app.py`, so each is loaded under a name of its own."""
     module_name = f"scrapersky_function_{folder.name}"
     spec = importlib.util.spec_from_file_location(module_name, folder / "app.py")
     if spec is None or spec.loader is None:
@@ -54,7 +55,12 @@ def load_app(folder: Path) -> Api:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # annotations are resolved through it
     spec.loader.exec_module(module)
-    app = module.app
+    return module
+
+
+def load_app(folder: Path) -> Api:
+    """The resolver of one function."""
+    app = load_function(folder).app
     if not isinstance(app, Api):
         raise TypeError(f"{folder.name}: `app` is no Api")
     return app

@@ -56,7 +56,7 @@ class Api(APIGatewayHttpResolver):
         logger().set_correlation_id(request_id)
         try:
             self._let_in(request)
-            answer = super().resolve(event, context)
+            answer = super().resolve(requests.normalised(request), context)
         except ScraperSkyError as error:
             answer = _plain(problems.problem(error, request_id))
         except Exception as error:

@@ -73,6 +73,11 @@ def check(event: APIGatewayProxyEventV2) -> None:
             _refuse_text(("query", name))
 
 
+def normalised(event: APIGatewayProxyEventV2) -> dict[str, Any]:
+    """The checked event with the one kind of body there is: the resolver compares its name letter by letter."""
+    return {**event.raw_event, "headers": {**event.headers, "content-type": "application/json"}}
+
+
 def parse_json(text: str) -> Any:
     """A JSON body, held to RFC 8259 and to what Postgres can store.
 

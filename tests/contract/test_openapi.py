@@ -1,0 +1,221 @@
+"""The OpenAPI document: fresh, whole, and true to the models and routes that it describes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from scrapersky.api import document, examples, schemas
+from scrapersky.api.app import create_app
+from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
+from scrapersky_local.openapi import Conflict, build, main, merge
+
+METHODS = {"get", "post", "put", "delete", "patch"}
+PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
+ROUTES = {
+    ("post", "/api/v3/modernized_page_scraper/scan"),
+    ("get", "/api/v3/modernized_page_scraper/status/{job_id}"),
+    ("post", "/api/v3/batch_page_scraper/scan"),
+    ("get", "/api/v3/batch_page_scraper/status/{job_id}"),
+    ("get", "/api/v3/jobs"),
+    ("get", "/api/v3/jobs/{job_id}"),
+    ("post", "/api/v3/jobs/{job_id}/cancel"),
+    ("post", "/api/v3/jobs/{job_id}/retry"),
+    ("get", "/api/v3/domains"),
+    ("get", "/api/v3/domains/{domain}"),
+    ("get", "/health"),
+    ("get", "/health/database"),
+    ("get", "/openapi.json"),
+    ("get", "/docs"),
+}
+
+DOCUMENT: dict[str, Any] = json.loads(document.text())
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def resolved(value: dict[str, Any]) -> dict[str, Any]:
+    """What a `$ref` at the top of a value leads to."""
+    target = value.get("$ref")
+    if target is None:
+        return value
+    found: Any = DOCUMENT
+    for part in target.removeprefix("#/").split("/"):
+        found = found[part]
+    return resolved(found)
+
+
+def each(method_path_operation: tuple[str, str, dict[str, Any]]) -> str:
+    return f"{method_path_operation[0]} {method_path_operation[1]}"
+
+
+every_operation = pytest.mark.parametrize("method_path_operation", list(operations()), ids=each)
+
+
+def test_the_committed_document_is_fresh() -> None:
+    assert main(["--check"]) == 0
+
+
+def test_building_it_twice_gives_the_same() -> None:
+    assert build() == build()
+
+
+def test_it_is_openapi_3_1_and_behind_a_bearer_token() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert DOCUMENT["security"] == [{"bearer": []}]
+    assert DOCUMENT["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_every_route_of_the_contract_is_described_and_no_other() -> None:
+    assert {(method, path) for method, path, _ in operations()} == ROUTES
+
+
+def test_only_the_public_paths_do_without_a_token() -> None:
+    assert {path for _, path, operation in operations() if operation.get("security") == []} == PUBLIC
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(names) == len(set(names))
+
+
+@every_operation
+def test_an_operation_says_what_it_answers_with_an_example_that_fits(
+    method_path_operation: tuple[str, str, dict[str, Any]],
+) -> None:
+    _, _, operation = method_path_operation
+    assert operation["summary"]
+    assert operation["tags"]
+    (success,) = [response for status, response in operation["responses"].items() if status in ("200", "202")]
+    (content,) = success["content"].values()
+    assert_examples_fit(content)
+
+
+@every_operation
+def test_an_operation_says_which_problems_it_ends_in(method_path_operation: tuple[str, str, dict[str, Any]]) -> None:
+    method, path, operation = method_path_operation
+    responses = operation["responses"]
+    expected = {"500"}
+    if path not in PUBLIC:
+        expected |= {"401", "503"}
+    if operation.get("parameters") or operation.get("requestBody"):
+        expected.add("422")
+    if "{" in path:
+        expected.add("404")
+    if method == "post":
+        expected |= {"400", "403", "413", "415"}
+    assert expected <= set(responses)
+    for status in expected:
+        (media_type,) = resolved(responses[status])["content"]
+        assert media_type == "application/problem+json"
+
+
+@every_operation
+def test_what_is_asked_for_is_described(method_path_operation: tuple[str, str, dict[str, Any]]) -> None:
+    _, path, operation = method_path_operation
+    parameters = operation.get("parameters", [])
+    assert all(parameter["description"] for parameter in parameters)
+    assert {parameter["name"] for parameter in parameters if parameter["in"] == "path"} == {
+        part.strip("{}") for part in path.split("/") if part.startswith("{")
+    }
+
+
+def test_starting_work_says_where_to_follow_it() -> None:
+    accepted = [operation["responses"]["202"] for _, _, operation in operations() if "202" in operation["responses"]]
+    assert len(accepted) == 3
+    assert all(set(response["headers"]) == {"Location", "Retry-After"} for response in accepted)
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["responses"]))
+def test_a_problem_has_an_example_that_fits(name: str) -> None:
+    (content,) = DOCUMENT["components"]["responses"][name]["content"].values()
+    assert_examples_fit(content)
+
+
+def test_the_request_example_fits() -> None:
+    body = DOCUMENT["paths"]["/api/v3/modernized_page_scraper/scan"]["post"]["requestBody"]
+    assert_examples_fit(body["content"]["application/json"])
+
+
+def assert_examples_fit(content: dict[str, Any]) -> None:
+    """Hold the examples to the model that the schema names: what the model makes of one is that one again."""
+    assert content["examples"]
+    values = [example["value"] for example in content["examples"].values()]
+    target = content["schema"].get("$ref")
+    if target is not None:
+        model: type[BaseModel] = getattr(schemas, target.rsplit("/", 1)[1])
+        values = [json.loads(model.model_validate(value).model_dump_json(exclude_unset=True)) for value in values]
+    assert values == [example["value"] for example in content["examples"].values()]
+
+
+def test_a_stored_result_is_what_the_document_describes() -> None:
+    seen = Evidence("https://shop.example/", "mailto")
+    facts = SiteData(
+        title="Shop",
+        emails=["a@shop.example"],
+        tech_stack=[Technology("WordPress", "cms", None, "generator")],
+        organization={"name": "Shop", "address": {"city": "Leipzig"}},
+        addresses=[{"city": "Leipzig"}],
+        open_graph={"og:title": "Shop"},
+        evidence={"a@shop.example": seen},
+    )
+    stored = facts.to_json()
+    assert set(stored) == set(schemas.SiteData.model_fields)
+    shown = schemas.SiteData.model_validate(stored)
+    assert json.loads(shown.model_dump_json()) == stored
+
+    page = PageRecord("https://shop.example/", 200, None, shown_time(), 10, 5)
+    assert set(page.to_json()) == set(schemas.PageFetched.model_fields)
+
+
+def shown_time() -> Any:
+    metrics = schemas.ProcessingMetrics.model_validate(examples.SCAN_STATUS["result"]["processing_metrics"])
+    return metrics.start_time
+
+
+def test_a_fact_of_a_later_version_is_handed_on() -> None:
+    shown = schemas.SiteData.model_validate({"has_of_tomorrow": True})
+    assert json.loads(shown.model_dump_json())["has_of_tomorrow"] is True
+
+
+def test_two_models_of_one_name_are_a_conflict() -> None:
+    def app_with(field: str) -> Any:
+        app = create_app()
+        model = type("Twin", (schemas.Answer,), {"__annotations__": {field: str}, "__module__": __name__})
+
+        @app.get(
+            f"/{field}",
+            operation_id=field,
+            responses={200: {"description": "OK", "content": {"application/json": {"model": model}}}},
+        )
+        def route() -> None: ...
+
+        return app
+
+    with pytest.raises(Conflict, match="Twin"):
+        merge({"one": app_with("a"), "two": app_with("b")})
+
+
+def test_one_operation_in_two_functions_is_a_conflict() -> None:
+    def app() -> Any:
+        made = create_app()
+
+        @made.get("/same", responses={200: {"description": "OK", "content": {}}})
+        def route() -> None: ...
+
+        return made
+
+    with pytest.raises(Conflict, match="GET /same"):
+        merge({"one": app(), "two": app()})
+
+
+def test_a_stale_document_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("scrapersky_local.openapi.build", lambda: "{}\n")
+    assert main(["--check"]) == 1
+    assert "stale" in capsys.readouterr().err
