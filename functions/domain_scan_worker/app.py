@@ -3,18 +3,14 @@
 import os
 import time
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from scrapersky.scraping.fetch import Fetcher
-from scrapersky.scraping.guard import network_policy
 
-from scrapersky import __version__
 from scrapersky.observability import logger, observed
 from scrapersky.queues import JobMessage, MalformedMessage
 from scrapersky.services import domain_scan, work
-from scrapersky.settings import FetchSettings, WorkerSettings
-from scrapersky.wiring import database
+from scrapersky.settings import WorkerSettings
+from scrapersky.wiring import database, fetcher
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,20 +38,10 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
             tally = work.work_off(
                 db,
                 list(message_ids),
-                domain_scan.scanner(_fetcher()),
+                domain_scan.scanner(fetcher()),
                 lease=timedelta(seconds=settings.lease_seconds),
                 concurrency=settings.max_concurrent_sites,
                 deadline=deadline,
             )
         again.extend(message for job_id in tally.later for message in message_ids[job_id])
     return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}
-
-
-@cache
-def _fetcher() -> Fetcher:
-    settings = FetchSettings.from_env(os.environ)
-    return Fetcher(
-        policy=network_policy(settings.allow_networks, settings.resolve),
-        user_agent=f"ScraperSky/{__version__} (+{settings.contact_url})",
-        ca_file=settings.ca_file,
-    )

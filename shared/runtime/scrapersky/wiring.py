@@ -1,20 +1,24 @@
 """Joins settings and services for the handlers: each function builds here what it hands down.
 
-boto3 is loaded when the first secret or message needs it, never at import.
+boto3 is loaded when the first secret or message needs it, the fetcher by who fetches; neither at import.
 """
 
 import os
 import time
 from functools import cache
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from scrapersky import __version__
 from scrapersky.db.connection import Database
 from scrapersky.errors import ConfigurationError
 from scrapersky.queues import Sender
-from scrapersky.settings import DatabaseSettings, QueueSettings
+from scrapersky.settings import DatabaseSettings, FetchSettings, QueueSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+    from scrapersky.scraping.fetch import Fetcher
 
 SECRET_SECONDS = 300  # a rotated secret is in use after five minutes at the latest
 
@@ -60,3 +64,27 @@ def _sqs() -> "SQSClient":
     import boto3
 
     return boto3.client("sqs")
+
+
+@cache
+def fetcher() -> "Fetcher":
+    """The process's fetcher: the public web alone, but for what a local stack names.
+
+    Raises:
+        ConfigurationError: a network, a rule or the file of authorities is not as it must be.
+    """
+    from scrapersky.scraping.fetch import Fetcher
+    from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
+
+    settings = FetchSettings.from_env(os.environ)
+    try:
+        return Fetcher(
+            policy=NetworkPolicy(
+                allowed_networks=tuple(ip_network(network) for network in settings.allow_networks),
+                resolve=tuple(parse_resolve_rule(rule) for rule in settings.resolve),
+            ),
+            user_agent=f"ScraperSky/{__version__} (+{settings.contact_url})",
+            ca_file=settings.ca_file,
+        )
+    except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
+        raise ConfigurationError(f"the FETCH_ variables of the local stack cannot be used: {error}") from error

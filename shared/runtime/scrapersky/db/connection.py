@@ -109,6 +109,18 @@ class Database:
             self._connection.close()
             self._connection = None
 
+    def ping(self) -> None:
+        """Ask the database for a sign of life, once.
+
+        Raises:
+            Unavailable: it gives none.
+        """
+        try:
+            self._transaction(lambda cursor: cursor.execute("select 1"), None)
+        except psycopg.Error as error:
+            self._drop()
+            raise Unavailable("the database does not answer") from error
+
     def query(
         self, statement: LiteralString, parameters: Mapping[str, Any], *, tenant_id: UUID | None = None
     ) -> list[DictRow]:
