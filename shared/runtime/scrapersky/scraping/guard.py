@@ -91,7 +91,7 @@ def parse_resolve_rule(text: str) -> ResolveRule:
         url = URL(f"http://{name}/")
     except ValueError:
         raise ValueError(f"{host!r} is no host name") from None
-    if url.host_type is not HostType.DEFAULT or url.host != url.hostname or url.pathname != "/":
+    if url.host_type is not HostType.DEFAULT or url.href != f"http://{url.hostname}/" or "*" in url.hostname:
         raise ValueError(f"{host!r} is no host name")
     address_text, _, to_port_text = target.rpartition(":")
     try:

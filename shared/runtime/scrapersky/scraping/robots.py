@@ -39,7 +39,7 @@ _HOST_FAILURES: Final = frozenset(
 )
 """What says that the host is out of reach, and so are its pages, when it befell the first request."""
 
-_OF_THE_MOMENT: Final = frozenset({ErrorCode.TIMEOUT, ErrorCode.CANCELLED})
+_OF_THE_MOMENT: Final = frozenset({ErrorCode.TIMEOUT, ErrorCode.CANCELLED, ErrorCode.INTERNAL})
 """What says nothing about the file, so that it is neither a denial nor kept."""
 
 
@@ -83,7 +83,7 @@ class _File:
 
 
 class RobotsCache:
-    """The robots.txt files of one scan, each fetched once. The file of an origin (scheme, host, port) rules it alone."""
+    """The robots.txt files of one scan, each fetched once: one for each origin (scheme, host and port)."""
 
     def __init__(self, user_agent: str) -> None:
         """`user_agent` as in the header: its product token, before the slash, is what a file's groups name."""
