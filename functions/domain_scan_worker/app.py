@@ -5,7 +5,6 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-
 from scrapersky.observability import logger, observed
 from scrapersky.queues import JobMessage, MalformedMessage
 from scrapersky.services import domain_scan, work

@@ -1,0 +1,143 @@
+"""What goes wrong in the middle of a scan on the running stack, and the state that each job ends in."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from e2e.conftest import RunningStack
+from e2e.test_stack import SCAN, WAIT_SECONDS, final
+
+SLOW = "granite-archive.example"  # takes seconds to answer: time to do harm
+
+
+@pytest.fixture
+def database(stack: RunningStack) -> Iterator[psycopg.Connection[TupleRow]]:
+    """The owner's connection: sees what is really stored."""
+    with psycopg.connect(stack.info.direct_database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def session(stack: RunningStack) -> Iterator[boto3.Session]:
+    yield boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=stack.info.region)
+
+
+def start(api: httpx.Client, domain: str = SLOW) -> str:
+    return str(api.post(SCAN, json={"base_url": domain}).raise_for_status().json()["job_id"])
+
+
+def path(job_id: str) -> str:
+    return f"/api/v3/jobs/{job_id}"
+
+
+def until_running(api: httpx.Client, job_id: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        status = api.get(path(job_id)).raise_for_status().json()["status"]
+        if status == "running":
+            return
+        assert status == "pending"
+        time.sleep(0.05)
+    pytest.fail("never running")
+
+
+def workers() -> list[int]:
+    """The process ids of the running scan workers."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            variables = (process / "environ").read_bytes().split(b"\0")
+            if any(v.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and b"DomainScanWorker" in v for v in variables):
+                found.append(int(process.name))
+    return found
+
+
+def attempts(database: psycopg.Connection[TupleRow], job_id: str) -> tuple[Any, ...] | None:
+    return database.execute("select status, attempt from scrapersky.jobs where id = %s", (job_id,)).fetchone()
+
+
+def stored(database: psycopg.Connection[TupleRow], job_id: str) -> tuple[Any, ...] | None:
+    return database.execute(
+        "select (select count(*) from scrapersky.pages where job_id = %(id)s),"
+        " (select count(*) from scrapersky.facts where job_id = %(id)s)",
+        {"id": job_id},
+    ).fetchone()
+
+
+def sweep(stack: RunningStack, session: boto3.Session) -> dict[str, Any]:
+    """Run the sweeper now instead of within a minute."""
+    client = session.client("lambda", endpoint_url=stack.info.aws_endpoint_url)
+    (name,) = (f["FunctionName"] for f in client.list_functions()["Functions"] if "Sweeper" in f["FunctionName"])
+    answer = client.invoke(FunctionName=name, Payload=b"{}")
+    swept: dict[str, Any] = json.loads(answer["Payload"].read())
+    client.close()
+    assert "errorType" not in swept, swept
+    return swept
+
+
+def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
+    api: httpx.Client, stack: RunningStack, session: boto3.Session, database: psycopg.Connection[TupleRow]
+) -> None:
+    job_id = start(api)
+    until_running(api, job_id)
+    killed = workers()
+    assert killed
+    for process in killed:
+        os.kill(process, signal.SIGKILL)
+
+    assert sweep(stack, session)["reopened"] == 0  # its lease is still alive: nobody else may take it
+    assert attempts(database, job_id) == ("running", 1)
+    database.execute("update scrapersky.jobs set lease_until = now() - interval '1 s' where id = %s", (job_id,))
+    assert sweep(stack, session)["reopened"] >= 1
+
+    assert final(api, path(job_id))["status"] == "complete"
+    assert attempts(database, job_id) == ("complete", 2)
+    pages, facts = stored(database, job_id) or (0, 0)
+    assert pages >= 1
+    assert facts >= 1
+
+
+def test_a_message_delivered_again_during_and_after_the_scan_changes_nothing(
+    api: httpx.Client, stack: RunningStack, session: boto3.Session, database: psycopg.Connection[TupleRow]
+) -> None:
+    sqs = session.client("sqs", endpoint_url=stack.info.aws_endpoint_url)
+    (queue,) = (url for url in sqs.list_queues()["QueueUrls"] if "ScanQueue" in url)
+    job_id = start(api)
+    message = json.dumps({"version": 1, "job_id": job_id, "correlation_id": "again"})
+    until_running(api, job_id)
+    sqs.send_message(QueueUrl=queue, MessageBody=message)
+    first = final(api, path(job_id))
+    assert first["status"] == "complete"
+
+    sqs.send_message(QueueUrl=queue, MessageBody=message)
+    other = start(api, "parish-hall.example")  # behind it in the queue, so that it was delivered by then
+    assert final(api, path(other))["status"] == "complete"
+    sqs.close()
+    assert api.get(path(job_id)).json() == first
+    assert attempts(database, job_id) == ("complete", 1)
+
+
+def test_a_cancel_during_a_scan_is_final_and_nothing_is_stored(
+    api: httpx.Client, database: psycopg.Connection[TupleRow]
+) -> None:
+    job_id = start(api)
+    until_running(api, job_id)
+    assert api.post(f"{path(job_id)}/cancel").raise_for_status().json()["status"] == "cancelled"
+    time.sleep(5)  # longer than the site takes to answer
+    job = api.get(path(job_id)).json()
+    assert (job["status"], job["error"]["code"]) == ("cancelled", "cancelled")
+    assert stored(database, job_id) == (0, 0)
+
+    api.post(f"{path(job_id)}/retry").raise_for_status()
+    assert final(api, path(job_id))["status"] == "complete"
