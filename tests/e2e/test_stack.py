@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,12 +28,13 @@ from support.processes import left_of, processes_of
 SCAN = "/api/v3/modernized_page_scraper/scan"
 WAIT_SECONDS = 30.0
 
-# What `scrapersky up` runs, without the command line in front of it.
+# What `scrapersky up` runs, without the command line in front of it. Every site is at an address that is not open.
 UP = """
 import sys
 from pathlib import Path
 from scrapersky_local.stack import StackOptions, print_line, run_until_interrupted
-run_until_interrupted(StackOptions(data_dir=Path(sys.argv[1]), port=0, durable=False, say=print_line))
+rules = ("*.example=127.0.0.1:9",)
+run_until_interrupted(StackOptions(Path(sys.argv[1]), port=0, resolve=rules, durable=False, say=print_line))
 """
 
 
@@ -59,6 +61,14 @@ def up(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], StackInfo]]:
 def get(info: StackInfo, path: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {info.token}"}
     return httpx.get(info.api_url + path, headers=headers, timeout=30, trust_env=False)
+
+
+@contextmanager
+def held_request(info: StackInfo, path: str) -> Iterator[None]:
+    """A request that is sent and whose answer nobody reads: a function is busy with it."""
+    with socket.create_connection(("127.0.0.1", int(info.api_url.rpartition(":")[2]))) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {info.token}\r\n\r\n".encode())
+        yield
 
 
 def final(client: httpx.Client, address: str) -> dict[str, Any]:
@@ -148,7 +158,9 @@ def test_a_restart_keeps_the_rows_and_nothing_is_left_in_between() -> None:
     with throwaway_directory() as data_dir:
         with up(data_dir) as (process, first):
             headers = {"Authorization": f"Bearer {first.token}"}
-            started = httpx.post(first.api_url + SCAN, json={"base_url": "kept.test"}, headers=headers, trust_env=False)
+            started = httpx.post(
+                first.api_url + SCAN, json={"base_url": "kept.example"}, headers=headers, trust_env=False
+            )
             job_id = started.raise_for_status().json()["job_id"]
             assert len(processes_of(data_dir)) > 3
             process.send_signal(signal.SIGINT)
@@ -156,7 +168,7 @@ def test_a_restart_keeps_the_rows_and_nothing_is_left_in_between() -> None:
         assert left_of(data_dir, seconds=0) == []
         assert not (data_dir / "stack.json").exists()
         with up(data_dir) as (_, second):
-            assert get(second, f"/api/v3/jobs/{job_id}").json()["domain"] == "kept.test"
+            assert get(second, f"/api/v3/jobs/{job_id}").json()["domain"] == "kept.example"
 
 
 def test_a_killed_stack_leaves_no_process_and_its_jobs_go_on() -> None:
@@ -167,16 +179,16 @@ def test_a_killed_stack_leaves_no_process_and_its_jobs_go_on() -> None:
             with psycopg.connect(first.direct_database_url) as connection:
                 connection.execute(
                     "insert into scrapersky.jobs (id, tenant_id, kind, domain, request, correlation_id, created_by) "
-                    "values (%s, %s, 'domain_scan', 'left.test', '{\"max_pages\": 1}', 'c', 'u')",
+                    "values (%s, %s, 'domain_scan', 'left.example', '{\"max_pages\": 1}', 'c', 'u')",
                     (job_id, json.loads((data_dir / "secrets.json").read_text("utf-8"))["tenant_id"]),
                 )
-            process.kill()
-            process.wait()
-            assert left_of(data_dir) == []
+            with held_request(first, f"/api/v3/jobs/{job_id}?wait=20"):
+                process.kill()
+                process.wait()
+                assert left_of(data_dir) == []
         with (
             up(data_dir) as (_, second),
             httpx.Client(headers={"Authorization": f"Bearer {second.token}"}, timeout=30, trust_env=False) as client,
         ):
-            # The name does not exist: what counts is that a worker looked.
             job = final(client, f"{second.api_url}/api/v3/jobs/{job_id}")
-            assert (job["status"], job["error"]["code"]) == ("failed", "dns_failure")
+            assert (job["status"], job["error"]["code"]) == ("failed", "blocked_address")

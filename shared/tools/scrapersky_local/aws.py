@@ -76,7 +76,6 @@ class Aws:
         self._process = spawn(
             [sys.executable, "-P", "-m", "scrapersky_local.engine", str(self._api_port)],
             log=self.log,
-            death_signal=signal.SIGTERM,
             env=self._environment(temporary),
             read_output=True,
         )
@@ -101,13 +100,16 @@ class Aws:
                 time.sleep(0.05)
 
     def stop(self) -> None:
-        """End the services and every function's process. Nothing happens when they do not run."""
+        """End the services and every function's process. Nothing happens when they do not run.
+
+        Without ado: what they hold is not kept, and an orderly end would wait for running functions.
+        """
         if self._process is None:
             return
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        stop(self._process, first=signal.SIGTERM, seconds=5)
+        stop(self._process, first=signal.SIGKILL)
         if self._reader is not None:
             self._reader.join(5)
         self._process = None

@@ -158,23 +158,17 @@ async def _serve(application: Any, ports: list[int]) -> None:
     config = Config()
     config.bind = [f"127.0.0.1:{port}" for port in ports]
     config.keep_alive_timeout = 75
-    config.graceful_timeout = 1
     await serve(application, config, mode="asgi")
 
 
 def main(api_port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then end every function's process."""
+    """Serve until killed. The functions' processes end by themselves when this one is gone."""
     require_ministack()
     from ministack.app import app  # type: ignore[import-untyped]
-    from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+    from ministack.core.lambda_runtime import ProvidedWorker  # type: ignore[import-untyped]
 
-    adapt(lambda_runtime.ProvidedWorker)
-    try:
-        asyncio.run(_serve(Front(app, api_port), [int(os.environ["GATEWAY_PORT"]), api_port]))
-    finally:
-        lambda_runtime.reset()
-        # Its pollers are threads in endless loops; some are not daemons.
-        os._exit(0)
+    adapt(ProvidedWorker)
+    asyncio.run(_serve(Front(app, api_port), [int(os.environ["GATEWAY_PORT"]), api_port]))
 
 
 if __name__ == "__main__":
