@@ -175,6 +175,13 @@ def test_a_server_without_etags_is_polled_with_pauses() -> None:
     assert len(server.pauses) == 1
 
 
+def test_following_ends_when_the_patience_does() -> None:
+    server = Server([httpx.Response(200, json=job("pending"), headers={"ETag": '"1"'})] * 1000)
+    with server.client() as client:
+        assert [document["status"] for document in client.follow(STATUS_URL, patience=0.05)] == ["pending"]
+    assert server.requests[0].url.params["wait"] == "1"
+
+
 def test_the_token_stays_on_the_api_s_own_origin() -> None:
     server = Server([httpx.Response(200, json=job("complete"))])
     with server.client() as client:

@@ -5,6 +5,7 @@ Every request here can be repeated without a second effect (GETs, POSTs with an 
 which answers the same twice), so a broken connection or a 502/503/504 is tried again within a small budget.
 """
 
+import math
 import random
 import time
 import uuid
@@ -104,16 +105,18 @@ class ApiClient:
         """The latest known facts of one domain."""
         return self._document("GET", f"api/v3/domains/{quote(name, safe='')}")
 
-    def follow(self, status_url: str) -> Iterator[Document]:
-        """The job's document each time it changes, until it is final; the last one yielded is the final one.
+    def follow(self, status_url: str, *, patience: float = math.inf) -> Iterator[Document]:
+        """The job's document as it stands and each time it changes, until it is final or `patience` seconds are over.
 
         Long-polls with the ETag, so a quiet minute costs three small requests.
         """
         etag: str | None = None
-        while True:
+        begin = time.monotonic()
+        while (left := patience - (time.monotonic() - begin)) > 0:
             asked = time.monotonic()
+            wait = LONG_POLL_SECONDS if left > LONG_POLL_SECONDS else math.ceil(left)
             headers = {"If-None-Match": etag} if etag else {}
-            answer = self._send("GET", status_url, params={"wait": LONG_POLL_SECONDS}, headers=headers)
+            answer = self._send("GET", status_url, params={"wait": wait}, headers=headers)
             changed = answer.status_code != httpx.codes.NOT_MODIFIED and answer.headers.get("ETag", "") != etag
             if changed:
                 document = _object(answer)

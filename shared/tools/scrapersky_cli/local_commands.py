@@ -7,6 +7,7 @@ so it is imported when such a command runs.
 import contextlib
 import importlib
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,7 +125,7 @@ def demo() -> None:
     Examples:
       scrapersky demo
     """
-    with _local_errors():
+    with _local_errors(), _stopping_on_signals():
         outcomes = _import("demo").run(output(), notices())
     if any(outcome.differences for outcome in outcomes):
         raise typer.Exit(1)
@@ -151,6 +152,17 @@ def _import(module: str) -> Any:
         if missing.partition(".")[0] in {"scrapersky", "scrapersky_cli", "scrapersky_local"}:
             raise
         raise UsageError(f"the local stack needs the package {missing}; install it with: {_INSTALL}") from error
+
+
+@contextlib.contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it started is stopped and removed."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -97,14 +97,13 @@ def facts(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
     yield from _software(site_data, home)
     evidence = _mapping(site_data.get("evidence"))
     for kind, value in _contacts(site_data):
-        seen = _mapping(evidence.get(value))
-        yield kind, clean(value), f"{clean(seen.get('page_url'))} ({clean(seen.get('method'))})" if seen else home
+        yield kind, clean(value), _source(_mapping(evidence.get(value))) or home
     organization = _mapping(site_data.get("organization"))
     if organization.get("name"):
         yield "organization", clean(organization["name"]), home
-    for address in _list(site_data.get("addresses")):
-        parts = _mapping(address).values()
-        yield "address", ", ".join(clean(part) for part in parts if isinstance(part, str) and part), home
+    for address in map(_mapping, _list(site_data.get("addresses"))):
+        if address.get("text"):
+            yield "address", clean(address["text"]), _source(address) or home
 
 
 def _software(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
@@ -117,8 +116,14 @@ def _software(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
         if site_data.get(flag) is True and name not in named:
             version = clean(site_data.get(version_field)) if version_field else ""
             yield "software", f"{name} {version}".strip(), home
-    if site_data.get("wordpress_theme"):
+    if site_data.get("wordpress_theme") and site_data["wordpress_theme"] not in named:
         yield "theme", clean(site_data["wordpress_theme"]), home
+
+
+def _source(seen: Mapping[str, Any]) -> str:
+    """`https://shop.example/ (mailto)`: the page that shows a value, and how; empty when that is not told."""
+    page, method = clean(seen.get("page_url")), clean(seen.get("method"))
+    return f"{page} ({method})" if page and method else page
 
 
 def _contacts(site_data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,25 +1,28 @@
 """The demonstration: the whole local stack scans the demo web through the public API, and the outcomes are checked."""
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scrapersky_cli.client import ApiClient, Document
+from scrapersky_cli.client import ApiClient, Document, is_final
 from scrapersky_cli.render import add_row, facts, home_url, status_text, table
+from scrapersky_cli.text import clean
+from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_web.server import serve
 from scrapersky_local.demo_web.sites import Site
 from scrapersky_local.stack import Stack, StackOptions
 
 LOOPBACK = "127.0.0.0/8"
 WATCHERS = 8  # jobs that are followed at the same time; more would only hold more of the API's functions
+PATIENCE_SECONDS = 45.0  # a scan that is not over by then never will be: the slowest site takes three
+LAST_WORDS = 20  # lines of the stack that are shown when a scan did not end
 _SHOWN = ("software", "theme", "email", "phone", "organization", "address")
 
 
@@ -35,31 +38,31 @@ class Outcome:
 def run(results: Console, notices: Console) -> list[Outcome]:
     """Scan every site of the demo web on a stack of its own, print what came of it, and return all outcomes."""
     begin = time.monotonic()
-    with (
-        _progress(notices) as progress,
-        TemporaryDirectory(prefix="scrapersky-demo-", ignore_cleanup_errors=True) as folder,
-    ):
+    said: deque[str] = deque(maxlen=LAST_WORDS)
+    with _progress(notices) as progress, throwaway_directory() as folder, serve() as web:
         task = progress.add_task("bringing the stack up")
-        with serve() as web:
-            options = StackOptions(
-                data_dir=Path(folder),
-                port=0,
-                allow_networks=(LOOPBACK,),
-                resolve=web.resolve_rules(),
-                ca_file=web.ca_file,
-                durable=False,
-                say=lambda line: progress.update(task, description=line),
-            )
-            with Stack(options).running() as stack, ApiClient(stack.api_url, stack.token) as client:
-                progress.update(task, description=f"scanning {len(web.sites)} sites")
-                outcomes = scan_all(client, web.sites)
-                progress.update(task, description="taking the stack down")
+        options = StackOptions(
+            data_dir=folder,
+            port=0,
+            allow_networks=(LOOPBACK,),
+            resolve=web.resolve_rules(),
+            ca_file=web.ca_file,
+            durable=False,
+            say=said.append,
+        )
+        with Stack(options).running() as stack, ApiClient(stack.api_url, stack.token) as client:
+            progress.update(task, description=f"scanning {len(web.sites)} sites")
+            outcomes = scan_all(client, web.sites)
+            progress.update(task, description="taking the stack down")
     _report(results, outcomes, time.monotonic() - begin)
+    if not all(is_final(outcome.job) for outcome in outcomes):
+        for line in said:
+            notices.print(clean(line), soft_wrap=True)
     return outcomes
 
 
 def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
-    """Start all scans, then wait for each; the outcomes in the order of the sites."""
+    """Start all scans, then wait for each; the outcomes in the order of the sites. One may still not be final."""
     started = [client.start_scan(site.host, max_pages=1) for site in sites]
     with ThreadPoolExecutor(WATCHERS) as pool:
         jobs = list(pool.map(lambda accepted: _last(client, accepted.status_url), started))
@@ -67,8 +70,7 @@ def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
 
 
 def _last(client: ApiClient, status_url: str) -> Document:
-    *_, last = client.follow(status_url)
-    return last
+    return list(client.follow(status_url, patience=PATIENCE_SECONDS))[-1]
 
 
 def differences(expected: Any, found: Any, path: str = "") -> list[str]:
