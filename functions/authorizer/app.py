@@ -15,8 +15,8 @@ from scrapersky.api.denials import DenialCode
 from scrapersky.api.jwks import KeySet
 from scrapersky.api.tokens import KeySource, SharedSecret, TokenConfig, TokenDenied, bearer_token, verify
 from scrapersky.observability import logger, observed
+from scrapersky.secret_store import secret
 from scrapersky.settings import TokenSettings
-from scrapersky.wiring import secret
 
 
 @cache

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapersky.db.migrate import apply
 from scrapersky.observability import logger, observed
+from scrapersky.secret_store import secret
 from scrapersky.settings import MigrationSettings
-from scrapersky.wiring import secret
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

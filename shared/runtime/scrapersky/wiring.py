@@ -1,10 +1,9 @@
 """Joins settings and services for the handlers: each function builds here what it hands down.
 
-boto3 is loaded when the first secret or message needs it, the fetcher by who fetches; neither at import.
+boto3 is loaded when the first message is sent, the fetcher by who fetches; neither at import.
 """
 
 import os
-import time
 from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -13,39 +12,13 @@ from scrapersky import __version__
 from scrapersky.db.connection import Database
 from scrapersky.errors import ConfigurationError
 from scrapersky.queues import Sender
+from scrapersky.secret_store import secret
 from scrapersky.settings import DatabaseSettings, FetchSettings, QueueSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from scrapersky.scraping.fetch import Fetcher
-
-SECRET_SECONDS = 300  # a rotated secret is in use after five minutes at the latest
-
-_secrets: dict[str, tuple[float, str]] = {}
-
-
-def secret(arn: str) -> str:
-    """The secret's text, from Secrets Manager, kept for SECRET_SECONDS.
-
-    Raises:
-        ConfigurationError: the secret is not there, not readable or empty. Its content is never told.
-    """
-    now = time.monotonic()
-    known = _secrets.get(arn)
-    if known is not None and now - known[0] < SECRET_SECONDS:
-        return known[1]
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        text = boto3.client("secretsmanager").get_secret_value(SecretId=arn).get("SecretString", "").strip()
-    except (BotoCoreError, ClientError) as error:
-        raise ConfigurationError(f"secret {arn} cannot be read: {type(error).__name__}") from error
-    if not text:
-        raise ConfigurationError(f"secret {arn} is empty")
-    _secrets[arn] = (now, text)
-    return text
 
 
 def database() -> Database:
