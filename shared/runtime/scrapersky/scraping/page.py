@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from ada_url import join_url
 from bs4 import BeautifulSoup, Tag
 
 from scrapersky.scraping import jsonld
@@ -90,17 +91,14 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
 
 
 def absolute_url(base: str, href: str | None) -> str | None:
-    """`href` resolved against `base`, if that makes an http(s) URL with a host; else None."""
-    if not href:
+    """`href` resolved against `base` as browsers do (WHATWG), if that makes an http(s) URL; else None."""
+    if not href or len(href) > MAX_URL_CHARS:
         return None
     try:
-        url = urljoin(base, href.strip())
-        parts = urlsplit(url)
-    except ValueError:  # e.g. a bracketed host that is no IPv6 address
+        url = join_url(base, href)
+    except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL_CHARS:
-        return None
-    return url
+    return url if url.startswith(("https://", "http://")) and len(url) <= MAX_URL_CHARS else None
 
 
 class _Head:

@@ -266,7 +266,7 @@ class LeanBuilder(LXMLTreeBuilder):
 
 
 def _names_logo(*names: str) -> bool:
-    return any("logo" in name.lower() for name in names)
+    return "logo" in " ".join(names).lower()
 
 
 def parse(markup: str) -> tuple[BeautifulSoup, LeanBuilder]:

@@ -1,0 +1,224 @@
+"""What one page says, from its bytes."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scrapersky.scraping import soup
+from scrapersky.scraping.page import PageFacts, parse_page
+
+PAGES = Path(__file__).parent.parent / "data" / "pages"
+HTML = {"content-type": "text/html; charset=utf-8"}
+
+
+def page(markup: str, url: str = "https://shop.example/", **headers: str) -> PageFacts:
+    return parse_page(markup.encode(), url, HTML | headers)
+
+
+def test_a_whole_page() -> None:
+    facts = parse_page((PAGES / "wordpress.html").read_bytes(), "https://fen-field.example/", HTML)
+    assert facts.title == "Fen & Field Bakery | Ely"
+    assert facts.description == "Sourdough and rye from Ely."
+    assert facts.language == "en-GB"
+    assert facts.canonical_url == "https://fen-field.example/"
+    assert facts.favicon_url == "https://fen-field.example/wp-content/uploads/icon-192.png"
+    assert facts.logo_url == "https://fen-field.example/wp-content/uploads/logo.png"
+    assert facts.open_graph == {
+        "og:title": "Fen & Field",
+        "og:image": "https://fen-field.example/wp-content/uploads/loaf.jpg",
+    }
+    assert [thing["@type"] for thing in facts.json_ld] == ["WebSite", ["Organization", "Bakery"]]
+    assert [text.split()[0] for text in facts.generators] == ["WordPress", "Elementor"]
+    assert facts.mailto == ("Hello@fen-field.example?subject=Bread",)
+    assert facts.tel == ("+441353496%200123",)
+    assert ("/contact/", None, "Visit us") in facts.links
+    assert not facts.truncated
+
+
+def test_text_is_what_a_reader_sees() -> None:
+    facts = parse_page((PAGES / "imprint_de.html").read_bytes(), "https://zimmerei.example/", HTML)
+    assert "Am Sägewerk 5\n83236 Übersee" in facts.text
+    for hidden in ("stil@", "noscript@", "vorlage@", "skript@", "Impressum \u2013 Zimmerei"):
+        assert hidden not in facts.text
+    assert 'var m = "skript@zimmerei.example"' in facts.scripts
+
+
+def test_image_named_logo_in_the_link_home_is_the_logo() -> None:
+    facts = parse_page((PAGES / "imprint_de.html").read_bytes(), "https://zimmerei.example/impressum", HTML)
+    assert facts.logo_url == "https://zimmerei.example/bilder/hoelzl-logo.svg"
+    assert facts.favicon_url == "https://zimmerei.example/favicon.ico"
+
+
+def test_latin_1_page_without_a_declaration() -> None:
+    body = "<title>Pastelería Añil</title><a href='/menú'>Menú</a>".encode("latin-1")
+    facts = parse_page(body, "https://anil.example/", {"content-type": "text/html"})
+    assert facts.title == "Pastelería Añil"
+    assert facts.links == (("/menú", None, "Menú"),)
+
+
+def test_utf8_page_that_says_gb2312_keeps_title_and_links() -> None:
+    body = '<meta charset="gb2312"><title>Möbel</title><a href="/küche">Küche 厨房</a>'.encode()
+    facts = parse_page(body, "https://moebel.example/", {"content-type": "text/html"})
+    assert (facts.title, facts.links) == ("Möbel", (("/küche", None, "Küche 厨房"),))
+
+
+def test_nothing_found_is_none() -> None:
+    facts = page("<p>hello")
+    assert (facts.title, facts.description, facts.language, facts.canonical_url) == (None, None, None, None)
+    assert (facts.favicon_url, facts.logo_url, facts.open_graph, facts.json_ld) == (None, None, {}, ())
+    assert page("<title>  </title><meta name=description content=' '>").title is None
+
+
+def test_first_value_wins_and_the_drawing_s_title_is_none_of_the_page_s() -> None:
+    facts = page("<svg><title>Icon</title></svg><title>One</title><title>Two</title>")
+    assert facts.title == "One"
+
+
+def test_urls_are_resolved_against_the_base_element() -> None:
+    facts = page('<base href="/de/"><link rel="canonical" href="start"><link rel="icon" href="//cdn.example/i.png">')
+    assert facts.canonical_url == "https://shop.example/de/start"
+    assert facts.favicon_url == "https://cdn.example/i.png"
+
+
+@pytest.mark.parametrize(
+    "href", ["data:,x", "javascript:alert(1)", "http://[::1", "mailto:a@b.de", "https://", "x" * 3000]
+)
+def test_what_is_no_web_address_is_no_canonical_url(href: str) -> None:
+    assert page(f'<link rel="canonical" href="{href}">').canonical_url is None
+
+
+@pytest.mark.parametrize(
+    ("icons", "best"),
+    [
+        ('<link rel="icon" href="/a.png" sizes="16x16"><link rel="icon" href="/b.png" sizes="64x64">', "/b.png"),
+        (
+            '<link rel="icon" href="/a.png" sizes="512x512"><link rel="icon" href="/b.svg" type="image/svg+xml">',
+            "/b.svg",
+        ),
+        ('<link rel="SHORTCUT ICON" href="/a.ico"><link rel="icon" href="/b.ico">', "/b.ico"),
+        ('<link rel="apple-touch-icon" href="/touch.png"><link rel="icon" href="/a.ico">', "/a.ico"),
+        ('<link rel="apple-touch-icon" href="/touch.png"><link rel="mask-icon" href="/m.svg">', "/touch.png"),
+    ],
+)
+def test_best_favicon(icons: str, best: str) -> None:
+    assert page(icons).favicon_url == "https://shop.example" + best
+
+
+@pytest.mark.parametrize(
+    ("markup", "header", "language"),
+    [
+        ('<html lang="de-AT">', "fr", "de-AT"),
+        ('<html xml:lang="it">', None, "it"),
+        ('<meta http-equiv="content-language" content="nl">', None, "nl"),
+        ("<p>", "fr", "fr"),
+        ("<p>", "fr, de", None),
+        ('<html lang="${lang}">', None, None),
+    ],
+)
+def test_language(markup: str, header: str | None, language: str | None) -> None:
+    headers = {"content-language": header} if header else {}
+    assert parse_page(markup.encode(), "https://shop.example/", HTML | headers).language == language
+
+
+def test_logos_of_customers_are_not_the_site_s() -> None:
+    assert page('<header><a href="/x">Shop</a></header><img src="/customer-logo.png">').logo_url is None
+    assert page('<footer><a href="https://pay.example/"><img src="/pay-logo.png"></a></footer>').logo_url is None
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '<!-- {"@type":"Organization","name":"A"} -->',
+        '//<![CDATA[\n{"@type":"Organization","name":"A"}\n//]]>',
+        '{"@type":"Organization","name":"A",}',
+        '{"@type":"Organization","name":"A"};',
+        '[{"@type":"Organization","name":"A"}, "x", 3]',
+        '{"@graph":[{"@type":"Organization","name":"A"}]}',
+        '{"@type":"Organization",\n"name":"A","description":"two\nlines"}',
+    ],
+)
+def test_json_ld_is_read_leniently(script: str) -> None:
+    facts = page(f'<script type="application/ld+json">{script}</script>')
+    assert [(thing["@type"], thing["name"]) for thing in facts.json_ld] == [("Organization", "A")]
+
+
+@pytest.mark.parametrize("script", ["", "null", "{", "[" * 100_000, '{"a":' + "9" * 5000 + "}"])
+def test_what_is_no_json_is_no_json_ld(script: str) -> None:
+    assert page(f'<script type="application/ld+json">{script}</script>').json_ld == ()
+
+
+def test_json_ld_holds_nothing_that_a_database_refuses() -> None:
+    facts = page(
+        '<script type="application/ld+json">{"a":"x\\u0000\\ud800y","b":NaN,"c":1e999,"d":"\\ud83d\\ude00"}</script>'
+    )
+    assert facts.json_ld == ({"a": "xy", "b": None, "c": None, "d": "😀"},)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"   ", b"plain text", b"http://x.example", b"index.html", b"\x00\x00", b"\xff\xfe"]
+)
+def test_what_is_hardly_a_page_has_no_facts(body: bytes) -> None:
+    facts = parse_page(body, "https://shop.example/", {})
+    assert (facts.title, facts.links) == (None, ())
+
+
+def test_nul_bytes_do_not_end_the_page() -> None:
+    facts = page("<p>a\0b</p><a href='/x'>later</a>")
+    assert facts.links == (("/x", None, "later"),)
+    assert "\0" not in facts.text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: "<div>" * 300_000 + "</p>" * 300_000,
+        lambda: "<b><i>" * 100_000 + "</b>" * 100_000,
+        lambda: "<meta name=a content=b>" * 100_000,
+        lambda: "<a href=x>" * 200_000,
+        lambda: "<" * 2_000_000,
+        lambda: "<!--" * 500_000,
+        lambda: "<p " + "a=1 " * 300_000 + ">",
+        lambda: "<title>" + "x" * 2_000_000,
+        lambda: "a@" * 1_000_000,
+        lambda: "<script type=application/ld+json>" + '{"a":' * 100_000,
+    ],
+    ids=["stray-ends", "misnested", "metas", "anchors", "angles", "comments", "attributes", "title", "ats", "json"],
+)
+def test_hostile_page_costs_bounded_time(make: Callable[[], str]) -> None:
+    begun = time.process_time()
+    page(make())
+    assert time.process_time() - begun < 5  # seconds; each takes far less than one, and minutes if it grows squared
+
+
+def test_page_deeper_than_the_limit_says_that_it_is_cut() -> None:
+    facts = page("<title>T</title><a href=/before>x</a>" + "<div>" * (soup.MAX_DEPTH + 1) + "<a href=/after>y</a>")
+    assert facts.truncated
+    assert facts.title == "T"
+    assert [link.href for link in facts.links] == ["/before"]
+
+
+def test_huge_page_is_read_to_its_end() -> None:
+    row = "<tr><td>Überschrift</td><td><a href='/produkt'>Produkt</a></td></tr>\n"
+    facts = page("<title>Katalog</title><table>" + row * 5_000 + "</table><a href='mailto:ende@shop.example'>Ende</a>")
+    assert len(facts.links) == 5_001
+    assert facts.mailto == ("ende@shop.example",)
+    assert facts.text.count("Überschrift") == 5_000
+    assert not facts.truncated
+
+
+PIECES = (
+    *("<a href=", "'x'", ">", "</a>", "<title>", "</title>", "<script", " type=application/ld+json", "{", "}"),
+    *("<svg>", "</svg>", "<template>", "</template>", "<base href=//[>", "<meta name=generator content=x>", "<header>"),
+    *("</nav>", "<img src=logo>", "<iframe>", "&#0;", "&#xD800;", "\0", "<link rel=icon href=x>"),
+)
+
+
+@given(st.text(max_size=400) | st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+@settings(deadline=None)
+def test_any_markup_is_read(markup: str) -> None:
+    facts = parse_page(markup.encode("utf-8", "surrogatepass"), "https://shop.example/", {})
+    facts.text.encode("utf-8")
