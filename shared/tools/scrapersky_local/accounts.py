@@ -49,7 +49,7 @@ def own_directory(path: Path, account: Account | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not can_reach(account, path):
         sheltered = SHELTER / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        sheltered.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_shelter()
         if not path.is_symlink():
             path.symlink_to(sheltered)
         path = sheltered
@@ -84,7 +84,7 @@ def reachable_copy(name: str, folders: list[Path], account: Account | None) -> P
         return folders[0].parent
     copy = SHELTER / name
     if not copy.exists():
-        SHELTER.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_shelter()
         unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=SHELTER))
         for folder in folders:
             shutil.copytree(folder, unfinished / folder.name, symlinks=True)
@@ -96,6 +96,11 @@ def reachable_copy(name: str, folders: list[Path], account: Account | None) -> P
                 raise
             shutil.rmtree(unfinished)
     return copy
+
+
+def _make_shelter() -> None:
+    SHELTER.mkdir(parents=True, exist_ok=True)
+    SHELTER.chmod(0o755)  # whatever our umask is
 
 
 def _open_to_readers(tree: Path) -> None:
