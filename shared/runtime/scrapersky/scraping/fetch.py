@@ -18,7 +18,7 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.decoding import ACCEPT_ENCODING, read_body
 from scrapersky.scraping.failures import FETCH_ERRORS, FetchError, explain
 from scrapersky.scraping.guard import PUBLIC, GuardedBackend, NetworkPolicy
-from scrapersky.scraping.limits import MAX_URL_CHARS, PAGE_LIMITS, ROBOTS_LIMITS, FetchLimits
+from scrapersky.scraping.limits import MAX_PIECES, MAX_URL_CHARS, PAGE_LIMITS, ROBOTS_LIMITS, FetchLimits
 from scrapersky.scraping.resolve import Resolver, system_resolver
 from scrapersky.scraping.streams import Meter
 from scrapersky.scraping.transport import WEB_URL, GuardedTransport
@@ -216,9 +216,11 @@ class SiteClient:
             "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
             "Accept-Encoding": ACCEPT_ENCODING,
         }
-        return httpx.Request(
-            "GET", target.href, headers=headers, cookies=self._cookies or None, extensions={WEB_URL: target}
-        )
+        request = httpx.Request("GET", target.href, headers=headers, extensions={WEB_URL: target})
+        if self._cookies:
+            request.headers.encoding = "utf-8"  # a cookie is whatever the site sent, and httpx would insist on ASCII
+            self._cookies.set_cookie_header(request)
+        return request
 
     def _finish(self, target: WebUrl, response: httpx.Response, visit: _Visit, meter: Meter) -> Fetched:
         """The answer with its body. Raises FetchError when that is too large, damaged or not complete."""
@@ -228,7 +230,9 @@ class SiteClient:
             raise FetchError(ErrorCode.TOO_LARGE, f"the answer is larger than {limits.wire_bytes} bytes")
 
         def counted() -> Iterator[bytes]:
-            for chunk in response.iter_raw():
+            for number, chunk in enumerate(response.iter_raw()):
+                if number >= MAX_PIECES:
+                    raise FetchError(ErrorCode.TOO_LARGE, f"the answer is in more than {MAX_PIECES} pieces")
                 meter.body_bytes += len(chunk)
                 yield chunk
 

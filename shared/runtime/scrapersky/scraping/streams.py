@@ -64,17 +64,18 @@ class Meter:
                     raise
 
     def room(self, wanted: int) -> int:
-        """How many of `wanted` bytes may be read now; one more than the limit, so that the end can be seen at it."""
-        cap = self.limits.header_bytes if self.reading_head else self.limits.wire_bytes
-        return min(wanted, cap + 1 - self.received)
+        """How many of `wanted` bytes may be read now, at least one. Raises FetchError when the limit is used up.
 
-    def count(self, received: int) -> None:
-        """Add bytes that arrived. Raises FetchError when they are more than one response may have."""
-        self.received += received
-        if self.reading_head and self.received > self.limits.header_bytes:
-            raise FetchError(ErrorCode.TOO_LARGE, f"the header is larger than {self.limits.header_bytes} bytes")
-        if self.received > self.limits.wire_bytes:
-            raise FetchError(ErrorCode.TOO_LARGE, f"the answer is larger than {self.limits.wire_bytes} bytes")
+        Only the wish for more raises: what was read may already hold all that is needed. The limit of the whole
+        answer is passed by one byte, so that the end of an answer of just that size can be seen.
+        """
+        if self.reading_head:
+            what, limit, left = "header", self.limits.header_bytes, self.limits.header_bytes - self.received
+        else:
+            what, limit, left = "answer", self.limits.wire_bytes, self.limits.wire_bytes + 1 - self.received
+        if left <= 0:
+            raise FetchError(ErrorCode.TOO_LARGE, f"the {what} is larger than {limit} bytes")
+        return min(wanted, left)
 
 
 class MeteredStream(httpcore.NetworkStream):
@@ -100,7 +101,7 @@ class MeteredStream(httpcore.NetworkStream):
             raise httpcore.ReadTimeout from error
         except OSError as error:
             raise httpcore.ReadError from error
-        meter.count(len(data))
+        meter.received += len(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -1,0 +1,152 @@
+"""Encrypted sites: who is trusted, and that every way in which TLS can fail is told as that."""
+
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+import trustme
+
+from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
+from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
+from scrapersky.scraping.limits import FetchLimits
+from support.loopback import Listener, redirect, response
+
+AGENT = "ScraperSky/1.0 (+https://scrapersky.example)"
+SITE = "https://shop.example/"
+LIMITS = FetchLimits(seconds=1.5, wire_bytes=64 * 1024, body_bytes=64 * 1024, connect_seconds=0.3)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority of this test run, and the file that makes it trusted."""
+
+    ca: trustme.CA
+    file: Path
+
+    def context(self, *names: str, not_after: datetime | None = None) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(*names, not_after=not_after).configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    ca = trustme.CA()
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    ca.cert_pem.write_to_path(str(file))
+    return Authority(ca, file)
+
+
+def fetch(port: int, ca_file: Path | None, url: str = SITE) -> Fetched | FetchFailure:
+    policy = NetworkPolicy(
+        allowed_networks=(ip_network("127.0.0.0/8"),), resolve=(parse_resolve_rule(f"*.example=127.0.0.1:{port}"),)
+    )
+    fetcher = Fetcher(policy=policy, user_agent=AGENT, ca_file=str(ca_file) if ca_file else None)
+    with fetcher.site() as client:
+        return client.get(url, deadline=time.monotonic() + 5, limits=LIMITS)
+
+
+def page(path: str) -> list[bytes]:
+    return [response(f"page {path}".encode())]
+
+
+def test_a_trusted_site_is_fetched(authority: Authority) -> None:
+    with Listener(page, tls=authority.context("shop.example")) as listener:
+        answer = fetch(listener.port, authority.file)
+    assert isinstance(answer, Fetched)
+    assert answer.body == b"page /"
+
+
+def test_an_internationalised_name_with_a_trailing_dot_matches_its_certificate(authority: Authority) -> None:
+    with Listener(page, tls=authority.context("xn--mnchen-3ya.example")) as listener:
+        assert isinstance(fetch(listener.port, authority.file, "https://m\u00fcnchen.example./"), Fetched)
+
+
+REFUSED = {
+    "authority unknown": (["shop.example"], None, False),
+    "another name": (["other.example"], None, True),
+    "wildcard of another level": (["*.shop.example"], None, True),
+    "address in place of the name": (["127.0.0.1"], None, True),
+    "expired": (["shop.example"], datetime(2020, 1, 1, tzinfo=UTC), True),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_certificate_that_proves_nothing_is_a_tls_failure(authority: Authority, kind: str) -> None:
+    names, not_after, is_trusted = REFUSED[kind]
+    with Listener(page, tls=authority.context(*names, not_after=not_after)) as listener:
+        answer = fetch(listener.port, authority.file if is_trusted else None)
+        assert isinstance(answer, FetchFailure)
+        assert (answer.code, answer.status_code) == (ErrorCode.TLS_FAILURE, None)
+        assert listener.paths == []
+
+
+def test_what_the_certificate_lacks_is_told(authority: Authority) -> None:
+    with Listener(page, tls=authority.context("shop.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))) as listener:
+        answer = fetch(listener.port, authority.file)
+    assert isinstance(answer, FetchFailure)
+    assert "expired" in answer.message
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[response(b"plain")], [], [b"\x15\x03\x01\x00\x02\x02\x28"], [bytes(64)], None],
+    ids=["plain http", "hang-up", "alert", "garbage", "silence"],
+)
+def test_a_server_that_speaks_no_tls_is_a_tls_failure(authority: Authority, pieces: list[bytes] | None) -> None:
+    """The site may still be reached over http, so this is neither a timeout nor an http_error."""
+    with Listener(greeting=pieces) as listener:
+        begun = time.monotonic()
+        failure = fetch(listener.port, authority.file)
+        assert isinstance(failure, FetchFailure)
+        assert failure.code is ErrorCode.TLS_FAILURE
+        assert time.monotonic() - begun < 1
+        assert listener.connections == 1
+
+
+def test_an_outdated_protocol_is_a_tls_failure(authority: Authority) -> None:
+    context = authority.context("shop.example")
+    context.set_ciphers("AES128-SHA")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with Listener(page, tls=context) as listener:
+        failure = fetch(listener.port, authority.file)
+    assert isinstance(failure, FetchFailure)
+    assert failure.code is ErrorCode.TLS_FAILURE
+
+
+def test_a_redirect_from_https_to_another_host_checks_that_hosts_certificate(authority: Authority) -> None:
+    with Listener(lambda _: [redirect("https://other.example/")], tls=authority.context("shop.example")) as listener:
+        failure = fetch(listener.port, authority.file)
+        assert isinstance(failure, FetchFailure)
+        assert (failure.code, failure.url) == (ErrorCode.TLS_FAILURE, "https://other.example/")
+        assert [hop.url for hop in failure.redirects] == [SITE]
+
+
+def test_an_encrypted_answer_keeps_to_the_same_limits(authority: Authority) -> None:
+    def drip(path: str) -> Iterator[bytes]:
+        yield response(length=1000)
+        while True:
+            time.sleep(0.02)
+            yield b"x"
+
+    with Listener(drip, tls=authority.context("shop.example")) as listener:
+        failure = fetch(listener.port, authority.file)
+    assert isinstance(failure, FetchFailure)
+    assert failure.code is ErrorCode.TIMEOUT
+    assert LIMITS.seconds * 1000 - 50 < failure.ms < LIMITS.seconds * 1000 + 400
+
+
+def test_a_file_without_authorities_is_refused_when_the_fetcher_is_made(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    with pytest.raises(ssl.SSLError):
+        Fetcher(user_agent=AGENT, ca_file=str(empty))
+    with pytest.raises(FileNotFoundError):
+        Fetcher(user_agent=AGENT, ca_file=str(tmp_path / "missing.pem"))

@@ -1,0 +1,153 @@
+"""A listener on loopback that answers by a script and remembers what reached it."""
+
+import random
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+Answer = Callable[[str], Iterable[bytes]]
+"""The path that was asked for -> the bytes to send, piece by piece. The connection is closed after the last."""
+
+
+def response(
+    body: bytes = b"",
+    *,
+    status: str = "200 OK",
+    content_type: str = "text/html; charset=utf-8",
+    headers: Iterable[str] = (),
+    length: int | None = None,
+) -> bytes:
+    """A complete HTTP/1.1 answer. `length` declares another Content-Length than the body has."""
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body) if length is None else length}",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8") + body
+
+
+def redirect(location: str, status: str = "302 Found") -> bytes:
+    return response(status=status, headers=[f"Location: {location}"])
+
+
+class Listener:
+    """A TCP server: `answer` is run for each request. `connections` counts what reached it, `paths` what was asked.
+
+    With `tls`, every connection must be a TLS one. Without `answer`, a connection gets the bytes of `greeting` and is
+    closed, whatever it says; without either it is accepted and kept silent.
+    """
+
+    def __init__(
+        self,
+        answer: Answer | None = None,
+        *,
+        greeting: Iterable[bytes] | None = None,
+        address: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+        keep_alive: bool = False,
+    ) -> None:
+        self._answer = answer
+        self._greeting = greeting
+        self._tls = tls
+        self._keep_alive = keep_alive
+        self.connections = 0
+        self.paths: list[str] = []
+        self.heads: list[bytes] = []
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._socket = _listen(address)
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sock in (self._socket, *self._open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        for sock in (self._socket, *self._open):
+            sock.close()
+
+    def _start(self, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the listening socket is shut down at the end
+            while True:
+                connection, _ = self._socket.accept()
+                self.connections += 1
+                self._open.append(connection)
+                if self._answer is not None:
+                    self._start(partial(self._serve, connection, self._answer))
+                elif self._greeting is not None:
+                    self._start(partial(self._greet, connection, self._greeting))
+
+    def _greet(self, sock: socket.socket, greeting: Iterable[bytes]) -> None:
+        with suppress(OSError):
+            sock.recv(65536)  # unread bytes would turn the close into a reset
+            for piece in greeting:
+                sock.sendall(piece)
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self, sock: socket.socket, answer: Answer) -> None:
+        with suppress(OSError):  # the client may hang up at any point: what it makes of that is what tests look at
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+                self._open.append(sock)
+            while head := _read_head(sock):
+                self.heads.append(head)
+                path = head.split(b" ")[1].decode()
+                self.paths.append(path)
+                for piece in answer(path):
+                    sock.sendall(piece)
+                if not self._keep_alive:
+                    break
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _listen(address: str) -> socket.socket:
+    """A socket on a free port below the range that outgoing connections are given."""
+    while True:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, random.randrange(20000, 32768)))
+        except OSError:
+            sock.close()
+            continue
+        sock.listen()
+        return sock
+
+
+def _read_head(sock: socket.socket) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        data = sock.recv(65536)
+        if not data:
+            return b""
+        head += data
+    return head
+
+
+@contextmanager
+def serving(*pieces: bytes) -> Iterator[Listener]:
+    """A listener that answers every request with the same bytes."""
+
+    def answer(path: str) -> Iterable[bytes]:
+        return pieces
+
+    with Listener(answer) as listener:
+        yield listener
