@@ -1,0 +1,106 @@
+"""The API functions over Postgres, PgBouncer and SQS, as one tenant's client and one worker see them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import boto3
+import pytest
+
+from conftest import TestDatabase
+from integration.conftest import REGION, ScanQueue
+from scrapersky import wiring
+from scrapersky.db import leases
+from scrapersky.db.connection import Database
+from scrapersky.domain.facts import PageRecord, ScanError, SiteData, SiteScan
+from scrapersky.domain.status import ErrorCode
+from scrapersky.services import domain_scan
+from support.http_events import Answered, call, function
+
+SCAN = "/api/v3/modernized_page_scraper"
+ALIAS = "/api/v3/batch_page_scraper"
+JOBS = "/api/v3/jobs"
+DOMAINS = "/api/v3/domains"
+BODY = {"base_url": "https://www.shop.example/about", "max_pages": 3}
+
+
+@dataclass(frozen=True)
+class Client:
+    """One tenant's way to both functions, by path, as the gateway leads it."""
+
+    scans: ModuleType
+    jobs: ModuleType
+    tenant_id: UUID
+
+    def call(self, method: str, target: str, **request: Any) -> Answered:
+        module = self.scans if target.startswith((SCAN, ALIAS)) else self.jobs
+        return call(module.lambda_handler, method, target, **{"tenant_id": self.tenant_id, **request})
+
+    def get(self, target: str, **headers: str) -> Answered:
+        parts = urlsplit(target)  # a `Location` is absolute
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        return self.call("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def start(self, body: Any = None, *, path: str = SCAN, key: str | None = None) -> Answered:
+        headers = {"idempotency-key": key} if key is not None else {}
+        return self.call("POST", f"{path}/scan", json_body=body or BODY, headers=headers)
+
+    def started(self, domain: str) -> str:
+        answer = self.start({"base_url": domain})
+        assert answer.status == 202, answer.body
+        job_id: str = answer.json["job_id"]
+        return job_id
+
+    def someone_else(self) -> "Client":
+        return replace(self, tenant_id=uuid4())
+
+
+@pytest.fixture
+def client(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    secret = boto3.client("secretsmanager", region_name=REGION).create_secret(
+        Name=postgres.name, SecretString=postgres.app_dsn
+    )
+    monkeypatch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
+    monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
+    for cached in (wiring.sender, wiring._sqs):
+        cached.cache_clear()
+    yield Client(function("domain_scan_api"), function("jobs_api"), uuid4())
+    for cached in (wiring.sender, wiring._sqs):
+        cached.cache_clear()
+
+
+Finish = Callable[[str, SiteScan], None]
+
+
+@pytest.fixture
+def finish(db: Database) -> Finish:
+    """Do the worker's part for a job: claim it and store what it found."""
+
+    def finish(job_id: str, scan: SiteScan) -> None:
+        token = uuid4()
+        (claim,) = leases.claim(db, [UUID(job_id)], token=token, lease=timedelta(minutes=1))
+        now = datetime.now(UTC)
+        result = domain_scan.result(claim.domain, claim.request, scan, now, now)
+        assert leases.store(db, claim, token=token, scan=scan, result=result)
+
+    return finish
+
+
+def found(title: str = "Shop") -> SiteScan:
+    page = PageRecord("https://shop.example/", 200, title, datetime.now(UTC), 18_211, 340)
+    return SiteScan((page,), SiteData(title=title, organization={"name": title}))
+
+
+def failed() -> SiteScan:
+    return SiteScan((), error=ScanError(ErrorCode.DNS_FAILURE, "the name has no address"))
+
+
+def refused(answer: Answered, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json"), answer.body
+    problem: dict[str, Any] = answer.json
+    assert problem["code"] == code
+    return problem
