@@ -28,9 +28,9 @@ class Cluster:
     pooler: PgBouncer
     password: str
 
-    def admin(self, statement: sql.Composable | str) -> None:
+    def admin(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.postgres.admin_dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement) if isinstance(statement, str) else statement)
+            connection.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,7 @@ def cluster() -> Iterator[Cluster]:
         apply(psycopg.conninfo.make_conninfo(postgres.admin_dsn, dbname=TEMPLATE))
         with PgBouncer(postgres, users={APP_ROLE: password}, pool_size=POOL_SIZE) as pooler:
             running = Cluster(postgres, pooler, password)
-            running.admin(
-                sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(password))
-            )
+            running.admin(sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(password)))
             yield running
 
 

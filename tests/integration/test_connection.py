@@ -28,6 +28,10 @@ def insert_domain(tenant_id: UUID, domain: str) -> tuple[str, dict[str, object]]
     )
 
 
+def add_domain(db: Database, tenant_id: UUID, domain: str) -> None:
+    db.run(lambda cursor: cursor.execute(*insert_domain(tenant_id, domain)), tenant_id=tenant_id)
+
+
 def test_ten_clients_on_two_server_connections_run_ten_thousand_statements_without_an_error(
     postgres: TestDatabase,
 ) -> None:
@@ -60,7 +64,7 @@ def test_eight_tenants_interleaved_see_no_foreign_row(postgres: TestDatabase) ->
     tenants = [uuid4() for _ in range(8)]
     for tenant in tenants:
         with Database(postgres.app_dsn) as db:
-            db.run(lambda cursor, t=tenant: cursor.execute(*insert_domain(t, "mine.example")), tenant_id=tenant)
+            add_domain(db, tenant, "mine.example")
 
     def client(seed: int) -> int:
         chance = random.Random(seed)
@@ -69,10 +73,7 @@ def test_eight_tenants_interleaved_see_no_foreign_row(postgres: TestDatabase) ->
             for step in range(STATEMENTS // CLIENTS):
                 tenant = chance.choice(tenants)
                 if step % 100 == 0:
-                    db.run(
-                        lambda cursor, t=tenant, s=step: cursor.execute(*insert_domain(t, f"d{seed}-{s}.example")),
-                        tenant_id=tenant,
-                    )
+                    add_domain(db, tenant, f"d{seed}-{step}.example")
                 rows = db.query("select distinct tenant_id from scrapersky.domains", {}, tenant_id=tenant)
                 assert [row["tenant_id"] for row in rows] == [tenant]
                 seen += 1
@@ -84,7 +85,7 @@ def test_eight_tenants_interleaved_see_no_foreign_row(postgres: TestDatabase) ->
 
 def test_control_a_tenant_set_for_the_session_leaks_to_the_next_client(postgres: TestDatabase, tenant_id: UUID) -> None:
     with Database(postgres.app_dsn) as db:
-        db.run(lambda cursor: cursor.execute(*insert_domain(tenant_id, "mine.example")), tenant_id=tenant_id)
+        add_domain(db, tenant_id, "mine.example")
     with connect(postgres.app_dsn) as careless:
         careless.execute("select set_config('app.tenant_id', %s, false)", (str(tenant_id),))
     with connect(postgres.app_dsn) as stranger:
@@ -94,7 +95,7 @@ def test_control_a_tenant_set_for_the_session_leaks_to_the_next_client(postgres:
 
 def test_without_a_tenant_no_row_is_read_and_none_is_written(postgres: TestDatabase, tenant_id: UUID) -> None:
     with Database(postgres.app_dsn) as db:
-        db.run(lambda cursor: cursor.execute(*insert_domain(tenant_id, "mine.example")), tenant_id=tenant_id)
+        add_domain(db, tenant_id, "mine.example")
         assert db.query("select * from scrapersky.domains", {}) == []
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             db.run(lambda cursor: cursor.execute(*insert_domain(tenant_id, "other.example")))

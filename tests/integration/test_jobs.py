@@ -12,11 +12,10 @@ from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db import leases
 from scrapersky.db.connection import Database
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Idempotency, Started
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
 from scrapersky.services import domain_scan, domains, jobs, sweep
-from scrapersky.services.jobs import Idempotency
 
 FOREVER = float("inf")
 
@@ -27,7 +26,7 @@ def key(name: str, body: str = "body") -> Idempotency:
 
 def start(
     db: Database, queue: ScanQueue, caller: Caller, idempotency: Idempotency | None, domain: str = "site.example"
-) -> jobs.Accepted:
+) -> Started:
     return domain_scan.start(db, queue.sender, caller, base_url=domain, max_pages=3, idempotency=idempotency)
 
 
@@ -100,7 +99,7 @@ def test_the_same_key_and_body_gives_the_first_answer_and_starts_nothing(
 def test_fifty_requests_with_one_key_at_once_make_one_job(
     postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
-    def request(_: int) -> jobs.Accepted:
+    def request(_: int) -> Started:
         with Database(postgres.app_dsn) as db:
             return start(db, queue, caller, key("k"))
 

@@ -15,10 +15,9 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from scrapersky.api import document, problems, requests
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.errors import Forbidden, Invalid, NotFound, ScraperSkyError, Unauthorized
 from scrapersky.observability import logger
-from scrapersky.services.jobs import Idempotency
 
 DEFAULT_ROUTE = "$default"  # the gateway's name for what none of its routes matched
 

@@ -16,9 +16,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from scrapersky.api.denials import DenialCode
 from scrapersky.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType, denied
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.errors import FieldError, Invalid
-from scrapersky.services.jobs import Idempotency
 
 # 10,000 domains of the longest possible name (253) are 2.6 MB of JSON; Lambda itself takes 6 MB, base64 included.
 MAX_BODY_BYTES = 3 * 1024 * 1024

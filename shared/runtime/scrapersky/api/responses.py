@@ -9,8 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
 from scrapersky.api.schemas import Accepted, Page
-from scrapersky.domain.jobs import Job
-from scrapersky.services import jobs
+from scrapersky.domain.jobs import Job, Started
 
 RETRY_AFTER_SECONDS = 1  # a scan of a quick site is over by then; `?wait=` saves even that
 # Lambda answers with 6 MB at most, and its runtime spends up to 6 bytes on a character (`\\uXXXX`).
@@ -28,7 +27,7 @@ def answer(
     )
 
 
-def accepted(started: jobs.Accepted, status_url: str) -> Response[str]:
+def accepted(started: Started, status_url: str) -> Response[str]:
     """202 for work that was started, with the address that tells how it stands."""
     body = Accepted(job_id=started.job_id, status_url=status_url, created_at=started.created_at)
     headers = {"Location": status_url, "Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -21,6 +21,22 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A client's key for one request, and the sha256 of what it asked for: route and canonical body."""
+
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The job that a request started or, when it came again, had started the first time."""
+
+    job_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class JobError:
     """Why a job ended without a result."""
 

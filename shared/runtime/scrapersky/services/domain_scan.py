@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim
 from scrapersky.domain.facts import SiteScan
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Idempotency, Started
 from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky.domain.status import JobKind
 from scrapersky.errors import FieldError, Invalid
@@ -26,8 +26,8 @@ def start(
     *,
     base_url: str,
     max_pages: int,
-    idempotency: jobs.Idempotency | None,
-) -> jobs.Accepted:
+    idempotency: Idempotency | None,
+) -> Started:
     """Make a domain scan job for the site that `base_url` names (a host, a host with a path, or a URL).
 
     Raises:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,7 +10,7 @@ from scrapersky.db import idempotency as keys
 from scrapersky.db import jobs, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
-from scrapersky.domain.jobs import Caller, Job
+from scrapersky.domain.jobs import Caller, Idempotency, Job, Started
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound
 from scrapersky.observability import logger
@@ -21,22 +20,6 @@ from scrapersky.services import outbox, paging
 KEY_KEPT = timedelta(hours=24)  # of the HTTP contract
 POLL_SECONDS = 0.25  # of a waiting client; each look is one indexed row
 POLL_MAX_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The answer to a request that started work."""
-
-    job_id: UUID
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """The client's key and the sha256 of what it asked for: route and canonical body."""
-
-    key: str
-    fingerprint: bytes
 
 
 def create(
@@ -49,7 +32,7 @@ def create(
     request: Mapping[str, Any],
     metadata: Mapping[str, Any],
     idempotency: Idempotency | None,
-) -> Accepted:
+) -> Started:
     """Write a job with its message in one transaction, then send; the same key again answers as the first time.
 
     Raises:
@@ -66,16 +49,16 @@ def create(
         "created_by": caller.user_id,
     }
 
-    def work(cursor: Cursor) -> tuple[Accepted, list[Message]]:
+    def work(cursor: Cursor) -> tuple[Started, list[Message]]:
         made = jobs.create(cursor, parameters)
         if made is not None:
-            return Accepted(job_id, made[0]), [made[1]]
+            return Started(job_id, made[0]), [made[1]]
         return _first_answer(cursor, caller, job_id, idempotency), []
 
-    return _accepted(db, sender, caller, work)
+    return _started(db, sender, caller, work)
 
 
-def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Accepted:
+def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Started:
     """Start a failed or cancelled job anew, as the same job.
 
     Raises:
@@ -85,7 +68,7 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
     """
     parameters = {**_key(caller, job_id, idempotency), "mark": uuid4()}
 
-    def work(cursor: Cursor) -> tuple[Accepted, list[Message]]:
+    def work(cursor: Cursor) -> tuple[Started, list[Message]]:
         created_at = jobs.created_at(cursor, caller.tenant_id, job_id)
         if created_at is None:
             raise _unknown(job_id)
@@ -94,9 +77,9 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
         made = jobs.retry(cursor, parameters)
         if made is None:
             raise Conflict("Only a failed or cancelled job can be retried.", code="job_not_retryable")
-        return Accepted(job_id, created_at), [made[1]]
+        return Started(job_id, created_at), [made[1]]
 
-    return _accepted(db, sender, caller, work)
+    return _started(db, sender, caller, work)
 
 
 def get(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
@@ -206,7 +189,7 @@ def _key(caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> dict[
     }
 
 
-def _first_answer(cursor: Cursor, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Accepted:
+def _first_answer(cursor: Cursor, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Started:
     """What the request got that holds the key or, when our own commit's answer was lost, wrote the job."""
     resource = job_id
     if idempotency is not None:
@@ -220,12 +203,12 @@ def _first_answer(cursor: Cursor, caller: Caller, job_id: UUID, idempotency: Ide
     created_at = jobs.created_at(cursor, caller.tenant_id, resource)
     if created_at is None:
         raise _unknown(resource)
-    return Accepted(resource, created_at)
+    return Started(resource, created_at)
 
 
-def _accepted(
-    db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Accepted, list[Message]]]
-) -> Accepted:
+def _started(
+    db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Started, list[Message]]]
+) -> Started:
     answer, messages = db.run(work, tenant_id=caller.tenant_id)
     outbox.deliver(db, sender, messages)
     return answer
