@@ -1,18 +1,23 @@
 """The commands around the local stack, as far as they need none."""
 
+import io
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import jwt
 import pytest
+from rich.console import Console
 
 from scrapersky_cli import local_commands
 from scrapersky_cli.errors import UsageError
-from scrapersky_local import tokens
+from scrapersky_local import demo, tokens
+from scrapersky_local.demo_web.sites import load
 from scrapersky_local.processes import StackError
-from unit.cli_runs import FakeApi
+from unit.cli_runs import FakeApi, job
 
 SECRET = "0123456789abcdef0123456789abcdef"
 TENANT = "6f1c2f0e-93d8-4a55-8a3c-0d4f4f2f9b11"
@@ -53,18 +58,16 @@ def test_a_token_needs_a_running_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["up", "token", "demo"])
-def test_without_the_local_extra_it_says_how_to_install_it(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_local_extra_it_says_how_to_install_it(command: str, tmp_path: Path) -> None:
     stack = {"api_url": "http://127.0.0.1:1", "token": "t", "aws_endpoint_url": "http://127.0.0.1:2", "region": "r"}
     (tmp_path / "stack.json").write_text(json.dumps(stack))
-    for module in [name for name in sys.modules if name.startswith("scrapersky_local")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    arguments = [] if command == "demo" else ["--data-dir", str(tmp_path)]
-    ran = FakeApi({}).run(command, *arguments)
-    assert ran.exit_code == 2
-    assert "pip install 'scrapersky[local]'" in ran.stderr
+    without = "import sys; sys.modules['boto3'] = None; from scrapersky_cli.main import main; main()"
+    environ = os.environ | {"SCRAPERSKY_DATA_DIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", without, command], capture_output=True, text=True, env=environ)
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        "error: the local stack needs the package boto3; install it with: pip install 'scrapersky[local]'\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,23 @@ def test_a_network_or_rule_that_the_guard_refuses_starts_nothing(arguments: list
     assert ran.exit_code == 2
     assert ran.stderr.startswith("error: ")
     assert not data_dir.exists()
+
+
+@pytest.mark.parametrize(("differences", "code"), [([], 0), (["status: expected 'complete', found 'failed'"], 1)])
+def test_the_demo_s_exit_code_is_whether_every_outcome_is_as_described(
+    differences: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = [demo.Outcome(site, {}, differences) for site in load()]
+    monkeypatch.setattr(demo, "run", lambda *_: outcomes)
+    assert FakeApi({}).run("demo").exit_code == code
+
+
+def test_the_demo_s_report_names_what_differs() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    document = job("failed", error={"code": "timeout", "message": "took too long"})
+    demo.report(console, [demo.Outcome(load()[0], document, ["error.code: expected 'x', found 'timeout'"])], 3.0)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "took too long" in text
+    assert f"{load()[0].host}: error.code: expected 'x', found 'timeout'" in text
+    assert "1 sites in 3 s: 1 not as described." in text

@@ -29,9 +29,10 @@ Fact = tuple[str, str, str]  # what, value, where it came from
 
 
 def table(title: str | None, *headings: str) -> Table:
+    """An empty table; its first column, which names the row, keeps to one line."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        made.add_column(heading, overflow="fold", header_style="bold")
+    for position, heading in enumerate(headings):
+        made.add_column(heading, overflow="fold", header_style="bold", no_wrap=position == 0)
     return made
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from scrapersky_cli.client import ApiClient, Document, is_final
 from scrapersky_cli.render import add_row, facts, home_url, status_text, table
@@ -23,7 +24,7 @@ LOOPBACK = "127.0.0.0/8"
 WATCHERS = 8  # jobs that are followed at the same time; more would only hold more of the API's functions
 PATIENCE_SECONDS = 45.0  # a scan that is not over by then never will be: the slowest site takes three
 LAST_WORDS = 20  # lines of the stack that are shown when a scan did not end
-_SHOWN = ("software", "theme", "email", "phone", "organization", "address")
+_LEFT_OUT = frozenset({"description", "canonical", "favicon", "logo"})  # long, and of little to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def run(results: Console, notices: Console) -> list[Outcome]:
             progress.update(task, description=f"scanning {len(web.sites)} sites")
             outcomes = scan_all(client, web.sites)
             progress.update(task, description="taking the stack down")
-    _report(results, outcomes, time.monotonic() - begin)
+    report(results, outcomes, time.monotonic() - begin)
     if not all(is_final(outcome.job) for outcome in outcomes):
         for line in said:
             notices.print(clean(line), soft_wrap=True)
@@ -88,7 +89,7 @@ def differences(expected: Any, found: Any, path: str = "") -> list[str]:
     return [] if expected == found else [f"{path}: expected {expected!r}, found {found!r}"]
 
 
-def _report(console: Console, outcomes: Sequence[Outcome], seconds: float) -> None:
+def report(console: Console, outcomes: Sequence[Outcome], seconds: float) -> None:
     found = [one for one in outcomes if one.job.get("status") == "complete"]
     others = [one for one in outcomes if one.job.get("status") != "complete"]
     console.print(_found_table(found))
@@ -104,11 +105,11 @@ def _report(console: Console, outcomes: Sequence[Outcome], seconds: float) -> No
 
 
 def _found_table(outcomes: Sequence[Outcome]) -> Table:
-    made = table("What was found", "Site", "What it is", "Title", "Facts")
+    made = table("What was found", "Site", "What it is", "Facts")
     for one in outcomes:
         site_data = (one.job.get("result") or {}).get("site_data") or {}
-        shown = [value for kind, value, _ in facts(site_data, home_url(one.job)) if kind in _SHOWN]
-        add_row(made, (one.site.host, one.site.shows, site_data.get("title"), ", ".join(shown)))
+        shown = [f"{kind}: {value}" for kind, value, _ in facts(site_data, home_url(one.job)) if kind not in _LEFT_OUT]
+        add_row(made, (one.site.host, one.site.shows, Text("\n".join(shown))))
     return made
 
 

@@ -1,0 +1,5 @@
+"""`python -m scrapersky_cli` is `scrapersky`."""
+
+from scrapersky_cli.main import main
+
+main()

@@ -1,0 +1,178 @@
+"""The command line as people run it: processes of their own, against the running stack and the demo web."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from e2e.conftest import RunningStack
+from scrapersky_local.demo import differences
+from scrapersky_local.demo_web.sites import Site, load
+
+CLI = (sys.executable, "-m", "scrapersky_cli")
+SITES = {site.host: site for site in load()}
+SECONDS = 60.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours without what the CLI reads: which stack it talks to is said on its command line."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SCRAPERSKY_")} | more
+
+
+class Cli:
+    """Runs commands against one stack."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self._stack = stack
+
+    def run(self, command: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        line = [*CLI, command, "--data-dir", str(self._stack.data_dir), *arguments]
+        return subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, env=environment(**more))
+
+    def json(self, command: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+        ran = self.run(command, *arguments, "--json")
+        assert ran.returncode == code, ran.stderr
+        document: dict[str, Any] = json.loads(ran.stdout)
+        return document
+
+    @contextmanager
+    def running(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        line = [*CLI, command, "--data-dir", str(self._stack.data_dir), *arguments]
+        with subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+@pytest.fixture
+def cli(stack: RunningStack) -> Cli:
+    return Cli(stack)
+
+
+def expected(host: str) -> Mapping[str, Any]:
+    site: Site = SITES[host]
+    return site.expect
+
+
+def test_a_scan_s_json_is_the_job_with_the_page_s_facts(cli: Cli) -> None:
+    job = cli.json("scan", "lantern-tea.example", "--max-pages", "1")
+    assert differences(expected("lantern-tea.example"), job) == []
+    site_data = job["result"]["site_data"]
+    assert site_data["evidence"]["hello@lantern-tea.example"] == {
+        "page_url": "https://lantern-tea.example/",
+        "method": "mailto",
+    }
+    assert job["progress"] == 100.0
+    assert job["error"] is None
+
+
+def test_a_scan_reads_as_a_table_without_colours_in_a_pipe(cli: Cli) -> None:
+    ran = cli.run("scan", "https://www.lantern-tea.example/some/page")
+    assert ran.returncode == 0
+    lines = [" ".join(line.split()) for line in ran.stdout.splitlines()]
+    assert "email hello@lantern-tea.example https://lantern-tea.example/ (mailto)" in lines
+    assert lines[0].startswith("lantern-tea.example complete 1 page(s), ")
+    assert "\x1b" not in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_a_scanned_domain_is_found_again_in_status_jobs_and_domains(cli: Cli) -> None:
+    job = cli.json("scan", "harbour-outfitters.example")
+    again = cli.json("status", job["job_id"])
+    assert again["kind"] == "domain_scan"
+    assert again["result"] == job["result"]
+    listed = cli.json("jobs", "--domain", "harbour-outfitters.example", "--status", "complete", "--all")
+    assert job["job_id"] in {item["job_id"] for item in listed["items"]}
+    known = cli.json("domain", "harbour-outfitters.example")
+    assert known["site_data"] == job["result"]["site_data"]
+    assert known["job_id"] == job["job_id"]
+    assert "harbour-outfitters.example" in cli.run("domains", "--filter", "harbour").stdout
+
+
+def test_a_site_that_does_not_answer_is_1_with_the_reason(cli: Cli) -> None:
+    ran = cli.run("scan", "shut-gate.example")
+    assert ran.returncode == 1
+    assert "connect_failure: " in ran.stdout
+    assert "scrapersky retry " in ran.stdout
+
+
+def test_what_is_no_domain_is_refused_with_the_reason(cli: Cli) -> None:
+    ran = cli.run("scan", "127.0.0.1")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("error: 422 ")
+    assert "an IP address is no domain name" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_job_can_be_cancelled_and_tried_again(cli: Cli) -> None:
+    job_id = cli.json("scan", "granite-archive.example", "--no-wait")["job_id"]
+    assert cli.json("cancel", job_id)["status"] == "cancelled"
+    assert cli.json("cancel", job_id)["status"] == "cancelled"
+    assert cli.json("status", job_id, code=1)["status"] == "cancelled"
+    retried = cli.json("retry", job_id, "--wait")
+    assert retried["job_id"] == job_id
+    assert differences(expected("granite-archive.example"), retried) == []
+
+
+def test_a_complete_job_is_neither_cancelled_nor_retried(cli: Cli) -> None:
+    job_id = cli.json("scan", "parish-hall.example")["job_id"]
+    cancelled, retried = cli.run("cancel", job_id), cli.run("retry", job_id)
+    assert (cancelled.returncode, retried.returncode) == (1, 1)
+    assert "409 job_is_final" in cancelled.stderr
+    assert "409 job_not_retryable" in retried.stderr
+
+
+def test_a_token_of_another_tenant_opens_nothing_of_ours(cli: Cli) -> None:
+    job_id = cli.json("scan", "parish-hall.example")["job_id"]
+    minted = cli.run("token", "--tenant", str(uuid4()), "--user", "tester", "--ttl", "5m")
+    assert minted.returncode == 0
+    token = minted.stdout.strip()
+    assert json.loads(cli.run("jobs", "--json", SCRAPERSKY_TOKEN=token).stdout)["items"] == []
+    foreign = cli.run("status", job_id, SCRAPERSKY_TOKEN=token)
+    assert foreign.returncode == 1
+    assert "404 not_found" in foreign.stderr
+
+
+def test_a_token_is_by_default_the_stack_s_own_tenant_s(cli: Cli) -> None:
+    job_id = cli.json("scan", "parish-hall.example")["job_id"]
+    token = cli.run("token").stdout.strip()
+    assert cli.run("status", job_id, SCRAPERSKY_TOKEN=token).returncode == 0
+
+
+def test_a_token_that_nobody_signed_is_refused(cli: Cli) -> None:
+    ran = cli.run("jobs", SCRAPERSKY_TOKEN="not-a-token")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: 401 ")
+
+
+def test_ctrl_c_leaves_the_job_running(cli: Cli, stack: RunningStack) -> None:
+    asked = len(stack.web.seen)
+    with cli.running("scan", "granite-archive.example") as process:
+        deadline = time.monotonic() + SECONDS
+        while not any(seen.host == "granite-archive.example" for seen in stack.web.seen[asked:]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    job_id = stderr.rpartition("scrapersky status ")[2].split()[0]
+    assert cli.json("status", job_id, "--wait")["status"] == "complete"
+
+
+def test_a_reader_that_goes_away_is_no_error_to_talk_about(cli: Cli) -> None:
+    with cli.running("jobs", "--all", "--json") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
