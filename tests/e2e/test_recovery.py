@@ -30,7 +30,7 @@ def database(stack: RunningStack) -> Iterator[psycopg.Connection[TupleRow]]:
 
 @pytest.fixture
 def session(stack: RunningStack) -> Iterator[boto3.Session]:
-    yield boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=stack.info.region)
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=stack.info.region)
 
 
 def start(api: httpx.Client, domain: str = SLOW) -> str:
