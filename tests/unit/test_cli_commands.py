@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from unit.cli_runs import ACCEPTED, ENVIRON, JOB_ID, STATUS_PATH, FakeApi, job, problem, result
+from support.cli_runs import ACCEPTED, ENVIRON, JOB_ID, STATUS_PATH, FakeApi, job, problem, result
 
 SCAN = "POST /api/v3/modernized_page_scraper/scan"
 STATUS = f"GET {STATUS_PATH}"
@@ -47,7 +47,8 @@ def test_a_failed_scan_says_why_and_ends_with_1() -> None:
     api = FakeApi({SCAN: httpx.Response(202, json=ACCEPTED), STATUS: httpx.Response(200, json=failed)})
     ran = api.run("scan", "shop.example")
     assert ran.exit_code == 1
-    assert f"dns_failure: no such name (try again: scrapersky retry {JOB_ID})" in " ".join(ran.stdout.split())
+    assert "dns_failure: no such name\n" in ran.stdout
+    assert f"scrapersky retry {JOB_ID}\n" in ran.stdout
 
 
 def test_a_failed_scan_s_json_ends_with_1_too() -> None:
@@ -137,7 +138,7 @@ def test_jobs_are_listed_with_their_filters() -> None:
     ran = api.run("jobs", "--status", "failed", "--kind", "domain_scan", "--domain", "shop.example", "--limit", "1")
     assert ran.exit_code == 0
     assert JOB_ID in ran.stdout
-    assert "2026-01-02 03:04:05 UTC" in ran.stdout
+    assert "2026-01-02 03:04:05" in ran.stdout
     assert "--cursor more" in ran.stderr
     assert dict(api.requests[0].url.params) == {
         "kind": "domain_scan",
@@ -178,7 +179,7 @@ def test_known_domains_are_listed() -> None:
     api = FakeApi({"GET /api/v3/domains": httpx.Response(200, json={"items": [known], "next_cursor": None})})
     ran = api.run("domains", "--filter", "shop")
     assert ran.exit_code == 0
-    assert {"shop.example", "Shop", "a@shop.example", "+1", JOB_ID} <= set(ran.stdout.split())
+    assert {"shop.example", "Shop", "a@shop.example", "+1"} <= set(ran.stdout.split())
     assert api.requests[0].url.params["domain_filter"] == "shop"
 
 

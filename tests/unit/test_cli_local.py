@@ -17,7 +17,7 @@ from scrapersky_cli.errors import UsageError
 from scrapersky_local import demo, tokens
 from scrapersky_local.demo_web.sites import load
 from scrapersky_local.processes import StackError
-from unit.cli_runs import FakeApi, job
+from support.cli_runs import FakeApi, job
 
 SECRET = "0123456789abcdef0123456789abcdef"
 TENANT = "6f1c2f0e-93d8-4a55-8a3c-0d4f4f2f9b11"

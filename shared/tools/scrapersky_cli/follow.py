@@ -19,7 +19,7 @@ def wait_for(session: Session, client: ApiClient, *, job_id: str, status_url: st
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        TaskProgressColumn(markup=False),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from scrapersky.domain.status import JobStatus
 from scrapersky_cli.client import Document
 from scrapersky_cli.text import clean
 
@@ -52,8 +53,9 @@ def job_view(document: Document) -> Iterator[Text | Table]:
     )
     error = _mapping(document.get("error"))
     if error:
-        again = f"  (try again: scrapersky retry {_job_id(document)})" if error.get("retryable") is True else ""
-        yield Text(f"{clean(error.get('code'))}: {clean(error.get('message'))}{again}", style="red")
+        yield Text(f"{clean(error.get('code'))}: {clean(error.get('message'))}", style="red")
+        if error.get("retryable") is True:
+            yield Text(f"It may well go better another time: scrapersky retry {_job_id(document)}")
     result = _mapping(document.get("result"))
     site_data = _mapping(result.get("site_data"))
     if site_data:
@@ -72,7 +74,8 @@ def _cost(document: Document) -> str:
             f"{clean(metrics.get('processing_time'))} s"
         )
     progress = document.get("progress")
-    return f"  {progress:.0f} %" if isinstance(progress, int | float) and progress < 100 else ""
+    running = document.get("status") == JobStatus.RUNNING.value
+    return f"  {progress:.0f} %" if running and isinstance(progress, int | float) else ""
 
 
 def home_url(document: Document) -> str:
@@ -138,7 +141,7 @@ def _contacts(site_data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def jobs_table(items: Sequence[Document]) -> Table:
-    made = table(None, "Job", "Kind", "Domain", "Status", "Progress", "Created", "Error")
+    made = table(None, "Job", "Kind", "Domain", "Status", "Progress", "Created (UTC)", "Error")
     for item in items:
         progress = item.get("progress")
         add_row(
@@ -157,7 +160,7 @@ def jobs_table(items: Sequence[Document]) -> Table:
 
 
 def domains_table(items: Sequence[Document]) -> Table:
-    made = table(None, "Domain", "Title", "E-mail", "Phone", "Scanned", "Job")
+    made = table(None, "Domain", "Title", "E-mail", "Phone", "Scanned (UTC)")
     for item in items:
         site_data = _mapping(item.get("site_data"))
         contacts = list(_contacts(site_data))
@@ -169,7 +172,6 @@ def domains_table(items: Sequence[Document]) -> Table:
                 ", ".join(value for kind, value in contacts if kind == "email"),
                 ", ".join(value for kind, value in contacts if kind == "phone"),
                 _moment(item.get("scanned_at")),
-                item.get("job_id"),
             ),
         )
     return made
@@ -182,14 +184,15 @@ def domain_view(document: Document) -> Iterator[Text | Table]:
     if not site_data:
         yield Text(f"{name}  nothing known yet: no scan of it has completed")
         return
-    yield Text.assemble((name, "bold"), f"  as of {_moment(document.get('scanned_at'))}, from job {_job_id(document)}")
+    yield Text.assemble(
+        (name, "bold"), f"  as of {_moment(document.get('scanned_at'))} UTC, from job {_job_id(document)}"
+    )
     yield facts_table(site_data, "home page")
 
 
 def _moment(value: object) -> str:
-    """An RFC 3339 time to the second, as a table has room for."""
-    text = clean(value)
-    return text[:19].replace("T", " ") + " UTC" if text else ""
+    """An RFC 3339 time in UTC to the second, as a table has room for."""
+    return clean(value)[:19].replace("T", " ")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
