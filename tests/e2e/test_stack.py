@@ -154,6 +154,20 @@ def test_a_port_in_use_is_named(stack: RunningStack, tmp_path: Path) -> None:
         pass
 
 
+def test_without_pgbouncer_the_stack_says_so_and_goes_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scrapersky_local.stack.find_pgbouncer", lambda: None)
+    said: list[str] = []
+    with (
+        throwaway_directory() as data_dir,
+        Stack(StackOptions(data_dir, port=0, durable=False, say=said.append)).running() as info,
+    ):
+        assert get(info, "/health/database").status_code == 200
+        assert psycopg.conninfo.conninfo_to_dict(info.database_url)["user"] == "scrapersky_app"
+    assert [line for line in said if "pgbouncer" in line] == [
+        "pgbouncer is not installed: functions connect to Postgres directly, without a pooler"
+    ]
+
+
 def test_a_restart_keeps_the_rows_and_nothing_is_left_in_between() -> None:
     with throwaway_directory() as data_dir:
         with up(data_dir) as (process, first):
