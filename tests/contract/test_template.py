@@ -17,7 +17,7 @@ VISIBILITY_FACTOR = 6  # what Lambda asks of a queue that it polls
 GATEWAY_SECONDS = 30  # the most an HTTP API waits for a function
 AUTHORIZER_SECONDS = 10  # the most it waits for an authorizer
 # Read by Powertools, not by scrapersky.settings; every function logs.
-LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 
 
 def test_each_folder_is_one_function() -> None:

@@ -29,7 +29,7 @@ def database(stack: RunningStack) -> Iterator[psycopg.Connection[TupleRow]]:
 
 
 @pytest.fixture
-def session(stack: RunningStack) -> Iterator[boto3.Session]:
+def session(stack: RunningStack) -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=stack.info.region)
 
 

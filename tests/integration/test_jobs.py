@@ -229,6 +229,13 @@ def test_lists_go_page_by_page_without_gap_or_repetition(
     assert end is None
 
 
+@pytest.mark.parametrize("cursor", ["WyJcdTAwMDAiXQ", "WyJcdWQ4MDAiXQ"])  # ["\\u0000"], ["\\ud800"]
+def test_a_cursor_that_holds_what_postgres_cannot_is_refused(db: Database, caller: Caller, cursor: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        domains.listing(db, caller.tenant_id, cursor=cursor)
+    assert caught.value.code == "invalid_cursor"
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "WyJ4Il0", "a" * 5000, "WyJhIiwgImIiXQ", "\u00e4"])
 def test_a_cursor_of_nobodys_is_refused(db: Database, caller: Caller, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:

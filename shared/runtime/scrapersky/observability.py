@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
-    from aws_lambda_powertools.metrics import Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
@@ -16,14 +15,6 @@ def logger() -> "Logger":
     from aws_lambda_powertools import Logger
 
     return Logger(utc=True)
-
-
-@cache
-def metrics() -> "Metrics":
-    """The process's metrics, written as embedded metric format lines."""
-    from aws_lambda_powertools import Metrics
-
-    return Metrics()
 
 
 def observed(handler: "Callable[[Any, LambdaContext], Any]") -> "Callable[[Any, LambdaContext], Any]":

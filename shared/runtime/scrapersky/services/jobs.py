@@ -171,7 +171,7 @@ def give_up(db: Database, messages: list[JobMessage]) -> int:
             "message given up",
             extra={
                 "job_id": str(message.job_id),
-                "correlation": message.correlation_id,
+                "correlation_id": message.correlation_id,
                 "ended": message.job_id in ended,
             },
         )
@@ -210,6 +210,9 @@ def _started(
     db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Started, list[Message]]]
 ) -> Started:
     answer, messages = db.run(work, tenant_id=caller.tenant_id)
+    if messages:
+        keys = {"job_id": str(answer.job_id), "tenant_id": str(caller.tenant_id)}
+        logger().info("job started", extra={**keys, "correlation_id": caller.correlation_id})
     outbox.deliver(db, sender, messages)
     return answer
 

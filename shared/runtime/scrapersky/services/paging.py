@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 
+from scrapersky.db.values import storable_text
 from scrapersky.errors import FieldError, Invalid
 
 
@@ -23,9 +24,14 @@ def decode(cursor: str, length: int) -> list[str]:
         parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise invalid() from error
-    if not isinstance(parts, list) or len(parts) != length or not all(isinstance(part, str) for part in parts):
+    if not isinstance(parts, list) or len(parts) != length or not all(_is_sound(part) for part in parts):
         raise invalid()
     return parts
+
+
+def _is_sound(part: object) -> bool:
+    """Whether it is a text that Postgres can hold; what we hand out always is."""
+    return isinstance(part, str) and storable_text(part) == part
 
 
 def invalid() -> Invalid:

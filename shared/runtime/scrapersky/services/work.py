@@ -150,7 +150,7 @@ class _Window:
         outcome = (scan.error.code.value if scan.error else "complete") if stored else "fenced"
         logger().info(
             "scan ended",
-            extra={**keys, "outcome": outcome, "attempt": job.attempt, "correlation": job.correlation_id},
+            extra={**keys, "outcome": outcome, "attempt": job.attempt, "correlation_id": job.correlation_id},
         )
 
     def _release(self, waiting: deque[Claim]) -> None:
