@@ -124,15 +124,18 @@ def test_a_broken_answer_forbids_everything(code: ErrorCode) -> None:
     assert (found.reason, found.failure.code) == (RobotsReason.UNREACHABLE, ErrorCode.ROBOTS_DENIED)
 
 
-def test_a_file_that_redirects_to_a_blocked_address_forbids_everything() -> None:
+@pytest.mark.parametrize(
+    "code", [ErrorCode.BLOCKED_ADDRESS, ErrorCode.DNS_FAILURE, ErrorCode.CONNECT_FAILURE, ErrorCode.TLS_FAILURE]
+)
+def test_a_file_that_redirects_out_of_reach_forbids_everything_and_tells_why(code: ErrorCode) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.host == "shop.example":
-            return answer(302, location="http://169.254.169.254/robots.txt")
-        raise FetchError(ErrorCode.BLOCKED_ADDRESS, "a link-local address")
+            return answer(302, location="https://elsewhere.example/robots.txt")
+        raise FetchError(code, "out of reach")
 
     found = verdict(handler)
     assert found.failure is not None
-    assert (found.reason, found.failure.code) == (RobotsReason.UNREACHABLE, ErrorCode.ROBOTS_DENIED)
+    assert (found.allowed, found.reason, found.failure.code) == (False, RobotsReason.HOST_FAILURE, code)
 
 
 @pytest.mark.parametrize(("hops", "reason"), [(5, RobotsReason.DENIED), (6, RobotsReason.NO_FILE)])

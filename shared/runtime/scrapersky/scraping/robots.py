@@ -3,8 +3,8 @@
 What comes of the file (RFC 9309 2.3.1)      what is allowed
 2xx                                          what its rules say
 4xx, another status, over five redirects     everything (2.3.1.3 unavailable)
-5xx, broken answer, redirected to nowhere    nothing (2.3.1.4 unreachable)
-the host itself cannot be reached            nothing, and the verdict tells that failure instead of a denial
+5xx, broken answer                           nothing (2.3.1.4 unreachable)
+a host that cannot be reached                nothing, and the verdict tells that failure instead of a denial
 """
 
 import re
@@ -37,7 +37,7 @@ _HOST_FAILURES: Final = frozenset(
         ErrorCode.TLS_FAILURE,
     }
 )
-"""What says that the host is out of reach, and so are its pages, when it befell the first request."""
+"""What says that the host, or the one that its file moved to, is out of reach: truer than to speak of a denial."""
 
 _OF_THE_MOMENT: Final = frozenset({ErrorCode.TIMEOUT, ErrorCode.CANCELLED, ErrorCode.INTERNAL})
 """What says nothing about the file, so that it is neither a denial nor kept."""
@@ -141,7 +141,7 @@ def _fetch(target: WebUrl, client: SiteClient, deadline: float, should_stop: Cal
 
 
 def _unread(failure: FetchFailure) -> _File:
-    if failure.code in _OF_THE_MOMENT or (failure.code in _HOST_FAILURES and not failure.redirects):
+    if failure.code in _OF_THE_MOMENT or failure.code in _HOST_FAILURES:
         return _File(RobotsReason.HOST_FAILURE, failure=failure)
     if failure.code is ErrorCode.TOO_MANY_REDIRECTS:
         return _File(RobotsReason.NO_FILE)
