@@ -198,3 +198,32 @@ def test_a_tls_context_is_made_once_for_all_sites(monkeypatch: pytest.MonkeyPatc
         with shared.site() as client:
             client.get("https://shop.example/", deadline=time.monotonic() + 1)
     assert len(made) == 1
+
+
+def test_a_kept_connection_that_the_server_closed_meanwhile_does_not_cost_the_page() -> None:
+    asked: list[str] = []
+
+    def answer(path: str) -> list[bytes]:
+        asked.append(path)
+        if asked.count("/second") == 1 and path == "/second":
+            return []  # the listener hangs up without a word
+        return [response(path.encode())]
+
+    with Listener(answer, keep_alive=True) as listener, fetcher(listener.port).site() as client:
+        bodies = [client.get(f"{SITE}{path}", deadline=time.monotonic() + 5) for path in ("first", "second")]
+        assert [answer.body for answer in bodies if isinstance(answer, Fetched)] == [b"/first", b"/second"]
+    assert asked == ["/first", "/second", "/second"]
+    assert listener.connections == 2
+
+
+def test_a_new_connection_that_is_closed_without_a_word_is_not_tried_again() -> None:
+    asked: list[str] = []
+
+    def answer(path: str) -> list[bytes]:
+        asked.append(path)
+        return []
+
+    with Listener(answer) as listener:
+        failure = fetch(listener.port)
+    assert isinstance(failure, FetchFailure)
+    assert (failure.code, asked) == (ErrorCode.HTTP_ERROR, ["/"])

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 Answer = Callable[[str], Iterable[bytes]]
-"""The path that was asked for -> the bytes to send, piece by piece. The connection is closed after the last."""
+"""The path that was asked for -> the bytes to send, piece by piece. Closed after the last, or at once if there is none."""
 
 
 def response(
@@ -111,9 +111,11 @@ class Listener:
                 self.heads.append(head)
                 path = head.split(b" ")[1].decode()
                 self.paths.append(path)
+                is_answered = False
                 for piece in answer(path):
                     sock.sendall(piece)
-                if not self._keep_alive:
+                    is_answered = True
+                if not (self._keep_alive and is_answered):
                     break
             sock.shutdown(socket.SHUT_RDWR)
 

@@ -113,10 +113,14 @@ def _port(text: str) -> int:
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Opens the sockets of one site's client, to checked addresses and under the meter of the fetch in hand."""
+    """Opens the sockets of one site's client, to checked addresses and under the meter of the fetch in hand.
+
+    `opened` counts the connections asked for, which tells whether a request went over one that had been kept.
+    """
 
     def __init__(self, policy: NetworkPolicy, resolver: Resolver, meter: Meter) -> None:
         self.meter = meter
+        self.opened = 0
         self._policy = policy
         self._resolver = resolver
 
@@ -129,6 +133,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """A connection to `host`. Raises FetchError: BLOCKED_ADDRESS, DNS_FAILURE, CONNECT_FAILURE, TIMEOUT, …"""
+        self.opened += 1
         endpoints = self._endpoints(host, port)
         share = self.meter.limits.connect_seconds / len(endpoints)
         failure: OSError | None = None
