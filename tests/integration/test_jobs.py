@@ -271,3 +271,27 @@ def test_a_waiting_client_hears_of_a_change_when_it_comes(
         assert waiting.result(timeout=10).status is JobStatus.RUNNING
     still = jobs.wait(db, caller.tenant_id, job_id, seconds=0.1, changed=lambda _: False)
     assert still.status is JobStatus.RUNNING
+
+
+def test_statements_whose_answer_was_lost_come_to_the_same_when_they_run_again(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    """The commit went through, the connection broke, and the whole transaction ran a second time."""
+    real = db.run
+
+    def twice(work: Callable[..., object], *, tenant_id: UUID | None = None) -> object:
+        real(work, tenant_id=tenant_id)
+        return real(work, tenant_id=tenant_id)
+
+    def run_twice(act: Callable[[], Started]) -> Started:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(db, "run", twice)
+            return act()
+
+    started = run_twice(lambda: start(db, queue, caller, None))
+    keyed = run_twice(lambda: start(db, queue, caller, key("k"), "other.example"))
+    assert postgres.one("select count(*), count(distinct id) from scrapersky.jobs") == (2, 2)
+    jobs.cancel(db, caller.tenant_id, started.job_id)
+    assert run_twice(lambda: jobs.retry(db, queue.sender, caller, started.job_id, None)) == started
+    assert jobs.get(db, caller.tenant_id, started.job_id).metadata["retries"] == 1
+    assert start(db, queue, caller, key("k"), "other.example") == keyed

@@ -10,8 +10,11 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+CLOSED_PORT = 1
+"""tcpmux (RFC 1078), which nothing listens on: a port that was free a moment ago may be somebody's by now."""
+
 Answer = Callable[[str], Iterable[bytes]]
-"""The path that was asked for -> the bytes to send, piece by piece. Closed after the last, or at once if there is none."""
+"""The path that was asked for -> the bytes to send, piece by piece; then, or if there are none, it hangs up."""
 
 
 def response(
@@ -79,6 +82,11 @@ class Listener:
         for sock in (self._socket, *self._open):
             sock.close()
 
+    def wait_closed(self) -> None:
+        """Wait until every connection so far has been served and closed."""
+        for thread in self._threads[1:]:
+            thread.join()
+
     def _start(self, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
@@ -127,10 +135,10 @@ def _listen(address: str) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((address, random.randrange(20000, 32768)))
+            sock.listen()  # fails as well when somebody else has bound the port meanwhile
         except OSError:
             sock.close()
             continue
-        sock.listen()
         return sock
 
 

@@ -20,21 +20,11 @@ id, tenant_id, kind, batch_id, domain, status, progress, attempt, request, error
 created_at, updated_at, started_at, finished_at
 """
 
-# The key is taken over when it is past its time. No row from `key` means that an earlier request holds it.
 _CREATE = """
-with key as (
-  insert into scrapersky.idempotency_keys as k (tenant_id, key, fingerprint, resource_id, expires_at)
-  select %(tenant_id)s, %(key)s, %(fingerprint)s, %(id)s, now() + %(key_kept)s
-  where %(key)s::text is not null
-  on conflict (tenant_id, key) do update
-    set fingerprint = excluded.fingerprint, resource_id = excluded.resource_id,
-        created_at = now(), expires_at = excluded.expires_at
-    where k.expires_at < now()
-  returning 1
-), job as (
+with job as (
   insert into scrapersky.jobs (id, tenant_id, kind, domain, request, metadata, correlation_id, created_by)
-  select %(id)s, %(tenant_id)s, %(kind)s, %(domain)s, %(request)s, %(metadata)s, %(correlation_id)s, %(created_by)s
-  where %(key)s::text is null or exists (select from key)
+  values (
+    %(id)s, %(tenant_id)s, %(kind)s, %(domain)s, %(request)s, %(metadata)s, %(correlation_id)s, %(created_by)s)
   on conflict (id) do nothing -- this very statement ran before and its answer was lost
   returning id, tenant_id, kind, domain, correlation_id, created_at
 ), known as (
@@ -43,8 +33,7 @@ with key as (
   on conflict (tenant_id, domain) do nothing
 ), message as (
   insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-  select tenant_id, id, kind,
-         jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now() + %(hold)s
+  select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now() + %(hold)s
   from job
   returning id, queue, body
 )
@@ -56,8 +45,11 @@ with job as (
   update scrapersky.jobs
   set status = 'pending', attempt = 0, progress = 0, lease_token = %(mark)s, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
-      metadata = metadata || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
-  where tenant_id = %(tenant_id)s and id = %(id)s and status in ('failed', 'cancelled')
+      metadata = case when lease_token = %(mark)s then metadata
+        else metadata || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
+  where tenant_id = %(tenant_id)s and id = %(id)s
+    -- Or pending by this very statement, which ran before and whose answer was lost.
+    and (status in ('failed', 'cancelled') or (status = 'pending' and lease_token = %(mark)s))
   returning id, tenant_id, kind, domain, correlation_id, created_at
 ), no_pages as (
   delete from scrapersky.pages as p using job where p.tenant_id = job.tenant_id and p.job_id = job.id
@@ -65,8 +57,7 @@ with job as (
   delete from scrapersky.facts as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
 ), message as (
   insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-  select tenant_id, id, kind,
-         jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now() + %(hold)s
+  select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now() + %(hold)s
   from job
   on conflict (job_id) where sent_at is null do update set held_until = excluded.held_until
   returning id, queue, body
@@ -155,7 +146,7 @@ def listing(db: Database, tenant_id: UUID, filters: Mapping[str, Any]) -> list[J
 
 
 def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:
-    """Write key, job, domain and message; None when an earlier request holds the key or wrote the job."""
+    """Write job, domain and message; None when the job is there already, by a commit whose answer was lost."""
     row = cursor.execute(
         _CREATE,
         {**parameters, "request": jsonb(parameters["request"]), "metadata": jsonb(parameters["metadata"])},
@@ -164,7 +155,10 @@ def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Mes
 
 
 def retry(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:
-    """Set a failed or cancelled job back to pending with its message; None when it is neither."""
+    """Set a failed or cancelled job back to pending with its message; None when it is neither.
+
+    `mark` names this call, so that a second run of it finds its own work.
+    """
     row = cursor.execute(_RETRY, parameters).fetchone()
     return (row["created_at"], owed(row)) if row else None
 

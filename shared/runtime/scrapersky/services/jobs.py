@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +17,6 @@ from scrapersky.observability import logger
 from scrapersky.queues import JobMessage, Message, Sender
 from scrapersky.services import outbox, paging
 
-KEY_KEPT = timedelta(hours=24)  # of the HTTP contract
 POLL_SECONDS = 0.25  # of a waiting client; each look is one indexed row
 POLL_MAX_SECONDS = 1.0
 
@@ -40,20 +39,25 @@ def create(
     """
     job_id = uuid4()
     parameters = {
-        **_key(caller, job_id, idempotency),
+        "tenant_id": caller.tenant_id,
+        "id": job_id,
         "kind": kind.value,
         "domain": domain,
         "request": dict(request),
         "metadata": dict(metadata),
         "correlation_id": caller.correlation_id,
         "created_by": caller.user_id,
+        "hold": HOLD,
     }
 
     def work(cursor: Cursor) -> tuple[Started, list[Message]]:
+        first = _first_answer(cursor, caller, job_id, idempotency)
+        if first is not None:
+            return first, []
         made = jobs.create(cursor, parameters)
-        if made is not None:
-            return Started(job_id, made[0]), [made[1]]
-        return _first_answer(cursor, caller, job_id, idempotency), []
+        if made is None:
+            return _existing(cursor, caller, job_id), []
+        return Started(job_id, made[0]), [made[1]]
 
     return _started(db, sender, caller, work)
 
@@ -66,18 +70,17 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
         Conflict: it is neither failed nor cancelled.
         IdempotencyKeyReused: the key stands for another request.
     """
-    parameters = {**_key(caller, job_id, idempotency), "mark": uuid4()}
+    parameters = {"tenant_id": caller.tenant_id, "id": job_id, "mark": uuid4(), "hold": HOLD}
 
     def work(cursor: Cursor) -> tuple[Started, list[Message]]:
-        created_at = jobs.created_at(cursor, caller.tenant_id, job_id)
-        if created_at is None:
-            raise _unknown(job_id)
-        if idempotency is not None and not keys.take(cursor, parameters):
-            return _first_answer(cursor, caller, job_id, idempotency), []
+        first = _first_answer(cursor, caller, job_id, idempotency)
+        if first is not None:
+            return first, []
         made = jobs.retry(cursor, parameters)
         if made is None:
+            _existing(cursor, caller, job_id)
             raise Conflict("Only a failed or cancelled job can be retried.", code="job_not_retryable")
-        return Started(job_id, created_at), [made[1]]
+        return Started(job_id, made[0]), [made[1]]
 
     return _started(db, sender, caller, work)
 
@@ -178,32 +181,26 @@ def give_up(db: Database, messages: list[JobMessage]) -> int:
     return len(ended)
 
 
-def _key(caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> dict[str, Any]:
-    return {
-        "tenant_id": caller.tenant_id,
-        "id": job_id,
-        "key": idempotency and idempotency.key,
-        "fingerprint": idempotency and idempotency.fingerprint,
-        "key_kept": KEY_KEPT,
-        "hold": HOLD,
-    }
+def _first_answer(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency: Idempotency | None) -> Started | None:
+    """What the request got that holds the key; None when this one is the first, and holds it from here on."""
+    if idempotency is None or keys.take(
+        cursor, caller.tenant_id, idempotency.key, idempotency.fingerprint, resource_id
+    ):
+        return None
+    holder = keys.holder(cursor, caller.tenant_id, idempotency.key)
+    if holder is None or bytes(holder["fingerprint"]) != idempotency.fingerprint:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key was used for another request.",
+            errors=[FieldError(("header", "Idempotency-Key"), "used for another request within the last 24 hours")],
+        )
+    return _existing(cursor, caller, holder["resource_id"])
 
 
-def _first_answer(cursor: Cursor, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Started:
-    """What the request got that holds the key or, when our own commit's answer was lost, wrote the job."""
-    resource = job_id
-    if idempotency is not None:
-        holder = keys.holder(cursor, caller.tenant_id, idempotency.key)
-        if holder is None or bytes(holder["fingerprint"]) != idempotency.fingerprint:
-            raise IdempotencyKeyReused(
-                "This Idempotency-Key was used for another request.",
-                errors=[FieldError(("header", "Idempotency-Key"), "used for another request within the last 24 hours")],
-            )
-        resource = holder["resource_id"]
-    created_at = jobs.created_at(cursor, caller.tenant_id, resource)
+def _existing(cursor: Cursor, caller: Caller, job_id: UUID) -> Started:
+    created_at = jobs.created_at(cursor, caller.tenant_id, job_id)
     if created_at is None:
-        raise _unknown(resource)
-    return Started(resource, created_at)
+        raise _unknown(job_id)
+    return Started(job_id, created_at)
 
 
 def _started(

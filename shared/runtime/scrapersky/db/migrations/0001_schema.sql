@@ -77,6 +77,11 @@ create index jobs_by_batch on scrapersky.jobs (tenant_id, batch_id, status) wher
 create index jobs_leased on scrapersky.jobs (lease_until) where status = 'running';
 create index jobs_waiting on scrapersky.jobs (enqueued_at) where status = 'pending';
 
+-- The message that tells a worker of a job. It names the job; everything else that counts is in the row.
+create function scrapersky.job_message(p_id uuid, p_correlation_id text) returns jsonb
+language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select jsonb_build_object('version', 1, 'job_id', p_id, 'correlation_id', p_correlation_id) $$;
+
 -- Which state may follow which; a final row does not change at all, but for a retry. The guarded statements keep to
 -- this by themselves: a statement that one day does not is refused here.
 create function scrapersky.check_job_transition() returns trigger

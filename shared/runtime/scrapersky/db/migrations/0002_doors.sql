@@ -71,8 +71,7 @@ as $$
     returning j.*
   ), owed as (
     insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-    select tenant_id, id, kind,
-           jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now()
+    select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now()
     from released
     on conflict do nothing
   )
@@ -107,8 +106,7 @@ as $$
     returning j.*
   ), owed as (
     insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-    select tenant_id, id, kind,
-           jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now()
+    select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now()
     from swept
     where status = 'pending'
     on conflict do nothing
@@ -134,8 +132,7 @@ as $$
     update scrapersky.jobs as j set enqueued_at = now() from stranded where j.id = stranded.id returning j.*
   ), owed as (
     insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-    select tenant_id, id, kind,
-           jsonb_build_object('version', 1, 'job_id', id, 'correlation_id', correlation_id), now()
+    select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now()
     from renewed
     on conflict do nothing
     returning 1
