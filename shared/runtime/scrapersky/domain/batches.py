@@ -1,0 +1,123 @@
+"""A batch as every layer above the database sees it: its state is read off its jobs, never kept beside them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from scrapersky.domain.jobs import JobError
+from scrapersky.domain.status import JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An input that names no domain, and why. It is a failed job as well, so that no input is lost."""
+
+    input: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartedBatch:
+    """The batch that a request started or, when it came again, had started the first time."""
+
+    batch_id: UUID
+    job_count: int
+    created_at: datetime
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many jobs stand how, counted over the job rows in one statement. Times are UTC."""
+
+    total: int
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    cancelled: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch: what was asked for, and the figures of its jobs.
+
+    status      when
+    pending     no job was begun
+    running     a job is open, and one was begun or is final
+    cancelled   no job is open, and one was cancelled
+    complete    no job is open, none was cancelled, and one is complete
+    failed      no job is open, and all failed
+    """
+
+    id: UUID
+    tenant_id: UUID
+    request: dict[str, Any]
+    created_at: datetime
+    figures: Figures
+
+    @property
+    def status(self) -> JobStatus:
+        figures = self.figures
+        if figures.pending + figures.running:
+            return JobStatus.RUNNING if figures.started_at else JobStatus.PENDING
+        if figures.cancelled:
+            return JobStatus.CANCELLED
+        return JobStatus.COMPLETE if figures.completed else JobStatus.FAILED
+
+    @property
+    def progress(self) -> float:
+        """How many of a hundred jobs are final."""
+        figures = self.figures
+        final = figures.completed + figures.failed + figures.cancelled
+        return round(100.0 * final / figures.total, 1) if final < figures.total else 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class DomainStatus:
+    """How one domain of a batch stands."""
+
+    domain: str
+    job_id: UUID
+    status: JobStatus
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: JobError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Jobs that one worker invocation gets, and how many of them it may scan at once."""
+
+    job_ids: tuple[UUID, ...]
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One round of a batch: its chunks, and how many of them may be worked off at once."""
+
+    chunks: tuple[Chunk, ...]
+    lanes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a round ended: jobs still open, whether another round is due, and how long to wait before it."""
+
+    open: int
+    again: bool
+    wait_seconds: int
+
+
+def lanes(max_concurrent: int, *, sites_per_worker: int, max_lanes: int) -> tuple[int, int]:
+    """How many workers at once, and how many sites each at once, for at most `max_concurrent` sites together.
+
+    `max_lanes` keeps one batch from taking every worker there is.
+    """
+    workers = min(-(-max_concurrent // sites_per_worker), max_lanes)
+    return workers, min(max_concurrent // workers, sites_per_worker)
