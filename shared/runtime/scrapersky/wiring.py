@@ -1,6 +1,6 @@
 """Joins settings and services for the handlers: each function builds here what it hands down.
 
-boto3 is loaded when the first message is sent, the fetcher by who fetches; neither at import.
+boto3 is loaded when a service of AWS is first called, the fetcher by who fetches; neither at import.
 """
 
 import os
@@ -16,7 +16,9 @@ from scrapersky.secret_store import secret
 from scrapersky.settings import DatabaseSettings, FetchSettings, QueueSettings
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
     from scrapersky.scraping.fetch import Fetcher
 
@@ -29,14 +31,28 @@ def database() -> Database:
 @cache
 def sender() -> Sender:
     """The process's sender to the queues."""
-    return Sender(_sqs, QueueSettings.from_env(os.environ).urls)
+    return Sender(sqs, QueueSettings.from_env(os.environ).urls)
 
 
 @cache
-def _sqs() -> "SQSClient":
+def sqs() -> "SQSClient":
     import boto3
 
     return boto3.client("sqs")
+
+
+@cache
+def s3() -> "S3Client":
+    import boto3
+
+    return boto3.client("s3")
+
+
+@cache
+def step_functions() -> "SFNClient":
+    import boto3
+
+    return boto3.client("stepfunctions")
 
 
 @cache
