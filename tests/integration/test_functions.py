@@ -38,7 +38,7 @@ def secret(value: str) -> str:
 
 @pytest.fixture(autouse=True)
 def environment(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    cached = (wiring.sender, wiring._sqs, wiring.fetcher)
+    cached = (wiring.sender, wiring.sqs, wiring.fetcher)
     for function_ in cached:
         function_.cache_clear()
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret(postgres.app_dsn))

@@ -66,10 +66,10 @@ def client(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
     monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
-    for cached in (wiring.sender, wiring._sqs):
+    for cached in (wiring.sender, wiring.sqs):
         cached.cache_clear()
     yield Client(function("domain_scan_api"), function("jobs_api"), uuid4())
-    for cached in (wiring.sender, wiring._sqs):
+    for cached in (wiring.sender, wiring.sqs):
         cached.cache_clear()
 
 
