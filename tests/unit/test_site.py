@@ -115,6 +115,7 @@ def test_home_page_by_https() -> None:
         "robots": "no_robots_txt",
         "redirects": [],
         "truncated": False,
+        "pause_seconds": 0.0,
     }
     assert web.asked == ["https://shop.example/robots.txt", "https://shop.example/"]
     assert progress == sorted(progress)

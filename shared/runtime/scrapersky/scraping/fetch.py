@@ -170,7 +170,8 @@ class SiteClient:
         """Fetch `url` and follow its redirects until `deadline` (of `time.monotonic()`) at the latest.
 
         `should_stop` is asked several times a second, so it must be cheap. `allow` is asked before each URL is
-        fetched, redirects too; the failure it answers ends the fetch. It may itself fetch with this client.
+        fetched, redirects too; the failure it answers ends the fetch. It may itself fetch with this client, and take
+        its time until the deadline: what it takes is not of this fetch's `limits.seconds`.
         """
         visit = _Visit(url)
         meter = Meter(min(deadline, visit.begun + limits.seconds), limits, should_stop)
@@ -178,7 +179,9 @@ class SiteClient:
             target = parse_web_url(url)
             while True:
                 visit.url = target.href
+                asked = time.monotonic()
                 refused = allow(target.href)
+                meter.deadline = min(deadline, meter.deadline + time.monotonic() - asked)
                 if refused is not None:
                     return replace(refused, redirects=tuple(visit.redirects), ms=visit.ms)
                 answer = self._exchange(target, visit, meter)

@@ -22,7 +22,7 @@ class FetchLimits:
     """The bounds of one fetch, from the first look-up to the last byte. Seconds are wall time."""
 
     seconds: float
-    """The whole fetch, with every redirect and what is asked before each of them."""
+    """The whole fetch, with every redirect. What is asked before each of them, and waited for, has its own bounds."""
     wire_bytes: int
     """One response as sent: head, framing and body before decompression."""
     body_bytes: int

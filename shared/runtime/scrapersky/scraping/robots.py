@@ -19,7 +19,8 @@ from protego import Protego
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.failures import FetchError
-from scrapersky.scraping.fetch import ROBOTS_LIMITS, Fetched, FetchFailure, SiteClient
+from scrapersky.scraping.fetch import ROBOTS_LIMITS, Fetched, FetchFailure
+from scrapersky.scraping.politeness import Client
 from scrapersky.scraping.urls import WebUrl, parse_web_url
 
 MAX_RULE_COPIES: Final = 500_000
@@ -91,7 +92,7 @@ class RobotsCache:
         self._files: dict[str, _File] = {}
 
     def allowed(
-        self, url: str, client: SiteClient, deadline: float, should_stop: Callable[[], bool] = lambda: False
+        self, url: str, client: Client, deadline: float, should_stop: Callable[[], bool] = lambda: False
     ) -> RobotsVerdict:
         """Whether `url` may be fetched; asks its origin for the file when this is the first page of it."""
         begun = time.monotonic()
@@ -107,7 +108,7 @@ class RobotsCache:
         return self._judge(file, target, begun)
 
     def hook(
-        self, client: SiteClient, deadline: float, should_stop: Callable[[], bool] = lambda: False
+        self, client: Client, deadline: float, should_stop: Callable[[], bool] = lambda: False
     ) -> Callable[[str], FetchFailure | None]:
         """The `allow` of `SiteClient.get`: each URL of a fetch, redirects too, is held to its own origin's file."""
         return lambda url: self.allowed(url, client, deadline, should_stop).failure
@@ -131,7 +132,7 @@ class RobotsCache:
         )
 
 
-def _fetch(target: WebUrl, client: SiteClient, deadline: float, should_stop: Callable[[], bool]) -> _File:
+def _fetch(target: WebUrl, client: Client, deadline: float, should_stop: Callable[[], bool]) -> _File:
     answer = client.get(f"{target.origin}/robots.txt", deadline=deadline, limits=ROBOTS_LIMITS, should_stop=should_stop)
     if isinstance(answer, FetchFailure):
         return _unread(answer)

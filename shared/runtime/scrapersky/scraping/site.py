@@ -11,8 +11,9 @@ from scrapersky.domain.facts import PageRecord, ScanError, SiteData, SiteScan
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping import jsonld
 from scrapersky.scraping.contacts import find_contacts
-from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure, SiteClient
+from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
 from scrapersky.scraping.page import PageFacts, parse_page
+from scrapersky.scraping.politeness import PoliteClient
 from scrapersky.scraping.robots import RobotsCache, RobotsReason
 from scrapersky.scraping.technology import find_technologies, wordpress_theme
 
@@ -45,8 +46,10 @@ def scan_site(
     if max_pages < 1:
         raise ValueError("max_pages must be 1 or more")
     with fetcher.site() as client:
-        visit = _Visit(client, RobotsCache(fetcher.user_agent), deadline, should_stop)
+        polite = PoliteClient(client, deadline, should_stop)
+        visit = _Visit(polite, RobotsCache(fetcher.user_agent), deadline, should_stop)
         answer = visit.home_page(domain)
+    visit.metadata["pause_seconds"] = polite.pause_seconds
     if isinstance(answer, FetchFailure):
         return visit.failed(answer.code, answer.message)
     on_progress(HOME_PAGE_FETCHED)
@@ -108,7 +111,7 @@ def site_data(page: PageFacts, answer: Fetched) -> SiteData:
 class _Visit:
     """One site's pages so far: what was asked, what came of it, and what the scan will tell about itself."""
 
-    client: SiteClient
+    client: PoliteClient
     robots: RobotsCache
     deadline: float
     should_stop: Callable[[], bool]
@@ -121,6 +124,7 @@ class _Visit:
             "robots": None,
             "redirects": [],
             "truncated": False,
+            "pause_seconds": 0.0,
         }
     )
 
@@ -163,7 +167,7 @@ class _Visit:
     def _allow(self, url: str) -> FetchFailure | None:
         verdict = self.robots.allowed(url, self.client, self.deadline, self.should_stop)
         self.metadata["robots"] = None if verdict.reason is RobotsReason.HOST_FAILURE else verdict.reason.value
-        return verdict.failure
+        return verdict.failure or self.client.hold(url, verdict.crawl_delay)
 
 
 def _befell(answer: Fetched | FetchFailure, codes: frozenset[ErrorCode] | set[ErrorCode]) -> TypeGuard[FetchFailure]:

@@ -1,0 +1,176 @@
+"""Leaving a host alone for as long as it asks: Crawl-delay of robots.txt, and Retry-After of an answer.
+
+Crawl-delay is in no standard: RFC 9309 2.2.4 leaves it to crawlers, and those that know it (Bing, Yandex) mean the
+seconds from the end of one page to the beginning of the next. So it is counted here, from page to page of one host;
+a redirect and a second try are pages too. The file itself is none: only who has read it knows of the delay.
+
+What a host asks for                    what a scan does
+a wait that fits                        waits and goes on; a page that was put off (429, 503) is asked for once more
+a Retry-After that does not fit         keeps the answer, which makes an `http_error` of a home page
+a Crawl-delay over MAX_WAIT_SECONDS     fetches one page; the second is `robots_denied`, now as any other time
+a Crawl-delay beyond the deadline       the same, but `timeout`: with more time it could be fetched
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.fetch import PAGE_LIMITS, Fetched, FetchFailure, FetchLimits
+from scrapersky.scraping.limits import POLL_SECONDS
+
+MAX_WAIT_SECONDS: Final = 30.0
+"""The longest wait for a host: half of what a worker gives a site. Most sites that ask for a delay ask for less."""
+
+MAX_PAUSE_SECONDS: Final = 600.0
+"""The longest time that a host is left alone after a scan: a job that waits for it must not die of old age meanwhile,
+and a host must not put itself out of reach for days by one header."""
+
+_ASKS_FOR_TIME: Final = frozenset({429, 503})
+"""Too Many Requests (RFC 6585 4) and Service Unavailable (RFC 9110 15.6.4): those whose Retry-After is about us."""
+
+
+class Client(Protocol):
+    """What pages and robots.txt are fetched with: a SiteClient, or a polite one around it."""
+
+    def get(
+        self,
+        url: str,
+        *,
+        deadline: float,
+        limits: FetchLimits = ...,
+        should_stop: Callable[[], bool] = ...,
+        allow: Callable[[str], FetchFailure | None] = ...,
+    ) -> Fetched | FetchFailure: ...
+
+
+class PoliteClient:
+    """A client for one scan of one site that keeps to what its hosts ask for. `deadline` is of `time.monotonic()`."""
+
+    def __init__(self, client: Client, deadline: float, should_stop: Callable[[], bool]) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._should_stop = should_stop
+        self._free_at: dict[str, float] = {}
+        self._asked: tuple[str, float] | None = None
+
+    @property
+    def pause_seconds(self) -> float:
+        """How much longer the hosts of this scan want to be left alone: the longest, MAX_PAUSE_SECONDS at the most."""
+        left = max(map(self._left, self._free_at), default=0.0)
+        return round(min(left, MAX_PAUSE_SECONDS), 3)
+
+    def get(
+        self,
+        url: str,
+        *,
+        deadline: float,
+        limits: FetchLimits = PAGE_LIMITS,
+        should_stop: Callable[[], bool] = lambda: False,
+        allow: Callable[[str], FetchFailure | None] = lambda _: None,
+    ) -> Fetched | FetchFailure:
+        """As `SiteClient.get`, and once more when the answer asks for a wait that fits."""
+        answer = self._get_once(url, deadline, limits, should_stop, allow)
+        if not isinstance(answer, Fetched) or retry_after(answer) is None:
+            return answer
+        left = self._left(_host(answer.url))
+        if not _fits(left, deadline):
+            return answer
+        if stopped := self._wait(answer.url, left):
+            return replace(stopped, status_code=answer.status_code, redirects=answer.redirects)
+        again = self._get_once(answer.url, deadline, limits, should_stop, allow)
+        return replace(again, redirects=answer.redirects + again.redirects)
+
+    def hold(self, url: str, crawl_delay: float | None) -> FetchFailure | None:
+        """Wait until the page `url` may be asked for, and take it as asked for. A failure says why it may not be.
+
+        To be called for every page before it is fetched, redirects too, with what the host's robots.txt says.
+        """
+        self._page_ended()
+        host, delay = _host(url), crawl_delay or 0.0
+        left = self._left(host)
+        if not _fits(left, self._deadline):
+            if left > delay:
+                return _failure(url, ErrorCode.HTTP_ERROR, "the site asks to be left alone for a while")
+            code = ErrorCode.ROBOTS_DENIED if left > MAX_WAIT_SECONDS else ErrorCode.TIMEOUT
+            return _failure(url, code, f"robots.txt asks for {delay:g} seconds between two pages")
+        if stopped := self._wait(url, left):
+            return stopped
+        self._asked = host, delay
+        return None
+
+    def _get_once(
+        self,
+        url: str,
+        deadline: float,
+        limits: FetchLimits,
+        should_stop: Callable[[], bool],
+        allow: Callable[[str], FetchFailure | None],
+    ) -> Fetched | FetchFailure:
+        answer = self._client.get(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=allow)
+        self._page_ended()
+        if isinstance(answer, Fetched):
+            self._leave_alone(_host(answer.url), retry_after(answer) or 0.0)
+        return answer
+
+    def _page_ended(self) -> None:
+        """From now on its host's delay runs."""
+        if self._asked is not None:
+            self._leave_alone(*self._asked)
+            self._asked = None
+
+    def _leave_alone(self, host: str, seconds: float) -> None:
+        if seconds > 0:
+            self._free_at[host] = max(self._free_at.get(host, 0.0), time.monotonic() + seconds)
+
+    def _left(self, host: str) -> float:
+        return max(self._free_at.get(host, 0.0) - time.monotonic(), 0.0)
+
+    def _wait(self, url: str, seconds: float) -> FetchFailure | None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._should_stop():
+                return _failure(url, ErrorCode.CANCELLED, "the scan was cancelled")
+            time.sleep(min(left, POLL_SECONDS))
+        return None
+
+
+def _fits(wait: float, deadline: float) -> bool:
+    return wait == 0 or (wait <= MAX_WAIT_SECONDS and time.monotonic() + wait < deadline)
+
+
+def retry_after(answer: Fetched) -> float | None:
+    """The seconds for which a 429 or 503 asks to be left alone (RFC 9110 10.2.3), 0 or more; None when it does not.
+
+    A date is counted from the answer's own Date where it has one, so that a clock that is wrong does not matter.
+    """
+    if answer.status_code not in _ASKS_FOR_TIME:
+        return None
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)  # infinite when it has hundreds of digits, which is past every limit as well
+    until = _date(text)
+    if until is None:
+        return None
+    begun = _date(answer.headers.get("date", "")) or answer.fetched_at
+    return max((until - begun).total_seconds(), 0.0)
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP-date in any of its three forms (RFC 9110 5.6.7), all of which are in UTC whatever they say."""
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _failure(url: str, code: ErrorCode, message: str) -> FetchFailure:
+    return FetchFailure(url, code, message, 0, datetime.now(UTC))
