@@ -1,9 +1,10 @@
-"""Scans the sites of the jobs that a batch of queue messages names."""
+"""Scans the sites of the jobs that a batch of queue messages, or a chunk of a batch's jobs, names."""
 
 import os
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from scrapersky.observability import logger, observed
 from scrapersky.queues import JobMessage, MalformedMessage
@@ -12,16 +13,31 @@ from scrapersky.settings import WorkerSettings
 from scrapersky.wiring import database, fetcher
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @observed
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """Work an SQS batch off; what could not be done now is named in `batchItemFailures`."""
-    settings = WorkerSettings.from_env(os.environ)
+    """Work off what the queue delivers (`Records`) or the state machine hands over (`job_ids`, `window`)."""
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    return from_queue(event, deadline) if "Records" in event else from_batch(event, deadline)
+
+
+def from_batch(event: dict[str, Any], deadline: float) -> dict[str, int]:
+    """Work one chunk off and count what became of it; what was not done stays pending for the next round."""
+    tally = work_off([UUID(job_id) for job_id in event["job_ids"]], event["window"], deadline, patient=True)
+    return {
+        "stored": len(tally.stored),
+        "fenced": len(tally.fenced),
+        "released": len(tally.released),
+        "postponed": len(tally.postponed),
+        "ignored": len(tally.ignored),
+        "later": len(tally.later),
+    }
+
+
+def from_queue(event: dict[str, Any], deadline: float) -> dict[str, Any]:
+    """Work an SQS batch off; what could not be done now is named in `batchItemFailures`."""
     message_ids: dict[UUID, list[str]] = {}
     again: list[str] = []
     for record in event["Records"]:
@@ -33,14 +49,21 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
         else:
             message_ids.setdefault(job_id, []).append(record["messageId"])
     if message_ids:
-        with database() as db:
-            tally = work.work_off(
-                db,
-                list(message_ids),
-                domain_scan.scanner(fetcher()),
-                lease=timedelta(seconds=settings.lease_seconds),
-                concurrency=settings.max_concurrent_sites,
-                deadline=deadline,
-            )
+        tally = work_off(list(message_ids), None, deadline, patient=False)
         again.extend(message for job_id in tally.later for message in message_ids[job_id])
     return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}
+
+
+def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, patient: bool) -> work.Tally:
+    """Run the jobs, `window` at a time or as many as a worker takes."""
+    settings = WorkerSettings.from_env(os.environ)
+    with database() as db:
+        return work.work_off(
+            db,
+            job_ids,
+            domain_scan.scanner(fetcher()),
+            lease=timedelta(seconds=settings.lease_seconds),
+            concurrency=min(window or settings.max_concurrent_sites, settings.max_concurrent_sites),
+            deadline=deadline,
+            patient=patient,
+        )

@@ -23,6 +23,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
         "reopened": swept.reopened,
         "lost": swept.lost,
         "resent": swept.resent,
+        "restarted": swept.restarted,
         "sent": swept.sent,
         "pending": swept.gauges.pending,
         "running": swept.gauges.running,

@@ -18,22 +18,30 @@ REGION = "eu-central-1"
 
 
 class ScanQueue:
-    """The scan queue of one test."""
+    """The scan queue and the batch queue of one test."""
 
     def __init__(self) -> None:
         self.client = boto3.client("sqs", region_name=REGION)
         self.url = self.client.create_queue(QueueName="scan")["QueueUrl"]
-        self.sender = Sender(lambda: self.client, {"domain_scan": self.url})
+        self.batch_url = self.client.create_queue(QueueName="batch")["QueueUrl"]
+        self.sender = Sender(lambda: self.client, {"domain_scan": self.url, "batch": self.batch_url})
         # The queue is gone: every send fails the way SQS says it.
         self.broken_sender = Sender(lambda: self.client, {"domain_scan": self.url + "-gone"})
 
     def drain(self) -> list[dict[str, Any]]:
-        """Take every message off the queue."""
+        """Take every message off the scan queue."""
+        return self._take(self.url)
+
+    def drain_batches(self) -> list[dict[str, Any]]:
+        """Take every message off the batch queue."""
+        return self._take(self.batch_url)
+
+    def _take(self, url: str) -> list[dict[str, Any]]:
         bodies = []
-        while messages := self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self.client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 bodies.append(json.loads(message["Body"]))
-                self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+                self.client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
 
 

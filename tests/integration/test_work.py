@@ -34,9 +34,22 @@ def scan_at_once(_job: Claim, _control: Control) -> tuple[SiteScan, Mapping[str,
 
 
 def run(
-    db: Database, *job_ids: UUID, scan: work.Scan = scan_at_once, seconds: float = 60, concurrency: int = 4
+    db: Database,
+    *job_ids: UUID,
+    scan: work.Scan = scan_at_once,
+    seconds: float = 60,
+    concurrency: int = 4,
+    patient: bool = False,
 ) -> Tally:
-    return work.work_off(db, job_ids, scan, lease=LEASE, concurrency=concurrency, deadline=time.monotonic() + seconds)
+    return work.work_off(
+        db,
+        job_ids,
+        scan,
+        lease=LEASE,
+        concurrency=concurrency,
+        deadline=time.monotonic() + seconds,
+        patient=patient,
+    )
 
 
 def claim(db: Database, job_id: UUID, token: UUID, lease: timedelta = LEASE) -> Claim:

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from scrapersky.domain.limits import (
+    DEFAULT_CONCURRENT,
+    DEFAULT_PAGES,
+    MAX_CONCURRENT,
+    MAX_DOMAINS,
+    MAX_PAGES,
+)
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
@@ -33,6 +41,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchStart:
+    """Begin a round of a batch: `run` names the batch."""
+
+    run: UUID
+    round: int
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobMessage:
     """What a worker is told: which job, and which request it came from."""
 
@@ -46,22 +63,77 @@ class JobMessage:
         Raises:
             MalformedMessage: not JSON, another version, or a field that is missing or of the wrong form.
         """
-        try:
-            data = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise MalformedMessage("the body is no JSON") from error
-        if not isinstance(data, dict):
-            raise MalformedMessage("the body is no JSON object")
-        if data.get("version") != MESSAGE_VERSION:
-            raise MalformedMessage(f"`version` is not {MESSAGE_VERSION}")
-        try:
-            job_id = UUID(data["job_id"])
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise MalformedMessage("`job_id` is no UUID") from error
-        correlation_id = data.get("correlation_id", "")
-        if not isinstance(correlation_id, str) or len(correlation_id) > CORRELATION_ID_LIMIT:
-            raise MalformedMessage("`correlation_id` is no short text")
-        return cls(job_id, correlation_id)
+        data = _object(body)
+        return cls(_uuid(data, "job_id"), _correlation_id(data))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """A whole batch asked for by a message: what `POST …/batch` takes, with the tenant that a token would name."""
+
+    tenant_id: UUID
+    domains: tuple[str, ...]
+    max_pages: int
+    max_concurrent: int
+    batch_id: UUID
+    correlation_id: str
+
+
+def parse_batch_message(body: str) -> BatchStart | BatchRequest:
+    """Read a body of the batch queue: the start of a round, or a whole request.
+
+    Raises:
+        MalformedMessage: it is neither; the reason names the field.
+    """
+    data = _object(body)
+    if "run" in data:
+        return BatchStart(_uuid(data, "run"), _whole(data, "round", 1, 10_000, None), _correlation_id(data))
+    domains = data.get("domains")
+    if not isinstance(domains, list) or not all(isinstance(domain, str) for domain in domains):
+        raise MalformedMessage("`domains` is no list of texts")
+    if not 1 <= len(domains) <= MAX_DOMAINS:
+        raise MalformedMessage(f"`domains` holds {len(domains)}, not 1 to {MAX_DOMAINS}")
+    return BatchRequest(
+        tenant_id=_uuid(data, "tenant_id"),
+        domains=tuple(domains),
+        max_pages=_whole(data, "max_pages", 1, MAX_PAGES, DEFAULT_PAGES),
+        max_concurrent=_whole(data, "max_concurrent", 1, MAX_CONCURRENT, DEFAULT_CONCURRENT),
+        batch_id=_uuid(data, "batch_id"),
+        correlation_id=_correlation_id(data),
+    )
+
+
+def _object(body: str) -> dict[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage("the body is no JSON") from error
+    if not isinstance(data, dict):
+        raise MalformedMessage("the body is no JSON object")
+    if data.get("version") != MESSAGE_VERSION:
+        raise MalformedMessage(f"`version` is not {MESSAGE_VERSION}")
+    return data
+
+
+def _uuid(data: Mapping[str, Any], name: str) -> UUID:
+    try:
+        return UUID(data[name])
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise MalformedMessage(f"`{name}` is no UUID") from error
+
+
+def _whole(data: Mapping[str, Any], name: str, least: int, most: int, default: int | None) -> int:
+    value = data.get(name, default)
+    if type(value) is not int or not least <= value <= most:
+        raise MalformedMessage(f"`{name}` is no whole number from {least} to {most}")
+    return value
+
+
+def _correlation_id(data: Mapping[str, Any]) -> str:
+    value = data.get("correlation_id", "")
+    if not isinstance(value, str) or len(value) > CORRELATION_ID_LIMIT:
+        raise MalformedMessage("`correlation_id` is no short text")
+    return value
 
 
 class Sender:

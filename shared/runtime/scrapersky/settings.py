@@ -69,13 +69,13 @@ class MigrationSettings:
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """Queue URL by job kind."""
+    """Queue URL by what is owed: a job's kind, or `batch`."""
 
     urls: Mapping[str, str]
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
-        return cls({"domain_scan": required(env, "SCAN_QUEUE_URL")})
+        return cls({"domain_scan": required(env, "SCAN_QUEUE_URL"), "batch": required(env, "BATCH_QUEUE_URL")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,48 @@ class WorkerSettings:
             lease_seconds=number(env, "SCAN_LEASE_SECONDS", at_least=2, at_most=930),
             max_concurrent_sites=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStartSettings:
+    """Which state machine works batches off, and where messages go that cannot be read."""
+
+    state_machine_arn: str
+    dead_letter_queue_url: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(required(env, "BATCH_STATE_MACHINE_ARN"), required(env, "BATCH_DEAD_LETTER_QUEUE_URL"))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlanSettings:
+    """How a batch is cut up: domains a chunk, workers a batch, sites a worker; and the bucket for the chunks."""
+
+    bucket: str
+    chunk_size: int
+    max_lanes: int
+    sites_per_worker: int
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            bucket=required(env, "BATCH_BUCKET"),
+            chunk_size=number(env, "BATCH_CHUNK_SIZE", at_least=1, at_most=100),
+            max_lanes=number(env, "BATCH_MAX_LANES", at_least=1, at_most=1000),
+            sites_per_worker=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """The bucket for results that are too large for an answer."""
+
+    bucket: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(required(env, "BATCH_BUCKET"))
 
 
 def _words(env: Environment, name: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from scrapersky.domain.jobs import Job, JobError
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.queues import Message
 
-_COLUMNS = """
+COLUMNS = """
 id, tenant_id, kind, batch_id, domain, status, progress, attempt, request, error_code, error_message, metadata,
 created_at, updated_at, started_at, finished_at
 """
@@ -74,13 +74,13 @@ where tenant_id = %(tenant_id)s and id = %(id)s and status in ('pending', 'runni
 
 _GET = (
     "select result, "  # noqa: S608 - constants alone
-    + _COLUMNS
+    + COLUMNS
     + " from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(id)s"
 )
 
 _LIST = (
     "select null as result, "
-    + _COLUMNS
+    + COLUMNS
     + """
 from scrapersky.jobs
 where tenant_id = %(tenant_id)s
@@ -95,11 +95,16 @@ limit %(limit)s
 )
 
 
-def _job(row: Mapping[str, Any]) -> Job:
-    code = row["error_code"]
-    error = None
-    if code is not None:
-        error = JobError(ErrorCode(code), row["error_message"], ErrorCode(code).retryable)
+def job_error(row: Mapping[str, Any]) -> JobError | None:
+    """The error of a row with `error_code` and `error_message`."""
+    if row["error_code"] is None:
+        return None
+    code = ErrorCode(row["error_code"])
+    return JobError(code, row["error_message"], code.retryable)
+
+
+def job_of(row: Mapping[str, Any]) -> Job:
+    """The job of a row with COLUMNS and `result`."""
     return Job(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -111,7 +116,7 @@ def _job(row: Mapping[str, Any]) -> Job:
         attempt=row["attempt"],
         request=row["request"],
         result=row["result"],
-        error=error,
+        error=job_error(row),
         metadata=row["metadata"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
@@ -127,7 +132,7 @@ def get(db: Database, tenant_id: UUID, job_id: UUID) -> Job | None:
         {"tenant_id": tenant_id, "id": job_id},
         tenant_id=tenant_id,
     )
-    return _job(rows[0]) if rows else None
+    return job_of(rows[0]) if rows else None
 
 
 def status(db: Database, tenant_id: UUID, job_id: UUID) -> tuple[JobStatus, float, datetime] | None:
@@ -142,7 +147,7 @@ def status(db: Database, tenant_id: UUID, job_id: UUID) -> tuple[JobStatus, floa
 
 def listing(db: Database, tenant_id: UUID, filters: Mapping[str, Any]) -> list[Job]:
     """Newest first, without their results. `filters`: kind, status, batch_id, domain, before, before_id, limit."""
-    return [_job(row) for row in db.query(_LIST, {**filters, "tenant_id": tenant_id}, tenant_id=tenant_id)]
+    return [job_of(row) for row in db.query(_LIST, {**filters, "tenant_id": tenant_id}, tenant_id=tenant_id)]
 
 
 def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:

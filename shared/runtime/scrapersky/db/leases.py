@@ -22,6 +22,7 @@ class ClaimOutcome(StrEnum):
     LEASED = "leased"
     FINAL = "final"
     SPENT = "spent"
+    BUSY = "busy"  # another job fetches the host
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,16 @@ def release(db: Database, job_ids: Sequence[UUID], *, token: UUID) -> None:
     db.query("select scrapersky.release_jobs(%(ids)s, %(token)s)", {"ids": list(job_ids), "token": token})
 
 
+def postpone(db: Database, job_ids: Sequence[UUID], *, pause: timedelta) -> None:
+    """Owe the messages of jobs whose host is busy once more, for after `pause`."""
+    db.query("select scrapersky.postpone_jobs(%(ids)s, %(pause)s)", {"ids": list(job_ids), "pause": pause})
+
+
+# The host is free, or left alone for as long as it asked, whether or not the job was still this worker's.
 _STORE = """
-with fenced as (
+with host as (
+  select scrapersky.free_hosts(array[%(id)s::uuid], %(token)s, %(pause)s)
+), fenced as (
   update scrapersky.jobs
   set status = %(status)s, progress = case when %(status)s = 'complete' then 100 else progress end, result = %(result)s,
       error_code = %(error_code)s, error_message = %(error_message)s,
@@ -103,7 +112,8 @@ select (select count(*) from fenced) = 1
   or exists (
     select from scrapersky.jobs
     where tenant_id = %(tenant_id)s and id = %(id)s and lease_token = %(token)s and finished_at is not null)
-  as stored
+  as stored,
+  (select * from host) as hosts
 """
 
 
@@ -116,6 +126,7 @@ def store(db: Database, job: Claim, *, token: UUID, scan: SiteScan, result: Mapp
             "tenant_id": job.tenant_id,
             "id": job.id,
             "token": token,
+            "pause": timedelta(seconds=scan.metadata.get("pause_seconds", 0.0)),
             "status": status.value,
             "result": jsonb(result),
             "error_code": scan.error.code.value if scan.error else None,

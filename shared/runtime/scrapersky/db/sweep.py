@@ -11,6 +11,9 @@ from scrapersky.db.leases import MAX_ATTEMPTS
 LIMIT = 1000  # rows a statement: a lock held for milliseconds; the sweeper comes back every minute
 # A message that took this long is taken for lost. Longer than a backlog usually lasts, far below SQS's retention.
 STRANDED_AFTER = timedelta(minutes=30)
+# A batch moves all the time while its execution lives: a worker ends a site within a minute and a half.
+BATCH_STUCK_AFTER = timedelta(minutes=15)
+MAX_BATCH_RESTARTS = 3
 SENT_KEPT = timedelta(days=1)  # sent outbox rows, for those who look into an incident
 
 
@@ -43,8 +46,17 @@ def stranded(db: Database) -> int:
     return int(row["owed"])
 
 
+def batches(db: Database, *, stuck_after: timedelta = BATCH_STUCK_AFTER) -> tuple[int, int]:
+    """Batches whose execution is gone: (given another round, jobs failed after the last one)."""
+    row = db.query(
+        "select restarted, failed from scrapersky.sweep_batches(%(after)s, %(max_restarts)s, %(limit)s)",
+        {"after": stuck_after, "max_restarts": MAX_BATCH_RESTARTS, "limit": LIMIT},
+    )[0]
+    return row["restarted"], row["failed"]
+
+
 def purge(db: Database) -> tuple[int, int]:
-    """Delete (idempotency keys past their time, outbox rows sent long ago)."""
+    """Delete (idempotency keys past their time, outbox rows sent long ago), and host leases that are over."""
     row = db.query(
         "select idempotency_keys, outbox from scrapersky.purge_expired(%(kept)s, %(limit)s)",
         {"kept": SENT_KEPT, "limit": LIMIT},

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -51,9 +50,9 @@ def create(
     }
 
     def work(cursor: Cursor) -> tuple[Started, list[Message]]:
-        first = _first_answer(cursor, caller, job_id, idempotency)
+        first = first_holder(cursor, caller, job_id, idempotency)
         if first is not None:
-            return first, []
+            return _existing(cursor, caller, first), []
         made = jobs.create(cursor, parameters)
         if made is None:
             return _existing(cursor, caller, job_id), []
@@ -73,9 +72,9 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
     parameters = {"tenant_id": caller.tenant_id, "id": job_id, "mark": uuid4(), "hold": HOLD}
 
     def work(cursor: Cursor) -> tuple[Started, list[Message]]:
-        first = _first_answer(cursor, caller, job_id, idempotency)
+        first = first_holder(cursor, caller, job_id, idempotency)
         if first is not None:
-            return first, []
+            return _existing(cursor, caller, first), []
         made = jobs.retry(cursor, parameters)
         if made is None:
             _existing(cursor, caller, job_id)
@@ -126,14 +125,7 @@ def listing(
     Raises:
         Invalid: the cursor is none of this list's.
     """
-    before: datetime | None = None
-    before_id: UUID | None = None
-    if cursor is not None:
-        time_text, id_text = paging.decode(cursor, 2)
-        try:
-            before, before_id = datetime.fromisoformat(time_text), UUID(id_text)
-        except ValueError as error:
-            raise paging.invalid() from error
+    before, before_id = paging.decode_time(cursor)
     found = jobs.listing(
         db,
         tenant_id,
@@ -148,8 +140,7 @@ def listing(
         },
     )
     page = found[:limit]
-    more = len(found) > limit
-    return page, paging.encode([page[-1].created_at.isoformat(), str(page[-1].id)]) if more else None
+    return page, paging.encode_time(page[-1].created_at, page[-1].id) if len(found) > limit else None
 
 
 def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
@@ -181,8 +172,12 @@ def give_up(db: Database, messages: list[JobMessage]) -> int:
     return len(ended)
 
 
-def _first_answer(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency: Idempotency | None) -> Started | None:
-    """What the request got that holds the key; None when this one is the first, and holds it from here on."""
+def first_holder(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency: Idempotency | None) -> UUID | None:
+    """What the same request made before under its key; None when this one is the first, and holds the key from now.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for another request.
+    """
     if idempotency is None or keys.take(
         cursor, caller.tenant_id, idempotency.key, idempotency.fingerprint, resource_id
     ):
@@ -193,7 +188,8 @@ def _first_answer(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency
             "This Idempotency-Key was used for another request.",
             errors=[FieldError(("header", "Idempotency-Key"), "used for another request within the last 24 hours")],
         )
-    return _existing(cursor, caller, holder["resource_id"])
+    resource: UUID = holder["resource_id"]
+    return resource
 
 
 def _existing(cursor: Cursor, caller: Caller, job_id: UUID) -> Started:

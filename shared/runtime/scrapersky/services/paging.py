@@ -4,6 +4,8 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
 from scrapersky.db.values import storable_text
 from scrapersky.errors import FieldError, Invalid
@@ -32,6 +34,26 @@ def decode(cursor: str, length: int) -> list[str]:
 def _is_sound(part: object) -> bool:
     """Whether it is a text that Postgres can hold; what we hand out always is."""
     return isinstance(part, str) and storable_text(part) == part
+
+
+def encode_time(time: datetime, identity: UUID) -> str:
+    """The cursor of a list by time, newest first, whose last row this is."""
+    return encode([time.isoformat(), str(identity)])
+
+
+def decode_time(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    """Where a list by time goes on; (None, None) without a cursor.
+
+    Raises:
+        Invalid: the cursor is none of ours.
+    """
+    if cursor is None:
+        return None, None
+    time, identity = decode(cursor, 2)
+    try:
+        return datetime.fromisoformat(time), UUID(identity)
+    except ValueError as error:
+        raise invalid() from error
 
 
 def invalid() -> Invalid:

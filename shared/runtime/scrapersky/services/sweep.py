@@ -17,18 +17,22 @@ class Swept:
     reopened: int
     lost: int
     resent: int
+    restarted: int
     sent: int
     gauges: sweep.Gauges
 
 
 def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
-    """One sweep: expired leases, stranded jobs, owed messages, rows past their time; ends by `deadline` (monotonic).
+    """One sweep: expired leases, stranded jobs and batches, owed messages, rows past their time.
+
+    Sending ends by `deadline` (monotonic).
 
     Raises:
         Unavailable: the database could not be reached; the next sweep does the same work.
     """
     reopened, lost = sweep.leases(db)
     resent = sweep.stranded(db)
+    restarted, given_up = sweep.batches(db)
     sent = 0
     while time.monotonic() < deadline:
         messages = owed.take(db)
@@ -36,4 +40,11 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
         if len(messages) < owed.TAKE_LIMIT:
             break
     sweep.purge(db)
-    return Swept(reopened=reopened, lost=lost, resent=resent, sent=sent, gauges=sweep.gauges(db))
+    return Swept(
+        reopened=reopened,
+        lost=lost + given_up,
+        resent=resent,
+        restarted=restarted,
+        sent=sent,
+        gauges=sweep.gauges(db),
+    )

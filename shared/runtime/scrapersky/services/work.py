@@ -26,6 +26,7 @@ from scrapersky.observability import logger
 JOB_SECONDS = 60.0  # for one site: what takes longer would hold up the invocation's other sites
 MIN_JOB_SECONDS = 10.0  # with less time left a job is given back rather than begun
 STORE_SECONDS = 15.0  # kept back at the end of an invocation, for storing and giving back
+POSTPONE = timedelta(seconds=10)  # of a message whose job's host is busy: about as long as a site is fetched
 RENEW_SECONDS = 2.0  # how soon a cancelled job's scan is stopped; one statement for all jobs in work
 
 
@@ -48,6 +49,7 @@ class Tally:
     stored: list[tuple[Claim, SiteScan]] = field(default_factory=list)
     fenced: list[UUID] = field(default_factory=list)  # cancelled or taken over meanwhile: nothing was written
     released: list[UUID] = field(default_factory=list)  # no time left: pending again, with a message
+    postponed: list[UUID] = field(default_factory=list)  # their host is busy: pending, for after a while
     ignored: list[UUID] = field(default_factory=list)  # final already, or left to the sweep
     later: list[UUID] = field(default_factory=list)  # another worker's, or not storable now: to be seen again
 
@@ -56,66 +58,91 @@ Scan = Callable[[Claim, Control], tuple[SiteScan, Mapping[str, Any] | None]]
 
 
 def work_off(
-    db: Database, job_ids: Sequence[UUID], scan: Scan, *, lease: timedelta, concurrency: int, deadline: float
+    db: Database,
+    job_ids: Sequence[UUID],
+    scan: Scan,
+    *,
+    lease: timedelta,
+    concurrency: int,
+    deadline: float,
+    patient: bool = False,
 ) -> Tally:
     """Claim `job_ids`, run `scan` for each within `deadline` (monotonic), store each in its own transaction.
+
+    Jobs whose host another job is fetching are tried again while there is other work, and when `patient` until the
+    deadline; after that they stay pending, with a message owed to those that live by messages.
 
     Raises:
         Unavailable: the database could not be reached for the claim; nothing was begun.
     """
     token = uuid4()
     tally = Tally()
-    waiting: deque[Claim] = deque()
-    known: set[UUID] = set()
-    for claim in leases.claim(db, job_ids, token=token, lease=lease):
-        known.add(claim.id)
-        if claim.outcome is ClaimOutcome.CLAIMED:
-            waiting.append(claim)
-        elif claim.outcome is ClaimOutcome.LEASED:
-            tally.later.append(claim.id)
-        else:
-            tally.ignored.append(claim.id)
-    for job_id in set(job_ids) - known:
+    window = _Window(db, token, scan, lease, deadline - STORE_SECONDS, concurrency, patient, tally)
+    for job_id in set(job_ids) - window.claim(job_ids):
         logger().warning("message of no job", extra={"job_id": str(job_id)})
         tally.ignored.append(job_id)
-    if waiting:
-        _Window(db, token, scan, lease, deadline - STORE_SECONDS, tally).run(waiting, concurrency)
+    window.run()
     return tally
+
+
+Running = Future[tuple[SiteScan, Mapping[str, Any] | None]]
 
 
 @dataclass(slots=True)
 class _Window:
+    """The jobs of one invocation: `waiting` and `running` are claimed, `busy` wait for their host."""
+
     db: Database
     token: UUID
     scan: Scan
     lease: timedelta
     deadline: float
+    concurrency: int
+    patient: bool
     tally: Tally
-    running: dict[Future[tuple[SiteScan, Mapping[str, Any] | None]], tuple[Claim, Control]] = field(
-        default_factory=dict
-    )
+    waiting: deque[Claim] = field(default_factory=deque)
+    running: dict[Running, tuple[Claim, Control]] = field(default_factory=dict)
+    busy: list[UUID] = field(default_factory=list)
 
-    def run(self, waiting: deque[Claim], concurrency: int) -> None:
+    def claim(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """Claim what can be claimed; return the jobs that exist."""
+        claims = leases.claim(self.db, job_ids, token=self.token, lease=self.lease)
+        for claim in claims:
+            if claim.outcome is ClaimOutcome.CLAIMED:
+                self.waiting.append(claim)
+            elif claim.outcome is ClaimOutcome.BUSY:
+                self.busy.append(claim.id)
+            elif claim.outcome is ClaimOutcome.LEASED:
+                self.tally.later.append(claim.id)
+            else:
+                self.tally.ignored.append(claim.id)
+        return {claim.id for claim in claims}
+
+    def run(self) -> None:
         renewed = time.monotonic()
-        with ThreadPoolExecutor(min(concurrency, len(waiting)), thread_name_prefix="scan") as pool:
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="scan") as pool:
             try:
-                while waiting or self.running:
-                    while waiting and len(self.running) < concurrency and self._time_for_one_more():
-                        self._begin(pool, waiting.popleft())
-                    if waiting and not self._time_for_one_more():
-                        self._release(waiting)
-                    if not self.running:
-                        continue
-                    done, _ = wait(self.running, timeout=RENEW_SECONDS, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._end(future)
-                    if time.monotonic() - renewed >= RENEW_SECONDS and (waiting or self.running):
-                        self._renew(waiting)
+                while self.waiting or self.running or (self.busy and self.patient and self._time_for_one_more()):
+                    while self.waiting and len(self.running) < self.concurrency and self._time_for_one_more():
+                        self._begin(pool, self.waiting.popleft())
+                    if self.waiting and not self._time_for_one_more():
+                        self._release()
+                    if self.running:
+                        done, _ = wait(self.running, timeout=RENEW_SECONDS, return_when=FIRST_COMPLETED)
+                        for future in done:
+                            self._end(future)
+                    elif self.busy and not self.waiting:
+                        time.sleep(RENEW_SECONDS)
+                    if time.monotonic() - renewed >= RENEW_SECONDS:
+                        self._renew()
                         renewed = time.monotonic()
             finally:
                 # Left early: the scans in the threads must end too, or leaving the pool would wait for them.
                 for _, control in self.running.values():
                     control.stopped.set()
+        if self.busy:
+            leases.postpone(self.db, self.busy, pause=POSTPONE)
+            self.tally.postponed.extend(self.busy)
 
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= MIN_JOB_SECONDS
@@ -124,7 +151,7 @@ class _Window:
         control = Control(deadline=min(self.deadline, time.monotonic() + JOB_SECONDS))
         self.running[pool.submit(self.scan, job, control)] = (job, control)
 
-    def _end(self, future: Future[tuple[SiteScan, Mapping[str, Any] | None]]) -> None:
+    def _end(self, future: Running) -> None:
         job, _ = self.running.pop(future)
         keys = {"job_id": str(job.id), "tenant_id": str(job.tenant_id), "domain": job.domain}
         try:
@@ -153,22 +180,26 @@ class _Window:
             extra={**keys, "outcome": outcome, "attempt": job.attempt, "correlation_id": job.correlation_id},
         )
 
-    def _release(self, waiting: deque[Claim]) -> None:
-        ids = [job.id for job in waiting]
-        waiting.clear()
+    def _release(self) -> None:
+        ids = [job.id for job in self.waiting]
+        self.waiting.clear()
         leases.release(self.db, ids, token=self.token)
         self.tally.released.extend(ids)
 
-    def _renew(self, waiting: deque[Claim]) -> None:
+    def _renew(self) -> None:
+        """Keep what is ours, drop what is not any more, and ask for the hosts that were busy."""
         progress = {job.id: control.progress for job, control in self.running.values()}
-        progress.update((job.id, 0.0) for job in waiting)
-        held = leases.renew(self.db, progress, token=self.token, lease=self.lease)
+        progress.update((job.id, 0.0) for job in self.waiting)
+        held = leases.renew(self.db, progress, token=self.token, lease=self.lease) if progress else set()
         for job, control in self.running.values():
             if job.id not in held:
                 control.stopped.set()
-        for job in [job for job in waiting if job.id not in held]:
-            waiting.remove(job)
+        for job in [job for job in self.waiting if job.id not in held]:
+            self.waiting.remove(job)
             self.tally.fenced.append(job.id)
+        if self.busy and self._time_for_one_more():
+            asked, self.busy = self.busy, []
+            self.claim(asked)
 
 
 def _broken(message: str) -> SiteScan:

@@ -250,11 +250,13 @@ language sql security definer set search_path = pg_catalog, pg_temp
 as $$
   with stuck as (
     select b.tenant_id, b.id, b.restarts
-    from scrapersky.batches as b
+    from (
+      -- By what is open, so that the cost does not grow with the batches that are over.
+      select distinct j.tenant_id, j.batch_id from scrapersky.jobs as j
+      where j.batch_id is not null and j.status in ('pending', 'running')
+    ) as open
+    join scrapersky.batches as b on b.tenant_id = open.tenant_id and b.id = open.batch_id
     where b.begun_at < now() - p_after
-      and exists (
-        select from scrapersky.jobs as j
-        where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.status in ('pending', 'running'))
       and not exists (
         select from scrapersky.jobs as j
         where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.updated_at >= now() - p_after)
@@ -263,7 +265,7 @@ as $$
         where o.tenant_id = b.tenant_id and o.batch_id = b.id and o.sent_at is null)
     order by b.begun_at
     limit p_limit
-    for update skip locked
+    for update of b skip locked
   ), restarted as (
     update scrapersky.batches as b
     set round = b.round + 1, restarts = b.restarts + 1, begun_at = now()

@@ -1,0 +1,277 @@
+"""Batches: many domains under one name, in rounds that the state machine asks for."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from scrapersky.db import batches, rounds
+from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.outbox import HOLD
+from scrapersky.db.values import storable_text
+from scrapersky.domain.batches import Batch, Chunk, DomainStatus, Finished, Plan, StartedBatch, lanes
+from scrapersky.domain.jobs import Caller, Idempotency, Job
+from scrapersky.domain.names import InvalidDomain, domain_key
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+from scrapersky.errors import Conflict, NotFound
+from scrapersky.observability import logger
+from scrapersky.queues import Message, Sender
+from scrapersky.services import outbox, paging
+from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS, first_holder
+
+STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
+RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
+INPUT_KEPT = 2_048  # characters of an input that names no domain; it stands in the row for its domain
+MAX_ROUNDS = 3  # of one execution: what three rounds could not end is lost
+# The least wait before another round, so that a round which failed at once does not come back at once.
+ROUND_PAUSE_SECONDS = 10
+RETRYABLE = tuple(code for code in ErrorCode if code is not ErrorCode.INVALID_DOMAIN)
+
+
+def start(
+    db: Database,
+    sender: Sender,
+    caller: Caller,
+    *,
+    domains: Sequence[str],
+    max_pages: int,
+    max_concurrent: int,
+    batch_id: UUID | None,
+    idempotency: Idempotency | None,
+) -> StartedBatch:
+    """Make a batch of domain scans: one job a domain, whatever its spelling and however often it stands there.
+
+    What names no domain is a failed job of its own and told in `rejected`. The same `batch_id` with the same request
+    answers as the first time.
+
+    Raises:
+        Conflict: `batch_id` stands for another request (`batch_exists`).
+        IdempotencyKeyReused: the key stands for another request.
+    """
+    wanted, refused = _sorted(domains)
+    identity = batch_id or uuid4()
+    fingerprint = sha256("\n".join([str(max_pages), str(max_concurrent), *sorted([*wanted, *refused])]).encode())
+    parameters = {
+        "tenant_id": caller.tenant_id,
+        "id": identity,
+        "kind": JobKind.DOMAIN_SCAN.value,
+        "request": {"max_pages": max_pages, "max_concurrent": max_concurrent},
+        "max_pages": max_pages,
+        "created_by": caller.user_id,
+        "run": uuid4(),
+        "fingerprint": fingerprint.digest(),
+        "correlation_id": caller.correlation_id,
+        "hold": HOLD,
+        "jobs": [
+            {"id": str(uuid4()), "domain": domain, "base_url": text, "reason": None} for domain, text in wanted.items()
+        ]
+        + [
+            {"id": str(uuid4()), "domain": text, "base_url": text, "reason": reason} for text, reason in refused.items()
+        ],
+    }
+
+    def work(cursor: Cursor) -> tuple[StartedBatch, list[Message]]:
+        first = first_holder(cursor, caller, identity, idempotency)
+        if first is not None:
+            return _existing(cursor, caller, first, None), []
+        made = batches.create(cursor, parameters)
+        if made is None:
+            return _existing(cursor, caller, identity, fingerprint.digest()), []
+        created_at, messages = made
+        rejected = batches.rejected(cursor, caller.tenant_id, identity) if refused else ()
+        return StartedBatch(identity, len(wanted) + len(refused), created_at, rejected), messages
+
+    started, messages = db.run(work, tenant_id=caller.tenant_id)
+    outbox.deliver(db, sender, messages)
+    return started
+
+
+def get(db: Database, tenant_id: UUID, batch_id: UUID) -> Batch:
+    """The batch with its figures.
+
+    Raises:
+        NotFound: this tenant has no such batch; another's is none either.
+    """
+    batch = batches.get(db, tenant_id, batch_id)
+    if batch is None:
+        raise _unknown(batch_id)
+    return batch
+
+
+def snapshot(
+    db: Database, tenant_id: UUID, batch_id: UUID, *, limit: int = STATUSES_SHOWN
+) -> tuple[Batch, list[DomainStatus]]:
+    """The batch and its first domains by name, as of one moment, so that they agree.
+
+    Raises:
+        NotFound: this tenant has no such batch.
+    """
+    found = batches.snapshot(db, tenant_id, batch_id, limit=limit)
+    if found is None:
+        raise _unknown(batch_id)
+    return found
+
+
+def wait(db: Database, tenant_id: UUID, batch_id: UUID, *, seconds: float, changed: Callable[[Batch], bool]) -> Batch:
+    """The batch as soon as `changed` says so of it, it is final, or `seconds` have passed."""
+    deadline = time.monotonic() + seconds
+    pause = POLL_SECONDS
+    while True:
+        batch = get(db, tenant_id, batch_id)
+        left = deadline - time.monotonic()
+        if batch.status.is_final or changed(batch) or left <= 0:
+            return batch
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, POLL_MAX_SECONDS)
+
+
+def listing(
+    db: Database, tenant_id: UUID, *, cursor: str | None = None, limit: int = 50
+) -> tuple[list[Batch], str | None]:
+    """A page of batches, newest first, and the cursor of the next one.
+
+    Raises:
+        Invalid: the cursor is none of this list's.
+    """
+    before, before_id = paging.decode_time(cursor)
+    found = batches.listing(db, tenant_id, {"before": before, "before_id": before_id, "limit": limit + 1})
+    page = found[:limit]
+    return page, paging.encode_time(page[-1].created_at, page[-1].id) if len(found) > limit else None
+
+
+def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> Batch:
+    """End every job that is not final; a cancelled batch stays as it is.
+
+    Raises:
+        NotFound: this tenant has no such batch.
+        Conflict: it is final already.
+    """
+    ended = batches.cancel(db, tenant_id, batch_id)
+    batch = get(db, tenant_id, batch_id)
+    if not ended and batch.status is not JobStatus.CANCELLED:
+        raise Conflict(f"The batch is {batch.status.value} already.", code="batch_is_final")
+    return batch
+
+
+def retry(
+    db: Database,
+    sender: Sender,
+    caller: Caller,
+    batch_id: UUID,
+    *,
+    error_codes: Sequence[ErrorCode] | None,
+    idempotency: Idempotency | None,
+) -> StartedBatch:
+    """Start the batch's failed and cancelled jobs anew, or those that ended by one of `error_codes`.
+
+    What names no domain stays failed. The answer is the batch's, with all its jobs counted.
+
+    Raises:
+        NotFound: this tenant has no such batch.
+        Conflict: it has no such job (`batch_not_retryable`).
+        IdempotencyKeyReused: the key stands for another request.
+    """
+    codes = [code for code in RETRYABLE if error_codes is None or code in error_codes]
+    mark = uuid4()
+
+    def work(cursor: Cursor) -> tuple[StartedBatch, list[Message]]:
+        first = first_holder(cursor, caller, batch_id, idempotency)
+        if first is not None:
+            return _existing(cursor, caller, first, None), []
+        existing = _existing(cursor, caller, batch_id, None)
+        message = batches.retry(cursor, caller.tenant_id, batch_id, codes=codes, mark=mark, hold=HOLD)
+        if message is None:
+            raise Conflict("The batch has no failed or cancelled job to retry.", code="batch_not_retryable")
+        return existing, [message]
+
+    started, messages = db.run(work, tenant_id=caller.tenant_id)
+    outbox.deliver(db, sender, messages)
+    return started
+
+
+def results(db: Database, tenant_id: UUID, batch_id: UUID) -> Iterator[Job]:
+    """The batch's jobs with their results, by domain; each page is a short transaction of its own.
+
+    Raises:
+        NotFound: this tenant has no such batch.
+    """
+    get(db, tenant_id, batch_id)
+    after: str | None = None
+    while page := batches.results(db, tenant_id, batch_id, after=after, limit=RESULTS_AT_ONCE):
+        yield from page
+        after = page[-1].domain
+
+
+def plan(db: Database, run: UUID, *, chunk_size: int, sites_per_worker: int, max_lanes: int) -> Plan:
+    """The next round of a run: what still waits, in chunks for the workers.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    batch = _run(db, run)
+    workers, window = lanes(batch.request["max_concurrent"], sites_per_worker=sites_per_worker, max_lanes=max_lanes)
+    waiting = rounds.pending(db, batch)
+    chunks = tuple(Chunk(tuple(waiting[at : at + chunk_size]), window) for at in range(0, len(waiting), chunk_size))
+    return Plan(chunks, workers)
+
+
+def finish(db: Database, run: UUID, *, round: int) -> Finished:
+    """How the round ended. After the last one, what nobody works on any more fails as `worker_lost`.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    batch = _run(db, run)
+    if round >= MAX_ROUNDS:
+        lost = rounds.give_up(db, batch, f"it was not done in {MAX_ROUNDS} rounds of its batch")
+        if lost:
+            logger().error("batch gave up", extra={"run": str(run), "lost": lost})
+    still_open, seconds = rounds.open_jobs(db, batch)
+    return Finished(
+        open=still_open, again=still_open > 0, wait_seconds=max(seconds + 1, ROUND_PAUSE_SECONDS) if still_open else 0
+    )
+
+
+def abort(db: Database, run: UUID) -> int:
+    """End what an execution that failed leaves behind; return how many jobs. What a worker still holds ends by itself.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    ended = rounds.give_up(db, _run(db, run), "its batch was aborted")
+    logger().error("batch aborted", extra={"run": str(run), "ended": ended})
+    return ended
+
+
+def _sorted(domains: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """(domain key to the first text that names it, text that names none to the reason)."""
+    wanted: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for text in domains:
+        try:
+            wanted.setdefault(domain_key(text), text)
+        except InvalidDomain as error:
+            refused.setdefault(storable_text(text.strip())[:INPUT_KEPT] or "(empty)", error.reason)
+    return wanted, refused
+
+
+def _existing(cursor: Cursor, caller: Caller, batch_id: UUID, fingerprint: bytes | None) -> StartedBatch:
+    """The first answer of a batch that is there already; `fingerprint` is what this request asks for, if it counts."""
+    origin = batches.origin(cursor, caller.tenant_id, batch_id)
+    if origin is None:
+        raise _unknown(batch_id)
+    if fingerprint is not None and bytes(origin["fingerprint"]) != fingerprint:
+        raise Conflict("There is a batch with this batch_id already, made from another request.", code="batch_exists")
+    rejected = batches.rejected(cursor, caller.tenant_id, batch_id)
+    return StartedBatch(batch_id, origin["job_count"], origin["created_at"], rejected)
+
+
+def _run(db: Database, run: UUID) -> rounds.Run:
+    found = rounds.find(db, run)
+    if found is None:
+        raise NotFound(f"There is no run {run}.")
+    return found
+
+
+def _unknown(batch_id: UUID) -> NotFound:
+    return NotFound(f"There is no batch {batch_id}.")
