@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, the same keys everywhere, nothing read or opened at import."""
+"""Logs and metrics: one JSON object a line, the same keys everywhere, nothing read or opened at import."""
 
 from collections.abc import Callable
 from functools import cache, wraps
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+NAMESPACE = "ScraperSky"  # of every metric of ours
 
 
 @cache
@@ -25,3 +27,11 @@ def observed(handler: "Callable[[Any, LambdaContext], Any]") -> "Callable[[Any, 
         return logger().inject_lambda_context(handler, clear_state=True)(event, context)
 
     return invoke
+
+
+def count(metric: str, value: int = 1) -> None:
+    """Add to a metric of this function: a log line that CloudWatch reads as one (embedded metric format)."""
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    with single_metric(name=metric, unit=MetricUnit.Count, value=value, namespace=NAMESPACE):
+        pass

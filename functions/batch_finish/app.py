@@ -1,0 +1,28 @@
+"""Last step of a batch's round: is there another one? And the end of a batch that could not be worked off."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scrapersky.observability import logger, observed
+from scrapersky.services import batch
+from scrapersky.wiring import database
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@observed
+def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    """Close the round and tell how to go on or, with `abort`, end every job that nobody works on."""
+    run, number = UUID(event["run"]), event["round"]
+    keys = {"run": str(run), "correlation_id": event["correlation_id"]}
+    with database() as db:
+        if event.get("abort"):
+            ended = batch.abort(db, run)
+            logger().error("execution failed", extra={**keys, "round": number, "ended": ended, "error": event["error"]})
+            return {**keys, "ended": ended}
+        finished = batch.finish(db, run, round=number)
+    logger().info(
+        "round finished", extra={**keys, "round": number, "open": finished.open, "again": finished.again}
+    )
+    return {**keys, "round": number + 1, "again": finished.again, "wait_seconds": finished.wait_seconds}
