@@ -71,7 +71,7 @@ def start_scan(prefix: str, body: schemas.ScanRequest, idempotency_key: str | No
     with database() as db:
         accepted = domain_scan.start(
             db,
-            sender(),
+            sender("domain_scan"),
             caller,
             base_url=body.base_url,
             max_pages=body.max_pages,

@@ -31,7 +31,6 @@ COMPLETE = {
     [
         (DatabaseSettings, "DATABASE_SECRET_ARN"),
         (MigrationSettings, "MIGRATION_DATABASE_SECRET_ARN"),
-        (QueueSettings, "SCAN_QUEUE_URL"),
         (WorkerSettings, "SCAN_LEASE_SECONDS"),
         (WorkerSettings, "MAX_CONCURRENT_SITES"),
         (FetchSettings, "CONTACT_URL"),
@@ -48,6 +47,13 @@ def test_a_variable_that_is_missing_is_named(settings: type, name: str, value: s
     settings.from_env(COMPLETE)  # type: ignore[attr-defined]
     with pytest.raises(ConfigurationError, match=rf"\b{name}\b"):
         settings.from_env(env)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("queue", "name"), [("domain_scan", "SCAN_QUEUE_URL"), ("batch", "BATCH_QUEUE_URL")])
+def test_a_queue_that_is_sent_to_must_have_its_address_and_no_other_must(queue: str, name: str) -> None:
+    assert QueueSettings.from_env({name: "https://sqs.example/q"}, [queue]).urls == {queue: "https://sqs.example/q"}
+    with pytest.raises(ConfigurationError, match=name):
+        QueueSettings.from_env({}, [queue])
 
 
 @pytest.mark.parametrize("value", ["x", "1.5", "0", "-1", "1000000"])

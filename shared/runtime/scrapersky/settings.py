@@ -4,7 +4,7 @@ The template sets every variable. FETCH_* is for the local stack alone, and refu
 function has no way to reach a private network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Self
@@ -67,6 +67,9 @@ class MigrationSettings:
         return cls(required(env, "MIGRATION_DATABASE_SECRET_ARN"))
 
 
+QUEUE_VARIABLES = {"domain_scan": "SCAN_QUEUE_URL", "batch": "BATCH_QUEUE_URL"}
+
+
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
     """Queue URL by what is owed: a job's kind, or `batch`."""
@@ -74,8 +77,8 @@ class QueueSettings:
     urls: Mapping[str, str]
 
     @classmethod
-    def from_env(cls, env: Environment) -> Self:
-        return cls({"domain_scan": required(env, "SCAN_QUEUE_URL"), "batch": required(env, "BATCH_QUEUE_URL")})
+    def from_env(cls, env: Environment, queues: Iterable[str]) -> Self:
+        return cls({queue: required(env, QUEUE_VARIABLES[queue]) for queue in queues})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ def database() -> Database:
 
 
 @cache
-def sender() -> Sender:
-    """The process's sender to the queues."""
-    return Sender(sqs, QueueSettings.from_env(os.environ).urls)
+def sender(*queues: str) -> Sender:
+    """The process's sender to these queues (`domain_scan`, `batch`): a function names those it may send to."""
+    return Sender(sqs, QueueSettings.from_env(os.environ, queues).urls)
 
 
 @cache
