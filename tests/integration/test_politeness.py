@@ -81,9 +81,7 @@ def code(scan: SiteScan) -> ErrorCode | None:
 
 
 def test_pages_of_one_host_are_a_crawl_delay_apart() -> None:
-    site = Site(
-        robots=[robots("0.7")], home=[redirect("/en/")], enhome=[redirect("/en/home")], **{"en/": [redirect("/b")]}
-    )
+    site = Site(robots=[robots("0.7")], home=[redirect("/en")], en=[redirect("/en.html")])
     result = scan(site)
     assert site.paths == ["/robots.txt", "/", "/en", "/en.html"]
     assert min(site.gaps) >= 0.7
