@@ -8,8 +8,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from scrapersky_cli.client import ATTEMPTS, LONGEST_PAUSE_SECONDS, ApiClient, is_loopback
+from scrapersky_cli.client import ATTEMPTS, LONGEST_PAUSE_SECONDS, ApiClient
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
+from scrapersky_cli.origins import is_loopback
 
 API = "http://127.0.0.1:8000"
 JOB_ID = UUID("0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f")
@@ -47,7 +48,7 @@ def test_a_scan_is_started_with_token_body_and_a_key_against_doubles() -> None:
     with server.client() as client:
         accepted = client.start_scan("shop.example", max_pages=3)
     (request,) = server.requests
-    assert (accepted.job_id, accepted.status_url) == (str(JOB_ID), STATUS_URL)
+    assert (accepted.work_id, accepted.status_url) == (str(JOB_ID), STATUS_URL)
     assert request.url == f"{API}/api/v3/modernized_page_scraper/scan"
     assert json.loads(request.content) == {"base_url": "shop.example", "max_pages": 3}
     assert request.headers["Authorization"] == "Bearer a-token"

@@ -110,7 +110,7 @@ def test_status_waits_until_the_job_is_final() -> None:
 
 def test_an_unknown_job_is_refused() -> None:
     ran = FakeApi({}).run("status", JOB_ID)
-    assert (ran.exit_code, ran.stderr) == (1, "error: 404 not_found: There is no such job.\n")
+    assert (ran.exit_code, ran.stderr) == (1, "error: 404 not_found: There is no such job or batch.\n")
 
 
 def test_cancelling_succeeds_although_the_job_ends_cancelled() -> None:

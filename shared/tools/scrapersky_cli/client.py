@@ -9,9 +9,8 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -21,6 +20,7 @@ import httpx
 
 from scrapersky.domain.status import JobStatus
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
+from scrapersky_cli.origins import is_loopback, stream
 
 Document = dict[str, Any]
 
@@ -31,15 +31,18 @@ LONG_POLL_SECONDS = 20  # the most that the API holds an answer
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = LONG_POLL_SECONDS + 15.0  # a cold start on top of a held answer
 HELD_SECONDS = 1.0  # an unchanged answer that came sooner was not held: pause before the next
+BATCH_PACE_SECONDS = 0.5  # a batch changes with each of its domains; nobody reads its figures faster than this
+_SCANS = "api/v3/modernized_page_scraper/scan"
+_BATCHES = "api/v3/batch_page_scraper/batch"
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A 202: the API's document, the job it names and the address to follow."""
+    """A 202: the API's document, the job or batch that it names and the address to follow."""
 
     document: Document
-    job_id: str
+    work_id: str
     status_url: str
 
 
@@ -56,6 +59,7 @@ class ApiClient:
     ) -> None:
         self._base = httpx.URL(api_url.rstrip("/") + "/")
         self._sleep = sleep
+        self._transport = transport
         self._http = httpx.Client(
             base_url=self._base,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "scrapersky-cli", "Accept": "application/json"},
@@ -78,7 +82,7 @@ class ApiClient:
     def start_scan(self, base_url: str, *, max_pages: int) -> Accepted:
         """Create a scan of one site. Raises Refused when the API takes it for no domain."""
         body = {"base_url": base_url, "max_pages": max_pages}
-        return self._start("api/v3/modernized_page_scraper/scan", body)
+        return self._start(_SCANS, body)
 
     def retry(self, job_id: UUID) -> Accepted:
         """Put a failed or cancelled job back in the queue."""
@@ -98,6 +102,47 @@ class ApiClient:
         """One page of the list: `{"items": [...], "next_cursor": …}`. Filters that are None are left out."""
         return self._document("GET", "api/v3/jobs", params=_given(filters))
 
+    def start_batch(
+        self, domains: Sequence[str], *, max_pages: int, max_concurrent: int, batch_id: UUID | None = None
+    ) -> Accepted:
+        """Create a batch of 1 to 10 000 domains. What is no domain is `rejected` in the answer, not refused."""
+        body = {"domains": list(domains), "max_pages": max_pages, "max_concurrent": max_concurrent}
+        if batch_id is not None:
+            body["batch_id"] = str(batch_id)
+        return self._start(_BATCHES, body, names="batch_id")
+
+    def retry_batch(self, batch_id: UUID, error_codes: Sequence[str] = ()) -> Accepted:
+        """Put the failed jobs of a batch back in the queue: all, or those that failed with one of the codes."""
+        body = {"error_codes": list(error_codes)} if error_codes else {}
+        return self._start(f"{_BATCHES}/{batch_id}/retry", body, names="batch_id")
+
+    def cancel_batch(self, batch_id: UUID) -> Document:
+        return self._document("POST", f"{_BATCHES}/{batch_id}/cancel")
+
+    def batch(self, batch_id: UUID | str) -> Document:
+        """How a batch stands, with the first thousand of its domains."""
+        return self._document("GET", self.batch_url(batch_id))
+
+    @staticmethod
+    def batch_url(batch_id: UUID | str) -> str:
+        return f"{_BATCHES}/{batch_id}/status"
+
+    def batches(self, **filters: str | int | None) -> Document:
+        return self._document("GET", _BATCHES, params=_given(filters))
+
+    def batch_results(self, batch_id: UUID | str, *, file_format: str) -> Iterator[bytes]:
+        """What a batch has so far, as `ndjson` or `csv`, in pieces. Raises ApiError, also in the middle."""
+        url = f"{_BATCHES}/{batch_id}/results"
+        answer = self._send("GET", url, params={"format": file_format}, headers={"Accept": "*/*"}, elsewhere=True)
+        if answer.status_code != httpx.codes.SEE_OTHER:
+            yield answer.content
+            return
+        try:
+            elsewhere = self._base.join(answer.headers["Location"])
+        except httpx.InvalidURL as error:
+            raise UnexpectedAnswer("the API leads to an address that is no URL") from error
+        yield from stream(elsewhere, self._transport)
+
     def domains(self, **filters: str | int | None) -> Document:
         return self._document("GET", "api/v3/domains", params=_given(filters))
 
@@ -105,10 +150,23 @@ class ApiClient:
         """The latest known facts of one domain."""
         return self._document("GET", f"api/v3/domains/{quote(name, safe='')}")
 
-    def follow(self, status_url: str, *, patience: float = math.inf) -> Iterator[Document]:
-        """The job's document as it stands and each time it changes, until it is final or `patience` seconds are over.
+    def follow_batch(self, status_url: str, *, patience: float = math.inf) -> Iterator[Document]:
+        """`follow` for a batch: its figures without its domains, and not each of their changes."""
+        lean = {"domain_statuses": "false"}
+        return self.follow(status_url, patience=patience, params=lean, pace=BATCH_PACE_SECONDS)
 
-        Long-polls with the ETag, so a quiet minute costs three small requests.
+    def follow(
+        self,
+        status_url: str,
+        *,
+        patience: float = math.inf,
+        params: Mapping[str, str] | None = None,
+        pace: float = 0.0,
+    ) -> Iterator[Document]:
+        """The document as it stands and each time it changes, until it is final or `patience` seconds are over.
+
+        Long-polls with the ETag, so a quiet minute costs three small requests. `pace` is the least number of seconds
+        between two requests.
         """
         etag: str | None = None
         begin = time.monotonic()
@@ -116,7 +174,7 @@ class ApiClient:
             asked = time.monotonic()
             wait = LONG_POLL_SECONDS if left > LONG_POLL_SECONDS else math.ceil(left)
             headers = {"If-None-Match": etag} if etag else {}
-            answer = self._send("GET", status_url, params={"wait": wait}, headers=headers)
+            answer = self._send("GET", status_url, params={**(params or {}), "wait": wait}, headers=headers)
             changed = answer.status_code != httpx.codes.NOT_MODIFIED and answer.headers.get("ETag", "") != etag
             if changed:
                 document = _object(answer)
@@ -124,17 +182,19 @@ class ApiClient:
                 yield document
                 if is_final(document):
                     return
-            at_once = time.monotonic() - asked < HELD_SECONDS
-            if at_once and not (changed and etag):
+            took = time.monotonic() - asked
+            if took < HELD_SECONDS and not (changed and etag):
                 self._sleep(_retry_after(answer, default=HELD_SECONDS))
+            elif took < pace:
+                self._sleep(pace - took)
 
-    def _start(self, path: str, body: Document | None) -> Accepted:
+    def _start(self, path: str, body: Document | None, *, names: str = "job_id") -> Accepted:
         answer = self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
         document = _object(answer)
-        job_id, status_url = document.get("job_id"), document.get("status_url") or answer.headers.get("Location")
-        if not isinstance(job_id, str) or not isinstance(status_url, str):
-            raise UnexpectedAnswer("the API accepted the work but named no job_id and status_url")
-        return Accepted(document, job_id, status_url)
+        work_id, status_url = document.get(names), document.get("status_url") or answer.headers.get("Location")
+        if not isinstance(work_id, str) or not isinstance(status_url, str):
+            raise UnexpectedAnswer(f"the API accepted the work but named no {names} and status_url")
+        return Accepted(document, work_id, status_url)
 
     def _document(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None) -> Document:
         return _object(self._send(method, path, params=params))
@@ -147,8 +207,12 @@ class ApiClient:
         params: Mapping[str, str | int] | None = None,
         json: Document | None = None,
         headers: Mapping[str, str] | None = None,
+        elsewhere: bool = False,
     ) -> httpx.Response:
-        """One answer below 400 (or 304), after as many tries as the budget allows. Raises ApiError."""
+        """One answer of the 200s (or 304, or 303 with `elsewhere`), after as many tries as the budget allows.
+
+        Raises ApiError.
+        """
         url = self._own_url(path)
         for attempt in range(1, ATTEMPTS + 1):
             pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
@@ -159,7 +223,7 @@ class ApiClient:
                     raise Unreachable(f"no answer from {self._base}: {str(error) or type(error).__name__}") from error
             else:
                 if answer.status_code not in _TRY_AGAIN or attempt == ATTEMPTS:
-                    return _accepted(answer)
+                    return answer if elsewhere and _leads_on(answer) else _accepted(answer)
                 pause = _retry_after(answer, default=pause)
             self._sleep(pause)
         raise AssertionError("the loop returns or raises on its last attempt")
@@ -172,20 +236,16 @@ class ApiClient:
         return self._base.join(path).copy_with(scheme=self._base.scheme, netloc=self._base.netloc)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the host of a URL is this machine: `localhost`, a name under it, or a loopback address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 def is_final(document: Document) -> bool:
     return document.get("status") in {status.value for status in JobStatus if status.is_final}
 
 
 def _given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
     return {name: value for name, value in filters.items() if value is not None}
+
+
+def _leads_on(answer: httpx.Response) -> bool:
+    return answer.status_code == httpx.codes.SEE_OTHER and "Location" in answer.headers
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:

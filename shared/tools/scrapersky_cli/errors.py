@@ -11,7 +11,7 @@ CliError
 from collections.abc import Mapping
 from typing import Any
 
-JOB_NOT_COMPLETE = 1
+NOT_COMPLETE = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 

@@ -1,12 +1,38 @@
-"""Waits for a job while a person watches: a spinner and a bar on stderr, Ctrl-C that leaves the job alone."""
+"""Waits for work while a person watches: a spinner and a bar on stderr, Ctrl-C that leaves the work alone."""
+
+from collections.abc import Callable, Iterable
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from scrapersky_cli.client import ApiClient, Document
 from scrapersky_cli.errors import INTERRUPTED, UnexpectedAnswer
+from scrapersky_cli.render import number
 from scrapersky_cli.session import Session, notices
 from scrapersky_cli.text import clean
+
+BAR_WIDTH = 24
+
+
+class RateColumn(ProgressColumn):
+    """How many domains a second came to an end of late; empty until that can be told."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
 def wait_for(session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str) -> Document:
@@ -14,35 +40,82 @@ def wait_for(session: Session, client: ApiClient, *, job_id: str, status_url: st
 
     On Ctrl-C the job goes on: the user is told how to come back, and the command ends with 130.
     """
-    console = notices()
-    progress = Progress(
+    progress = _progress(notices(), TaskProgressColumn(), TimeElapsedColumn())
+    task = progress.add_task(f"{clean(subject)} pending", total=100)
+
+    def show(document: Document) -> None:
+        progress.update(task, description=_description(subject, document), completed=number(document, "progress"))
+
+    come_back = f"Stopped waiting; the job goes on. Come back to it with: scrapersky status {clean(job_id)} --wait"
+    return _watch(session, progress, client.follow(status_url), show, come_back)
+
+
+def wait_for_batch(session: Session, client: ApiClient, *, batch_id: str, status_url: str) -> Document:
+    """Follow the batch until it is final and return its document, without its domains. Ctrl-C as in `wait_for`."""
+    progress = batch_progress(notices())
+    task = progress.add_task("batch pending", total=None, failed=0)
+
+    def show(document: Document) -> None:
+        show_figures(progress, task, document)
+
+    come_back = (
+        "Stopped waiting; the batch goes on. Come back to it with: "
+        f"scrapersky status {clean(batch_id)} --wait, and get what it found with: scrapersky results {clean(batch_id)}"
+    )
+    return _watch(session, progress, client.follow_batch(status_url), show, come_back)
+
+
+def batch_progress(console: Console) -> Progress:
+    """The line of a batch: how many domains of how many are final, how many failed, how fast it goes, what is left."""
+    failed = TextColumn("{task.fields[failed]} failed", markup=False)
+    left = (TextColumn("ETA", markup=False), TimeRemainingColumn())
+    return _progress(console, MofNCompleteColumn(), TextColumn("done", markup=False), failed, RateColumn(), *left)
+
+
+def show_figures(progress: Progress, task: TaskID, document: Document) -> None:
+    """Put what a batch's document says on its line."""
+    failed = number(document, "failed_domains")
+    progress.update(
+        task,
+        description=f"batch {clean(document.get('status'))}",
+        total=number(document, "total_domains"),
+        completed=number(document, "completed_domains") + failed + number(document, "cancelled_domains"),
+        failed=f"{failed:.0f}",
+    )
+
+
+def _progress(console: Console, *columns: ProgressColumn) -> Progress:
+    return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=BAR_WIDTH),
+        *columns,
         console=console,
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def _watch(
+    session: Session,
+    progress: Progress,
+    documents: Iterable[Document],
+    show: Callable[[Document], None],
+    come_back: str,
+) -> Document:
+    """The last of the documents, each of which was shown. KeyboardInterrupt says `come_back` and ends with 130."""
     document: Document | None = None
     try:
         with progress:
-            task = progress.add_task(f"{clean(subject)} pending", total=100)
-            for document in client.follow(status_url):
-                progress.update(task, description=_description(subject, document), completed=_percent(document))
+            for document in documents:
+                show(document)
     except KeyboardInterrupt:
-        session.say(f"Stopped waiting; the job goes on. Come back to it with: scrapersky status {job_id} --wait")
+        session.say(come_back)
         raise typer.Exit(INTERRUPTED) from None
     if document is None:
-        raise UnexpectedAnswer("the API answered with no job")
+        raise UnexpectedAnswer("the API answered with no status")
     return document
 
 
 def _description(subject: str, document: Document) -> str:
     return f"{clean(document.get('domain') or subject)} {clean(document.get('status'))}"
-
-
-def _percent(document: Document) -> float:
-    progress = document.get("progress")
-    return float(progress) if isinstance(progress, int | float) else 0.0

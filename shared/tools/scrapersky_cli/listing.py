@@ -1,9 +1,12 @@
-"""Pages through a list of the API: one page as it is, or all of them as one document."""
+"""Pages through a list of the API, one page as it is or all of them as one document, and shows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
 
 from scrapersky_cli.client import Document
 from scrapersky_cli.errors import UnexpectedAnswer
+from scrapersky_cli.session import Session
 
 
 def fetch(page_at: Callable[[str | None], Document], *, cursor: str | None, everything: bool) -> Document:
@@ -26,3 +29,15 @@ def items_of(document: Document) -> list[Document]:
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise UnexpectedAnswer("the API did not answer with a list")
     return items
+
+
+def show(
+    session: Session, document: Document, as_table: Callable[[Sequence[Document]], Table], *, as_json: bool
+) -> None:
+    """Print the list; where it is only its first part for people, say how to get the rest."""
+    if as_json:
+        session.show_json(document)
+        return
+    session.show(as_table(items_of(document)))
+    if document.get("next_cursor"):
+        session.say(f"There are more: --all lists them, --cursor {document['next_cursor']} goes on.")

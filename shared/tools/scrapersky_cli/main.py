@@ -1,7 +1,7 @@
 """`scrapersky`: scan sites and see what was found, from the command line.
 
-Results go to stdout, progress and remarks to stderr. Exit codes: 0 done, 1 the job failed or was cancelled or the
-API refused, 2 the command line or the configuration is wrong, 130 interrupted.
+Results go to stdout, progress and remarks to stderr. Exit codes: 0 done, 1 the job or batch failed or was
+cancelled or the API refused, 2 the command line or the configuration is wrong, 130 interrupted.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from scrapersky_cli import job_commands, known_commands, local_commands
+from scrapersky_cli import batch_commands, job_commands, known_commands, local_commands, steer_commands
 from scrapersky_cli.errors import CliError
 from scrapersky_cli.session import session_of
 
@@ -42,18 +42,19 @@ def about() -> None:
     The commands talk to the API at SCRAPERSKY_API_URL with SCRAPERSKY_TOKEN or, when these are not set, to the
     local stack that `scrapersky up` runs in --data-dir (or SCRAPERSKY_DATA_DIR, or ./.scrapersky).
 
-    Exit codes: 0 done; 1 the job failed or was cancelled, or the API refused; 2 wrong command line or
-    configuration; 130 interrupted.
+    Exit codes: 0 done; 1 the job or batch failed or was cancelled, or the API refused; 2 wrong command line
+    or configuration; 130 interrupted.
 
     \b
     Examples:
       scrapersky demo
       scrapersky up
       scrapersky scan shop.example
+      scrapersky batch domains.txt -o facts.csv
     """
 
 
-for _module in (job_commands, known_commands, local_commands):
+for _module in (job_commands, batch_commands, steer_commands, known_commands, local_commands):
     for _command in _module.COMMANDS:
         app.command()(_command)
 

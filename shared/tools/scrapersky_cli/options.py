@@ -6,6 +6,8 @@ from uuid import UUID
 
 import typer
 
+from scrapersky_cli.results import ResultFormat
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -16,7 +18,24 @@ DataDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON document and nothing else.")]
-JobId = Annotated[UUID, typer.Argument(metavar="ID", help="The job's id, as `scan` and `jobs` print it.")]
+WorkId = Annotated[
+    UUID, typer.Argument(metavar="ID", help="Of a job or a batch, as `scan`, `jobs`, `batch` and `batches` print it.")
+]
+BatchId = Annotated[UUID, typer.Argument(metavar="BATCH_ID", help="The batch's id, as `batch` and `batches` print it.")]
+Format = Annotated[
+    ResultFormat | None,
+    typer.Option(
+        "--format",
+        help="How results are written. [default: as -o's name ends (.ndjson, .jsonl, .csv), else table]",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write the results there, whole or not at all.", show_default=False
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to ask for at a time.")]
 All = Annotated[bool, typer.Option("--all", help="All of them, not only the first --limit.")]
 Cursor = Annotated[

@@ -51,13 +51,13 @@ def job_view(document: Document) -> Iterator[Text | Table]:
     yield Text.assemble(
         (clean(document.get("domain")), "bold"), "  ", status_text(document), _cost(document), "  ", _job_id(document)
     )
-    error = _mapping(document.get("error"))
+    error = mapping(document.get("error"))
     if error:
         yield Text(f"{clean(error.get('code'))}: {clean(error.get('message'))}", style="red")
         if error.get("retryable") is True:
             yield Text(f"It may well go better another time: scrapersky retry {_job_id(document)}")
-    result = _mapping(document.get("result"))
-    site_data = _mapping(result.get("site_data"))
+    result = mapping(document.get("result"))
+    site_data = mapping(result.get("site_data"))
     if site_data:
         yield facts_table(site_data, home_url(document))
 
@@ -67,7 +67,7 @@ def _job_id(document: Document) -> str:
 
 
 def _cost(document: Document) -> str:
-    metrics = _mapping(_mapping(document.get("result")).get("processing_metrics"))
+    metrics = mapping(mapping(document.get("result")).get("processing_metrics"))
     if metrics:
         return (
             f"  {clean(metrics.get('pages_fetched'))} page(s), {clean(metrics.get('bytes_fetched'))} bytes, "
@@ -80,9 +80,9 @@ def _cost(document: Document) -> str:
 
 def home_url(document: Document) -> str:
     """The page that the facts without a source of their own were read from."""
-    final = _mapping(document.get("metadata")).get("final_url")
-    pages = _mapping(document.get("result")).get("pages")
-    first = _mapping(pages[0]).get("url") if isinstance(pages, list) and pages else None
+    final = mapping(document.get("metadata")).get("final_url")
+    pages = mapping(document.get("result")).get("pages")
+    first = mapping(pages[0]).get("url") if isinstance(pages, list) and pages else None
     return clean(final or first)
 
 
@@ -99,20 +99,20 @@ def facts(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
         if site_data.get(name):
             yield name.removesuffix("_url"), clean(site_data[name]), home
     yield from _software(site_data, home)
-    evidence = _mapping(site_data.get("evidence"))
+    evidence = mapping(site_data.get("evidence"))
     for kind, value in _contacts(site_data):
-        yield kind, clean(value), _source(_mapping(evidence.get(value))) or home
-    organization = _mapping(site_data.get("organization"))
+        yield kind, clean(value), _source(mapping(evidence.get(value))) or home
+    organization = mapping(site_data.get("organization"))
     if organization.get("name"):
         yield "organization", clean(organization["name"]), home
-    for address in map(_mapping, _list(site_data.get("addresses"))):
+    for address in map(mapping, _list(site_data.get("addresses"))):
         if address.get("text"):
             yield "address", clean(address["text"]), _source(address) or home
 
 
 def _software(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
     named = set()
-    for technology in map(_mapping, _list(site_data.get("tech_stack"))):
+    for technology in map(mapping, _list(site_data.get("tech_stack"))):
         name, version = clean(technology.get("name")), clean(technology.get("version"))
         named.add(name)
         yield "software", f"{name} {version}".strip(), clean(technology.get("evidence")) or home
@@ -130,12 +130,18 @@ def _source(seen: Mapping[str, Any]) -> str:
     return f"{page} ({method})" if page and method else page
 
 
+def contact_lists(site_data: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The e-mail addresses and the phone numbers."""
+    contact_info = mapping(site_data.get("contact_info"))
+    emails, phones = ([str(value) for value in _list(contact_info.get(kind))] for kind in ("email", "phone"))
+    return emails, phones
+
+
 def _contacts(site_data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    contact_info = _mapping(site_data.get("contact_info"))
-    for kind in ("email", "phone"):
-        for value in _list(contact_info.get(kind)):
-            yield kind, str(value)
-    for network, link in _mapping(site_data.get("social_links")).items():
+    for kind, values in zip(("email", "phone"), contact_lists(site_data), strict=True):
+        for value in values:
+            yield kind, value
+    for network, link in mapping(site_data.get("social_links")).items():
         if isinstance(link, str) and link:
             yield clean(network), link
 
@@ -152,8 +158,8 @@ def jobs_table(items: Sequence[Document]) -> Table:
                 item.get("domain"),
                 status_text(item),
                 f"{progress:.0f} %" if isinstance(progress, int | float) else "",
-                _moment(item.get("created_at")),
-                _mapping(item.get("error")).get("code"),
+                moment(item.get("created_at")),
+                mapping(item.get("error")).get("code"),
             ),
         )
     return made
@@ -162,40 +168,37 @@ def jobs_table(items: Sequence[Document]) -> Table:
 def domains_table(items: Sequence[Document]) -> Table:
     made = table(None, "Domain", "Title", "E-mail", "Phone", "Scanned (UTC)")
     for item in items:
-        site_data = _mapping(item.get("site_data"))
-        contacts = list(_contacts(site_data))
-        add_row(
-            made,
-            (
-                item.get("domain"),
-                site_data.get("title"),
-                ", ".join(value for kind, value in contacts if kind == "email"),
-                ", ".join(value for kind, value in contacts if kind == "phone"),
-                _moment(item.get("scanned_at")),
-            ),
-        )
+        site_data = mapping(item.get("site_data"))
+        contacts = (", ".join(values) for values in contact_lists(site_data))
+        add_row(made, (item.get("domain"), site_data.get("title"), *contacts, moment(item.get("scanned_at"))))
     return made
 
 
 def domain_view(document: Document) -> Iterator[Text | Table]:
     """What is known of one domain, and the job that found it."""
-    site_data = _mapping(document.get("site_data"))
+    site_data = mapping(document.get("site_data"))
     name = clean(document.get("domain"))
     if not site_data:
         yield Text(f"{name}  nothing known yet: no scan of it has completed")
         return
     yield Text.assemble(
-        (name, "bold"), f"  as of {_moment(document.get('scanned_at'))} UTC, from job {_job_id(document)}"
+        (name, "bold"), f"  as of {moment(document.get('scanned_at'))} UTC, from job {_job_id(document)}"
     )
     yield facts_table(site_data, "home page")
 
 
-def _moment(value: object) -> str:
+def moment(value: object) -> str:
     """An RFC 3339 time in UTC to the second, as a table has room for."""
     return clean(value)[:19].replace("T", " ")
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def number(document: Mapping[str, Any], name: str) -> float:
+    """A field that is a number; 0 when it is none."""
+    value = document.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 

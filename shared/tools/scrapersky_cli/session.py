@@ -5,7 +5,7 @@ A test hands its own Session in as the command's context object; nothing here is
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,11 @@ class Session:
         text = to_json(document) + "\n"
         sys.stdout.write(text)
         sys.stdout.flush()  # here, where a closed pipe is handled, and not at the interpreter's end
+
+    def show_lines(self, lines: Iterable[str]) -> None:
+        """Write results for programs to stdout, each line with its end."""
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
 
     def say(self, message: str) -> None:
         """Print one line about the run, not a result, to stderr."""

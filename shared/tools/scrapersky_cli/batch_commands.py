@@ -1,0 +1,147 @@
+"""The commands that start batches, list them and fetch what they found."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_PAGES, MAX_CONCURRENT, MAX_PAGES
+from scrapersky_cli import listing, options
+from scrapersky_cli.batch_render import batches_table, figures_line
+from scrapersky_cli.client import Document
+from scrapersky_cli.domain_list import read_domains
+from scrapersky_cli.errors import UsageError
+from scrapersky_cli.follow import wait_for_batch
+from scrapersky_cli.outcomes import after_batch_start, end
+from scrapersky_cli.render import mapping
+from scrapersky_cli.results import ResultFormat, chosen_format, write_results
+from scrapersky_cli.session import Session, session_of
+
+REJECTED_SHOWN = 5  # the others are in the results, with their reasons
+
+
+def batch(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="One domain a line, or CSV with a column domain, domains, url or website; - is standard input.",
+        ),
+    ],
+    max_pages: Annotated[
+        int, typer.Option("--max-pages", min=1, max=MAX_PAGES, help="Pages of a site to look at, at most.")
+    ] = DEFAULT_PAGES,
+    max_concurrent: Annotated[
+        int, typer.Option("--max-concurrent", min=1, max=MAX_CONCURRENT, help="Sites at the same time, at most.")
+    ] = DEFAULT_CONCURRENT,
+    batch_id: Annotated[
+        UUID | None,
+        typer.Option(
+            "--batch-id",
+            help="The batch's id; asked for twice, it is one batch. [default: a new one]",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the results, or only start.")] = True,
+    file_format: options.Format = None,
+    output: options.Output = None,
+    as_json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Scan many sites and show what was found.
+
+    FILE holds up to 10 000 domains; what is no domain is told and holds up nothing. Ctrl-C leaves the batch running.
+    --json prints the batch's status in place of the results. Exits with 1 when no domain completed, or when the
+    batch was cancelled.
+
+    \b
+    Examples:
+      scrapersky batch domains.txt
+      scrapersky batch customers.csv --max-concurrent 50 -o facts.csv
+      scrapersky batch domains.txt --format ndjson | jq .result.site_data.contact_info
+      scrapersky batch - --no-wait --json
+    """
+    session = session_of(context)
+    file_format = _format(file_format, output, wait=wait, as_json=as_json)
+    domains = read_domains(source)
+    with session.client(data_dir) as client:
+        accepted = client.start_batch(domains, max_pages=max_pages, max_concurrent=max_concurrent, batch_id=batch_id)
+        if not as_json:
+            _say_rejected(session, accepted.document)
+        if as_json or not wait:
+            after_batch_start(session, client, accepted, wait=wait, as_json=as_json)
+            return
+        document = wait_for_batch(session, client, batch_id=accepted.work_id, status_url=accepted.status_url)
+        write_results(session, client, accepted.work_id, file_format, output)
+    session.say(f"Batch {accepted.work_id} is {document.get('status')}. {figures_line(document)}")
+    end(document)
+
+
+def batches(
+    context: typer.Context,
+    limit: options.Limit = 50,
+    everything: options.All = False,
+    cursor: options.Cursor = None,
+    as_json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """List batches, the newest first.
+
+    \b
+    Examples:
+      scrapersky batches
+      scrapersky batches --all --json
+    """
+    session = session_of(context)
+    with session.client(data_dir) as client:
+
+        def page_at(at: str | None) -> Document:
+            return client.batches(limit=limit, cursor=at)
+
+        document = listing.fetch(page_at, cursor=cursor, everything=everything)
+    listing.show(session, document, batches_table, as_json=as_json)
+
+
+def results(
+    context: typer.Context,
+    batch_id: options.BatchId,
+    file_format: options.Format = None,
+    output: options.Output = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show what a batch found, also while it runs: what is there so far.
+
+    \b
+    Examples:
+      scrapersky results 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f
+      scrapersky results 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f -o facts.csv
+      scrapersky results 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f --format ndjson | jq .domain
+    """
+    session = session_of(context)
+    file_format = chosen_format(file_format, output)
+    with session.client(data_dir) as client:
+        write_results(session, client, str(batch_id), file_format, output)
+
+
+COMMANDS = (batch, batches, results)
+
+
+def _format(asked: ResultFormat | None, output: Path | None, *, wait: bool, as_json: bool) -> ResultFormat:
+    """The results' format. Raises UsageError when results were asked for that this run will not write."""
+    if as_json and (asked or output):
+        raise UsageError("--json prints the batch's status, --format and -o write its results; choose one of them")
+    if not wait and (asked or output):
+        raise UsageError("--no-wait writes no results; get them later with `scrapersky results`")
+    return chosen_format(asked, output)
+
+
+def _say_rejected(session: Session, accepted: Document) -> None:
+    """Tell the entries that are no domains."""
+    rejected = accepted.get("rejected")
+    entries = [mapping(entry) for entry in rejected] if isinstance(rejected, list) else []
+    for entry in entries[:REJECTED_SHOWN]:
+        session.say(f"no domain: {entry.get('input')} ({entry.get('reason')})")
+    if len(entries) > REJECTED_SHOWN:
+        session.say(f"no domain: {len(entries) - REJECTED_SHOWN} more, which the results name")

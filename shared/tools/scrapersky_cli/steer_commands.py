@@ -1,0 +1,126 @@
+"""The commands that watch and steer what was started: a job or a batch, whichever an id is of."""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import httpx
+import typer
+
+from scrapersky.domain.status import ErrorCode
+from scrapersky_cli import options
+from scrapersky_cli.client import Accepted, ApiClient, is_final
+from scrapersky_cli.errors import Refused
+from scrapersky_cli.follow import wait_for, wait_for_batch
+from scrapersky_cli.outcomes import after_batch_start, after_start, finish, is_batch, show
+from scrapersky_cli.session import session_of
+
+T = TypeVar("T")
+
+
+def status(
+    context: typer.Context,
+    work_id: options.WorkId,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job or batch is final.")] = False,
+    as_json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show how a job or a batch stands: with its result or error, or with its figures.
+
+    Exits with 1 when the job or batch has failed or was cancelled.
+
+    \b
+    Examples:
+      scrapersky status 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f
+      scrapersky status 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f --wait --json
+    """
+    session = session_of(context)
+    with session.client(data_dir) as client:
+        document = _job_or_batch(lambda: client.job(work_id), lambda: client.batch(work_id))
+        if wait and not is_final(document):
+            name = str(work_id)
+            if is_batch(document):
+                wait_for_batch(session, client, batch_id=name, status_url=client.batch_url(work_id))
+                document = client.batch(work_id)
+            else:
+                address = client.job_url(work_id)
+                document = wait_for(session, client, job_id=name, status_url=address, subject=f"job {name}")
+    finish(session, document, as_json=as_json)
+
+
+def cancel(
+    context: typer.Context,
+    work_id: options.WorkId,
+    as_json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Cancel a job or a batch that is not final yet.
+
+    What a batch has finished stays. Cancelling twice changes nothing.
+
+    \b
+    Examples:
+      scrapersky cancel 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f
+    """
+    session = session_of(context)
+    with session.client(data_dir) as client:
+        document = _job_or_batch(lambda: client.cancel(work_id), lambda: client.cancel_batch(work_id))
+    show(session, document, as_json=as_json)
+
+
+def retry(
+    context: typer.Context,
+    work_id: options.WorkId,
+    error_code: Annotated[
+        list[ErrorCode] | None,
+        typer.Option("--error-code", help="Of a batch, only domains that failed with this code. Repeatable."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job or batch is final again.")] = False,
+    as_json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Run a failed or cancelled job again, or the failed domains of a batch.
+
+    Ids stay as they are.
+
+    \b
+    Examples:
+      scrapersky retry 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f --wait
+      scrapersky retry 0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f --error-code timeout --error-code dns_failure
+    """
+    session = session_of(context)
+    with session.client(data_dir) as client:
+        accepted = _retried(client, work_id, error_code or [])
+        if "batch_id" in accepted.document:
+            after_batch_start(session, client, accepted, wait=wait, as_json=as_json)
+        else:
+            after_start(session, client, accepted, subject=f"job {work_id}", wait=wait, as_json=as_json)
+
+
+COMMANDS = (status, cancel, retry)
+
+
+def _retried(client: ApiClient, work_id: UUID, error_codes: list[ErrorCode]) -> Accepted:
+    if error_codes:  # only a batch has several outcomes to choose from
+        return client.retry_batch(work_id, error_codes)
+    return _job_or_batch(lambda: client.retry(work_id), lambda: client.retry_batch(work_id))
+
+
+def _job_or_batch(of_job: Callable[[], T], of_batch: Callable[[], T]) -> T:
+    """What is done with a job or, when no job has the id, with the batch that has it. Raises Refused for neither."""
+    try:
+        return of_job()
+    except Refused as refusal:
+        if refusal.status != httpx.codes.NOT_FOUND:
+            raise
+    try:
+        return of_batch()
+    except Refused as refusal:
+        if refusal.status != httpx.codes.NOT_FOUND:
+            raise
+        neither = {
+            "code": refusal.code,
+            "detail": "There is no such job or batch.",
+            "request_id": refusal.request_id,
+        }
+        raise Refused(refusal.status, neither) from refusal
