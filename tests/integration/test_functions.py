@@ -43,6 +43,7 @@ def environment(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.Mo
         function_.cache_clear()
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret(postgres.app_dsn))
     monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
+    monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
     monkeypatch.setenv("SCAN_LEASE_SECONDS", "150")
     monkeypatch.setenv("MAX_CONCURRENT_SITES", "10")
     monkeypatch.setenv("CONTACT_URL", "https://bot.example/")
