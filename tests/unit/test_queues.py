@@ -7,7 +7,15 @@ from uuid import UUID, uuid4
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from scrapersky.queues import JobMessage, MalformedMessage, Message, Sender
+from scrapersky.queues import (
+    BatchRequest,
+    BatchStart,
+    JobMessage,
+    MalformedMessage,
+    Message,
+    Sender,
+    parse_batch_message,
+)
 
 JOB = "6f0c1f5e-6f7a-4c8e-9d0e-0a1b2c3d4e5f"
 
@@ -97,3 +105,37 @@ def test_a_call_that_fails_refuses_its_own_messages_only(error: Exception) -> No
 
 def test_a_kind_without_a_queue_is_refused_by_name() -> None:
     assert sender(Answers()).send(messages(1, "unheard_of")) == ([], {0: "no queue for unheard_of"})
+
+
+def batch_body(**changes: Any) -> str:
+    request = {"version": 1, "tenant_id": JOB, "batch_id": JOB, "domains": ["a.example"], "max_pages": 2}
+    return json.dumps({**request, **changes})
+
+
+def test_a_batch_message_is_the_start_of_a_round_or_a_whole_request() -> None:
+    start = json.dumps({"version": 1, "run": JOB, "round": 2, "correlation_id": "request-1"})
+    assert parse_batch_message(start) == BatchStart(UUID(JOB), 2, "request-1")
+    assert parse_batch_message(batch_body()) == BatchRequest(UUID(JOB), ("a.example",), 2, 5, UUID(JOB), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "the body is no JSON"),
+        (batch_body(version=3), "`version` is not 1"),
+        (batch_body(tenant_id=None), "`tenant_id` is no UUID"),
+        (batch_body(batch_id="x"), "`batch_id` is no UUID"),
+        (batch_body(domains="a.example"), "`domains` is no list of texts"),
+        (batch_body(domains=[1]), "`domains` is no list of texts"),
+        (batch_body(domains=[]), "`domains` holds 0, not 1 to 10000"),
+        (batch_body(domains=["a.example"] * 10_001), "`domains` holds 10001, not 1 to 10000"),
+        (batch_body(max_pages=0), "`max_pages` is no whole number from 1 to 100"),
+        (batch_body(max_pages=True), "`max_pages` is no whole number from 1 to 100"),
+        (batch_body(max_concurrent=1001), "`max_concurrent` is no whole number from 1 to 1000"),
+        (json.dumps({"version": 1, "run": JOB}), "`round` is no whole number from 1 to 10000"),
+        (json.dumps({"version": 1, "run": "x", "round": 1}), "`run` is no UUID"),
+    ],
+)
+def test_a_batch_message_that_is_none_is_refused_with_its_reason(text: str, reason: str) -> None:
+    with pytest.raises(MalformedMessage, match=f"^{reason}$"):
+        parse_batch_message(text)

@@ -71,10 +71,9 @@ class Batch:
 
     @property
     def progress(self) -> float:
-        """How many of a hundred jobs are final."""
+        """How many of a hundred jobs are final, rounded down: it is 100.0 if and only if all of them are."""
         figures = self.figures
-        final = figures.completed + figures.failed + figures.cancelled
-        return round(100.0 * final / figures.total, 1) if final < figures.total else 100.0
+        return (figures.completed + figures.failed + figures.cancelled) * 1000 // figures.total / 10
 
 
 @dataclass(frozen=True, slots=True)
