@@ -30,7 +30,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
             sites_per_worker=settings.sites_per_worker,
             max_lanes=settings.max_lanes,
         )
-    key = f"batches/{run}/{event['round']}.json"
+    key = f"batches/{event['execution']}/{event['round']}.json"
     if plan.chunks:
         chunks = [
             {

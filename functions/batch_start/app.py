@@ -58,15 +58,14 @@ def work_off(body: str, settings: BatchStartSettings) -> None:
 
 
 def begin(message: BatchStart, state_machine_arn: str) -> None:
-    """Start the round's execution, unless it was started already."""
+    """Start the execution that the message names, unless it was started already."""
     client = step_functions()
     try:
         client.start_execution(
             stateMachineArn=state_machine_arn,
             name=f"{message.run}-{message.round}",
-            input=json.dumps(
-                {"run": str(message.run), "round": message.round, "correlation_id": message.correlation_id}
-            ),
+            # The rounds of one execution count from 1, whichever of the batch's executions it is.
+            input=json.dumps({"run": str(message.run), "round": 1, "correlation_id": message.correlation_id}),
         )
     except client.exceptions.ExecutionAlreadyExists:
         logger().info("execution started before", extra={"run": str(message.run), "round": message.round})
@@ -78,7 +77,7 @@ def create(request: BatchRequest) -> None:
     with database() as db:
         batch.start(
             db,
-            sender(),
+            sender("batch"),
             caller,
             domains=request.domains,
             max_pages=request.max_pages,

@@ -31,10 +31,10 @@ def written() -> dict[str, Any]:
 
 @cache
 def translated() -> dict[str, Any]:
-    """What CloudFormation deploys. Code locations are stand-ins, as if packaged; no managed policy is known."""
+    """What CloudFormation deploys. Locations of files are stand-ins, as if packaged; no managed policy is known."""
     template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     for resource in template["Resources"].values():
-        for location in ("CodeUri", "ContentUri"):
+        for location in ("CodeUri", "ContentUri", "DefinitionUri"):
             if location in resource["Properties"]:
                 resource["Properties"][location] = "s3://bucket/key"
     translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
@@ -92,6 +92,16 @@ def allowed(folder: str) -> set[tuple[str, str]]:
     }
 
 
+def text(value: Any) -> str:
+    """What is written of an ARN: the text of a `Fn::Sub`, or the value itself."""
+    return str(value["Fn::Sub"] if "Fn::Sub" in value else value)
+
+
+def widened(value: Any) -> str:
+    """What stands behind the ARN of a resource that a `Fn::Sub` begins with: `/batches/*` of `${Bucket.Arn}/batches/*`."""
+    return str(value["Fn::Sub"]).partition("}")[2] if "Fn::Sub" in value else ""
+
+
 def consumed_queues() -> dict[str, str]:
     """Queue to the folder of the function that reads it."""
     return {
@@ -101,9 +111,11 @@ def consumed_queues() -> dict[str, str]:
 
 
 def target(value: Any) -> str:
-    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to."""
+    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, or a `Fn::Sub` begins with."""
     if "Ref" in value:
         return str(value["Ref"])
+    if "Fn::Sub" in value:
+        return str(value["Fn::Sub"]).removeprefix("${").partition("}")[0].partition(".")[0]
     attribute = value["Fn::GetAtt"]
     return str(attribute[0] if isinstance(attribute, list) else attribute.split(".")[0])
 

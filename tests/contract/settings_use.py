@@ -41,18 +41,29 @@ class _Recording(dict[str, str]):
 def variables_read(folder: str) -> set[str]:
     """The variables that the function's settings ask for, those of a local stack left out."""
     read: set[str] = set()
-    for module, name in _reached(folder):
+    app = ast.parse((FUNCTIONS / folder / "app.py").read_text())
+    for module, name in _reached(app):
         reader = getattr(getattr(settings, name, None), "from_env", None) if module == settings.__name__ else None
         if reader is not None:
             for algorithm in EVERY_ALGORITHM:
                 env = _Recording(algorithm)
-                reader(env)
+                reader(env, *([_queues(app)] if name == settings.QueueSettings.__name__ else ()))
                 read |= env.asked
     return read - LOCAL
 
 
-def _reached(folder: str) -> set[Name]:
-    app = ast.parse((FUNCTIONS / folder / "app.py").read_text())
+def _queues(app: ast.Module) -> set[str]:
+    """The queues that app.py has a sender for."""
+    return {
+        argument.value
+        for call in ast.walk(app)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "sender"
+        for argument in call.args
+        if isinstance(argument, ast.Constant)
+    }
+
+
+def _reached(app: ast.Module) -> set[Name]:
     reached: set[Name] = set()
     waiting = [origin for name in _names(app) if (origin := _imports(app).get(name)) is not None]
     while waiting:

@@ -28,6 +28,10 @@ COSTLY = {
 API = {"ada_url", "aws_lambda_powertools", "psycopg", "pydantic"}
 LOADED = {
     "authorizer": {"aws_lambda_powertools", "cryptography", "jwt"},
+    "batch_finish": {"ada_url", "psycopg"},
+    "batch_plan": {"ada_url", "psycopg"},
+    "batch_scan_api": API,
+    "batch_start": {"ada_url", "psycopg"},
     "dead_letter": {"psycopg"},
     "domain_scan_api": API,
     "domain_scan_worker": {"ada_url", "psycopg"},

@@ -1,5 +1,6 @@
 """The OpenAPI document: fresh, whole, and true to the models and routes that it describes."""
 
+import csv
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from scrapersky.api import document, examples, schemas
+from scrapersky.api import batch_examples, batch_schemas, document, examples, schemas
 from scrapersky.api.app import create_app
+from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
 from scrapersky_local.openapi import Conflict, build, main, merge
 
@@ -19,6 +21,13 @@ ROUTES = {
     ("get", "/api/v3/modernized_page_scraper/status/{job_id}"),
     ("post", "/api/v3/batch_page_scraper/scan"),
     ("get", "/api/v3/batch_page_scraper/status/{job_id}"),
+    ("post", "/api/v3/batch_page_scraper/batch"),
+    ("get", "/api/v3/batch_page_scraper/batch"),
+    ("get", "/api/v3/batch_page_scraper/batch/{batch_id}/status"),
+    ("get", "/api/v3/batch_page_scraper/batch/{batch_id}/jobs"),
+    ("get", "/api/v3/batch_page_scraper/batch/{batch_id}/results"),
+    ("post", "/api/v3/batch_page_scraper/batch/{batch_id}/cancel"),
+    ("post", "/api/v3/batch_page_scraper/batch/{batch_id}/retry"),
     ("get", "/api/v3/jobs"),
     ("get", "/api/v3/jobs/{job_id}"),
     ("post", "/api/v3/jobs/{job_id}/cancel"),
@@ -93,8 +102,9 @@ def test_an_operation_says_what_it_answers_with_an_example_that_fits(
     assert operation["summary"]
     assert operation["tags"]
     (success,) = [response for status, response in operation["responses"].items() if status in ("200", "202")]
-    (content,) = success["content"].values()
-    assert_examples_fit(content)
+    assert success["content"]
+    for content in success["content"].values():
+        assert_examples_fit(content)
 
 
 @every_operation
@@ -128,7 +138,7 @@ def test_what_is_asked_for_is_described(method_path_operation: tuple[str, str, d
 
 def test_starting_work_says_where_to_follow_it() -> None:
     accepted = [operation["responses"]["202"] for _, _, operation in operations() if "202" in operation["responses"]]
-    assert len(accepted) == 3
+    assert len(accepted) == 5
     assert all(set(response["headers"]) == {"Location", "Retry-After"} for response in accepted)
 
 
@@ -138,9 +148,35 @@ def test_a_problem_has_an_example_that_fits(name: str) -> None:
     assert_examples_fit(content)
 
 
-def test_the_request_example_fits() -> None:
-    body = DOCUMENT["paths"]["/api/v3/modernized_page_scraper/scan"]["post"]["requestBody"]
-    assert_examples_fit(body["content"]["application/json"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v3/modernized_page_scraper/scan",
+        "/api/v3/batch_page_scraper/batch",
+        "/api/v3/batch_page_scraper/batch/{batch_id}/retry",
+    ],
+)
+def test_a_request_example_fits(path: str) -> None:
+    assert_examples_fit(DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"])
+
+
+def test_the_examples_of_exported_lines_fit() -> None:
+    lines = batch_examples.RESULTS["application/x-ndjson"]["examples"]["lines"]["value"].splitlines()
+    shown = [schemas.JobDetail.model_validate_json(line) for line in lines]
+    assert [json.loads(job.model_dump_json(exclude_unset=True)) for job in shown] == [json.loads(line) for line in lines]
+
+    header, row = csv.reader(batch_examples.RESULTS["text/csv"]["examples"]["lines"]["value"].splitlines())
+    assert (header, len(row)) == (list(COLUMNS), len(COLUMNS))
+
+
+def test_no_two_models_share_a_name() -> None:
+    assert not {name for name, model in vars(schemas).items() if is_model(model)} & {
+        name for name, model in vars(batch_schemas).items() if is_model(model) and model.__module__ != schemas.__name__
+    }
+
+
+def is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
 
 
 def assert_examples_fit(content: dict[str, Any]) -> None:
@@ -149,7 +185,8 @@ def assert_examples_fit(content: dict[str, Any]) -> None:
     values = [example["value"] for example in content["examples"].values()]
     target = content["schema"].get("$ref")
     if target is not None:
-        model: type[BaseModel] = getattr(schemas, target.rsplit("/", 1)[1])
+        name = target.rsplit("/", 1)[1]
+        model: type[BaseModel] = getattr(schemas, name, None) or getattr(batch_schemas, name)
         values = [json.loads(model.model_validate(value).model_dump_json(exclude_unset=True)) for value in values]
     assert values == [example["value"] for example in content["examples"].values()]
 

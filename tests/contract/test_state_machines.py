@@ -1,32 +1,69 @@
-"""Every state machine's definition is linted, which cfn-lint does not do for a file beside the template."""
+"""The state machine: sound by three parsers, the same on AWS and on the local stack, within its limits and its rights."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
-from contract.cloudformation import FUNCTIONS, ROOT, written
-from contract.state_machines import wrapped
+from contract import cloudformation as cfn
+from contract.state_machines import Definition, for_moto, states, unread, wrapped
+
+DEFINITION = cfn.FUNCTIONS / "batch_workflow" / "definition.asl.json"
+EXPRESS_SECONDS = 300  # the most that AWS lets an express execution run
+PASSING_FAULTS = {
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+}
 
 
-def faults(definition: dict[str, Any]) -> list[str]:
+def definition() -> Definition:
+    read: Definition = json.loads(DEFINITION.read_text())
+    return read
+
+
+def faults(definition: Definition) -> list[str]:
     return [str(match) for match in lint(json.dumps(wrapped(definition)))]
 
 
-def declared() -> set[Path]:
+def declared() -> dict[Path, dict[str, Any]]:
+    """The file of each state machine in the template, and its properties."""
     return {
-        (ROOT / resource["Properties"]["DefinitionUri"]).resolve()
-        for resource in written()["Resources"].values()
+        (cfn.ROOT / resource["Properties"]["DefinitionUri"]).resolve(): resource["Properties"]
+        for resource in cfn.written()["Resources"].values()
         if resource["Type"] == "AWS::Serverless::StateMachine"
     }
 
 
-def test_every_definition_is_deployed_and_sound() -> None:
-    definitions = set(FUNCTIONS.glob("*/*.asl.json"))
+def called(state: Definition) -> str:
+    """The folder of the function that a task invokes."""
+    arn: str = state["Parameters"]["FunctionName"]
+    return cfn.folder_name(arn.removeprefix("${").removesuffix("Arn}"))
 
-    assert definitions == declared()
-    assert {str(path): found for path in definitions if (found := faults(json.loads(path.read_text())))} == {}
+
+def tasks() -> list[tuple[str, Definition]]:
+    return [(name, state) for name, state in states(definition()) if state["Type"] == "Task"]
+
+
+def longest_wait(retrier: dict[str, Any]) -> float:
+    """Seconds between all tries of a retrier, when no jitter shortens them."""
+    pauses = (
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"])
+        for number in range(retrier["MaxAttempts"])
+    )
+    return float(sum(pauses))
+
+
+# --- soundness ---
+
+
+def test_every_definition_is_deployed_and_sound() -> None:
+    assert set(cfn.FUNCTIONS.glob("*/*.asl.json")) == set(declared()) == {DEFINITION}
+    assert faults(definition()) == []
 
 
 def test_a_sound_definition_passes() -> None:
@@ -37,3 +74,140 @@ def test_a_start_that_is_no_state_is_noticed() -> None:
     found = faults({"StartAt": "Nowhere", "States": {"Done": {"Type": "Succeed"}}})
 
     assert any("Nowhere" in fault for fault in found)
+
+
+def parse_strictly(text: str) -> None:
+    """Raise moto's parser's exception for what its grammar does not have."""
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser  # type: ignore[import-untyped]
+
+    AmazonStateLanguageParser.parse(for_moto(text))
+
+
+def test_a_strict_parser_takes_the_definition() -> None:
+    parse_strictly(DEFINITION.read_text())
+
+
+def test_a_strict_parser_refuses_a_field_of_no_state() -> None:
+    with pytest.raises(Exception, match="MaxConcurrencyPaht"):
+        parse_strictly(DEFINITION.read_text().replace("MaxConcurrencyPath", "MaxConcurrencyPaht"))
+
+
+def test_every_substitution_is_given_and_used() -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text()))
+
+    assert used == set(declared()[DEFINITION]["DefinitionSubstitutions"])
+
+
+# --- the same everywhere ---
+
+
+def test_the_local_engine_ignores_no_field_that_matters() -> None:
+    assert unread(definition()) == set()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("ItemBatcher", {"MaxItemsPerBatch": 10}),
+        ("ResultWriter", {}),
+        ("ToleratedFailurePercentagePath", "$.tolerated"),
+    ],
+)
+def test_a_field_of_a_map_that_it_ignores_is_noticed(field: str, value: Any) -> None:
+    changed = definition()
+    changed["States"]["Scan"][field] = value
+
+    assert unread(changed) == {f"Scan.{field}"}
+
+
+def test_a_field_of_a_task_in_a_map_that_it_ignores_is_noticed() -> None:
+    changed = definition()
+    changed["States"]["Scan"]["ItemProcessor"]["States"]["ScanChunk"]["HeartbeatSeconds"] = 5
+    changed["TimeoutSeconds"] = 60
+
+    assert unread(changed) == {"ScanChunk.HeartbeatSeconds", "TimeoutSeconds"}
+
+
+# --- every way leads to an end ---
+
+
+def test_whatever_fails_leads_to_abort() -> None:
+    for name, state in definition()["States"].items():
+        if state["Type"] in ("Task", "Map", "Parallel") and name != "Abort":
+            assert state["Catch"][-1] == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Abort"}
+
+
+def test_a_failed_chunk_fails_no_other() -> None:
+    assert definition()["States"]["Scan"]["ToleratedFailurePercentage"] == 100
+
+
+def test_the_results_of_all_chunks_stay_below_what_a_state_may_hand_on() -> None:
+    """256 KiB for at most 10,000 chunks: each may say `{}` and no more."""
+    scan = definition()["States"]["Scan"]
+
+    assert scan["ItemProcessor"]["States"]["ScanChunk"]["OutputPath"] is None
+    assert scan["ResultPath"] is None
+
+
+def test_passing_faults_are_tried_again_with_growing_scattered_pauses() -> None:
+    for _, state in tasks():
+        assert any(set(retrier["ErrorEquals"]) & (PASSING_FAULTS | {"States.ALL"}) for retrier in state["Retry"])
+        for retrier in state["Retry"]:
+            if retrier["MaxAttempts"]:
+                assert retrier["JitterStrategy"] == "FULL"
+                assert retrier["BackoffRate"] > 1
+                assert retrier["MaxDelaySeconds"] > retrier["IntervalSeconds"]
+
+
+# --- limits ---
+
+
+def test_a_task_waits_longer_than_its_function_runs() -> None:
+    for _, state in tasks():
+        assert state["TimeoutSeconds"] > cfn.functions()[called(state)]["Timeout"]
+
+
+def test_a_chunk_is_over_within_the_time_of_an_express_execution() -> None:
+    chunk = definition()["States"]["Scan"]["ItemProcessor"]["States"]["ScanChunk"]
+
+    assert all(longest_wait(retrier) + chunk["TimeoutSeconds"] < EXPRESS_SECONDS for retrier in chunk["Retry"])
+
+
+# --- rights ---
+
+
+def test_the_state_machine_may_do_what_its_definition_asks_for_and_no_more() -> None:
+    role = cfn.of_type("AWS::IAM::Role")["BatchWorkflowRole"]
+    own = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    name = declared()[DEFINITION]["Name"]["Fn::Sub"]
+    allowed = {
+        (action, cfn.text(resource) if "Fn::Sub" in resource else cfn.target(resource))
+        for statement in cfn.statements(role)
+        if statement["Resource"] != ["*"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+    assert allowed == {
+        *(("lambda:InvokeFunction", cfn.logical_id(called(state))) for _, state in tasks()),
+        ("s3:GetObject", "${BatchBucket.Arn}/batches/*"),
+        ("states:StartExecution", f"{own}:stateMachine:{name}"),
+        ("states:DescribeExecution", f"{own}:execution:{name}/*"),
+        ("states:StopExecution", f"{own}:execution:{name}/*"),
+    }
+
+
+def test_only_step_functions_of_this_account_may_take_the_role() -> None:
+    (statement,) = cfn.of_type("AWS::IAM::Role")["BatchWorkflowRole"]["AssumeRolePolicyDocument"]["Statement"]
+
+    assert statement["Principal"] == {"Service": "states.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_the_state_machine_logs_its_failures_without_data() -> None:
+    (machine,) = cfn.of_type("AWS::StepFunctions::StateMachine").values()
+    logging = machine["LoggingConfiguration"]
+
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+    (destination,) = logging["Destinations"]
+    assert cfn.target(destination["CloudWatchLogsLogGroup"]["LogGroupArn"]) == "BatchWorkflowLogGroup"
