@@ -163,7 +163,9 @@ def test_a_request_example_fits(path: str) -> None:
 def test_the_examples_of_exported_lines_fit() -> None:
     lines = batch_examples.RESULTS["application/x-ndjson"]["examples"]["lines"]["value"].splitlines()
     shown = [schemas.JobDetail.model_validate_json(line) for line in lines]
-    assert [json.loads(job.model_dump_json(exclude_unset=True)) for job in shown] == [json.loads(line) for line in lines]
+    assert [json.loads(job.model_dump_json(exclude_unset=True)) for job in shown] == [
+        json.loads(line) for line in lines
+    ]
 
     header, row = csv.reader(batch_examples.RESULTS["text/csv"]["examples"]["lines"]["value"].splitlines())
     assert (header, len(row)) == (list(COLUMNS), len(COLUMNS))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from scrapersky import __version__
 from scrapersky.db.connection import Database
 from scrapersky.errors import ConfigurationError
+from scrapersky.objects import ObjectStore
 from scrapersky.queues import Sender
 from scrapersky.secret_store import secret
-from scrapersky.settings import DatabaseSettings, FetchSettings, QueueSettings
+from scrapersky.settings import DatabaseSettings, ExportSettings, FetchSettings, QueueSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,8 +45,16 @@ def sqs() -> "SQSClient":
 @cache
 def s3() -> "S3Client":
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("s3")
+    # A presigned address must be of today's signature, and of the region's own host, which does not redirect.
+    return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+
+
+@cache
+def exports() -> ObjectStore:
+    """The process's store for answers that are too large for one."""
+    return ObjectStore(s3, ExportSettings.from_env(os.environ).bucket)
 
 
 @cache

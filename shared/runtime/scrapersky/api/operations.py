@@ -10,7 +10,7 @@ PROBLEM_REF = "#/components/schemas/Problem"
 OF_A_TOKEN = (401, 500, 503)
 OF_A_BODY = (400, 403, 413, 415, 422)
 
-_DESCRIPTIONS = {200: "OK", 202: "Accepted", 304: "Not modified"}
+_DESCRIPTIONS = {200: "OK", 202: "Accepted", 303: "To be fetched elsewhere", 304: "Not modified"}
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "integer"}
 OF_ACCEPTED: Mapping[str, Any] = {
@@ -20,6 +20,12 @@ OF_ACCEPTED: Mapping[str, Any] = {
 OF_STATUS: Mapping[str, Any] = {
     "ETag": {"description": "For `If-None-Match`.", "schema": _TEXT},
     "Retry-After": {"description": "Seconds to wait before asking again; absent once final.", "schema": _NUMBER},
+}
+OF_ELSEWHERE: Mapping[str, Any] = {
+    "Location": {
+        "description": "Where the answer is for a few minutes. Ask there without the token.",
+        "schema": _TEXT,
+    },
 }
 
 
@@ -34,15 +40,18 @@ def operation(
     headers: Mapping[str, Any] | None = None,
     problems: Iterable[int] = (),
     conditional: bool = False,
+    elsewhere: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments of a route decorator.
 
     `name` is the operationId, `content` the answer's (see `json_of`); `problems` come on top of the 500 that
-    nothing excludes, `conditional` adds the 304.
+    nothing excludes, `conditional` adds the 304, `elsewhere` the 303.
     """
     responses: dict[int, dict[str, Any]] = {
         status: {"description": _DESCRIPTIONS[status], "content": dict(content), "headers": dict(headers or {})}
     }
+    if elsewhere:
+        responses[303] = {"description": _DESCRIPTIONS[303], "content": {}, "headers": dict(OF_ELSEWHERE)}
     if conditional:
         responses[304] = {"description": _DESCRIPTIONS[304], "content": {}}
     responses |= {failure: problem_response(failure) for failure in sorted({500, *problems})}

@@ -12,6 +12,7 @@ MAX_CURSOR_CHARACTERS = 1024  # ours are a quarter of it
 MAX_FILTER_CHARACTERS = 253  # the longest name DNS has
 
 JobId = Annotated[UUID, Path(description="The job's id.")]
+BatchId = Annotated[UUID, Path(description="The batch's id.")]
 
 IdempotencyKey = Annotated[
     str | None,

@@ -3,19 +3,30 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
 from scrapersky.api.schemas import Accepted, Page
-from scrapersky.domain.jobs import Job, Started
+from scrapersky.domain.jobs import Started
+from scrapersky.domain.status import JobStatus
 
 RETRY_AFTER_SECONDS = 1  # a scan of a quick site is over by then; `?wait=` saves even that
 # Lambda answers with 6 MB at most, and its runtime spends up to 6 bytes on a character (`\\uXXXX`).
 MAX_LIST_CHARACTERS = 1_000_000
 
 T = TypeVar("T")
+
+
+class Work(Protocol):
+    """A job or a batch."""
+
+    @property
+    def status(self) -> JobStatus: ...
+
+
+W = TypeVar("W", bound=Work)
 
 
 def answer(
@@ -30,6 +41,11 @@ def answer(
 def accepted(started: Started, status_url: str) -> Response[str]:
     """202 for work that was started, with the address that tells how it stands."""
     body = Accepted(job_id=started.job_id, status_url=status_url, created_at=started.created_at)
+    return accepted_as(body, status_url)
+
+
+def accepted_as(body: BaseModel, status_url: str) -> Response[str]:
+    """202 with a body that tells more of what was started."""
     headers = {"Location": status_url, "Retry-After": str(RETRY_AFTER_SECONDS)}
     return answer(body, status=HTTPStatus.ACCEPTED, headers=headers)
 
@@ -50,14 +66,14 @@ def etag(model: BaseModel) -> str:
     return f'"{hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:32]}"'
 
 
-def changed_since(if_none_match: str | None, shown: Callable[[Job], BaseModel]) -> Callable[[Job], bool]:
+def changed_since(if_none_match: str | None, shown: Callable[[W], BaseModel]) -> Callable[[W], bool]:
     """What ends a held answer: anything the client does not have yet or, when it does not say, another status."""
     if if_none_match is not None:
-        return lambda job: not _matches(if_none_match, etag(shown(job)))
-    seen: list[str] = []
+        return lambda work: not _matches(if_none_match, etag(shown(work)))
+    seen: list[JobStatus] = []
 
-    def status_changed(job: Job) -> bool:
-        seen.append(job.status)
+    def status_changed(work: W) -> bool:
+        seen.append(work.status)
         return seen[0] != seen[-1]
 
     return status_changed
@@ -76,6 +92,17 @@ def page(
         if len(response.body or "") <= MAX_LIST_CHARACTERS or limit == 1:
             return response
         limit = max(1, limit // 2)
+
+
+def file(text: str, *, name: str, media_type: str) -> Response[str]:
+    """A file that fits into an answer."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(status_code=HTTPStatus.OK.value, content_type=media_type, body=text, headers=headers)
+
+
+def see_other(url: str) -> Response[str]:
+    """303: the answer is to be fetched from another address (RFC 9110, 15.4.4)."""
+    return Response(status_code=HTTPStatus.SEE_OTHER.value, body="", headers={"Location": url})
 
 
 def _matches(if_none_match: str | None, tag: str) -> bool:

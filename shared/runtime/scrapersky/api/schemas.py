@@ -1,6 +1,6 @@
-"""Every request and answer of the HTTP API, with the field names of its contract.
+"""The requests and answers of the HTTP API, with the field names of its contract; those of batches: batch_schemas.
 
-One module, because a merged OpenAPI document has one name space for models. Validators are built on first use
+A merged OpenAPI document has one name space for models, so no two share a name. Validators are built on first use
 (`defer_build`), so a function pays only for the models that its routes touch.
 """
 
@@ -12,9 +12,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from scrapersky.domain.jobs import Job, KnownDomain
+from scrapersky.domain.limits import DEFAULT_PAGES, MAX_PAGES
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 
-MAX_PAGES_LIMIT = 100  # of the contract: one job's pages fit one worker invocation
 MAX_BASE_URL_CHARACTERS = 2048  # no browser sends longer ones
 
 Time = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
@@ -48,7 +48,7 @@ class ScanRequest(Asked):
         description="A bare host, a host with a path, or a URL. Its domain is what is scanned.",
         examples=["shop.example"],
     )
-    max_pages: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGES_LIMIT, description="Pages to look at.")] = 10
+    max_pages: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGES, description="Pages to look at.")] = DEFAULT_PAGES
 
 
 class ActionRequest(Asked):

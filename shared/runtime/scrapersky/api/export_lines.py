@@ -1,0 +1,120 @@
+"""What a line of exported results looks like, as NDJSON and as CSV: one line a job, whatever its status."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from scrapersky.api.batch_schemas import seconds
+from scrapersky.api.schemas import JobDetail
+from scrapersky.domain.facts import SOCIAL_NETWORKS
+from scrapersky.domain.jobs import Job
+
+_SITE_TEXTS = ("title", "description", "language", "canonical_url", "favicon_url", "logo_url")
+_SITE_SOFTWARE = (
+    "is_wordpress",
+    "wordpress_version",
+    "wordpress_theme",
+    "has_elementor",
+    "elementor_version",
+    "has_divi",
+    "has_woocommerce",
+    "has_contact_form7",
+    "has_yoast_seo",
+    "has_wpforms",
+)
+COLUMNS = (
+    *("domain", "job_id", "status", "error_code", "error_message", "started_at", "finished_at", "processing_time"),
+    *("pages_fetched", *_SITE_TEXTS, "emails", "phones", *SOCIAL_NETWORKS),
+    *("organization", "addresses", "technologies", *_SITE_SOFTWARE),
+)
+
+DESCRIPTION = f"""\
+NDJSON holds all there is: each line is a `JobDetail`, what `GET /api/v3/jobs/{{job_id}}` answers.
+
+CSV holds the flat facts for a spreadsheet, by RFC 4180, in UTF-8, with a header. Lists are joined by `; `, times are
+RFC 3339, yes and no are `true` and `false`, what was not found is empty. Runs of white space are one space, so that a
+line is a domain, and what a spreadsheet would take for a formula has an apostrophe before it.
+Columns: {", ".join(f"`{name}`" for name in COLUMNS)}."""
+
+# What a spreadsheet reads as a formula: at the start of a cell and, for one that splits cells elsewhere than we do,
+# after a separator within one (OWASP, "CSV Injection"). The wide forms are those of East Asian keyboards.
+_FORMULA = re.compile('(?:^|[,;])[ "]*(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])')
+_SPACE = re.compile(r"\s+")
+
+
+class Format(StrEnum):
+    """The formats of an export."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+    @property
+    def media_type(self) -> str:
+        return _MEDIA_TYPES[self]
+
+    def lines(self, jobs: Iterable[Job]) -> Iterator[str]:
+        """The export, line by line, each with its end."""
+        return ndjson(jobs) if self is Format.NDJSON else csv_lines(jobs)
+
+
+_MEDIA_TYPES = {Format.NDJSON: "application/x-ndjson", Format.CSV: "text/csv; charset=utf-8; header=present"}
+
+
+def ndjson(jobs: Iterable[Job]) -> Iterator[str]:
+    """One JSON object a line."""
+    for job in jobs:
+        yield JobDetail.of(job).model_dump_json() + "\n"
+
+
+def csv_lines(jobs: Iterable[Job]) -> Iterator[str]:
+    """A header, then one row a line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    yield buffer.getvalue()
+    for job in jobs:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(cell(value) for value in row(job))
+        yield buffer.getvalue()
+
+
+def row(job: Job) -> Iterator[Any]:
+    """The job's values in the order of COLUMNS."""
+    result = job.result or {}
+    site = result.get("site_data") or {}
+    contacts = site.get("contact_info") or {}
+    links = site.get("social_links") or {}
+    yield from (job.domain, str(job.id), job.status.value)
+    yield from (job.error.code.value, job.error.message) if job.error else (None, None)
+    yield from (job.started_at, job.finished_at, seconds(job.started_at, job.finished_at))
+    yield (result.get("processing_metrics") or {}).get("pages_fetched")
+    yield from (site.get(name) for name in _SITE_TEXTS)
+    yield from (contacts.get("email"), contacts.get("phone"))
+    yield from (links.get(network) for network in SOCIAL_NETWORKS)
+    yield (site.get("organization") or {}).get("name")
+    yield [address.get("text") for address in site.get("addresses") or ()]
+    yield [_technology(item) for item in site.get("tech_stack") or ()]
+    yield from (site.get(name) for name in _SITE_SOFTWARE)
+
+
+def cell(value: Any) -> str:
+    """A value as a spreadsheet can be trusted with it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)  # a number of ours; its minus is no formula
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    text = "; ".join(str(item) for item in value if item) if isinstance(value, list) else str(value)
+    return _FORMULA.sub(r"\g<0>'", _SPACE.sub(" ", text).strip())
+
+
+def _technology(item: Mapping[str, Any]) -> str:
+    return " ".join(part for part in (item.get("name"), item.get("version")) if part)
