@@ -26,9 +26,9 @@ class FakeApi:
         self._environ = environ
         self.requests: list[httpx.Request] = []
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str, input: str | None = None) -> Result:
         session = Session(environ=self._environ, transport=httpx.MockTransport(self._answer), sleep=lambda _: None)
-        return CliRunner().invoke(app, list(arguments), obj=session)
+        return CliRunner().invoke(app, list(arguments), obj=session, input=input)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)

@@ -137,11 +137,7 @@ class ApiClient:
         if answer.status_code != httpx.codes.SEE_OTHER:
             yield answer.content
             return
-        try:
-            elsewhere = self._base.join(answer.headers["Location"])
-        except httpx.InvalidURL as error:
-            raise UnexpectedAnswer("the API leads to an address that is no URL") from error
-        yield from stream(elsewhere, self._transport)
+        yield from stream(self._base.join(answer.headers["Location"]), self._transport)
 
     def domains(self, **filters: str | int | None) -> Document:
         return self._document("GET", "api/v3/domains", params=_given(filters))

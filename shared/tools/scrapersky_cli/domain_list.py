@@ -112,10 +112,11 @@ def _from_csv(text: str, delimiter: str, name: str) -> list[str]:
 
 
 def _column(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The cells below the header that are not empty and no comment."""
-    position = -1
+    """The cells below the header that are not empty. Where a first cell of the header has a `#`, rows may as well."""
+    position, has_comments = -1, True
     for row in rows:
         if position < 0:
             position = next(iter(_columns(row)), -1)
-        elif position < len(row) and (entry := row[position].strip()) and not entry.startswith("#"):
+            has_comments = position <= 0 or not row[0].startswith("#")
+        elif position < len(row) and (entry := row[position].strip()) and not (has_comments and row[0].startswith("#")):
             yield entry
