@@ -22,7 +22,5 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
             logger().error("execution failed", extra={**keys, "round": number, "ended": ended, "error": event["error"]})
             return {**keys, "ended": ended}
         finished = batch.finish(db, run, round=number)
-    logger().info(
-        "round finished", extra={**keys, "round": number, "open": finished.open, "again": finished.again}
-    )
+    logger().info("round finished", extra={**keys, "round": number, "open": finished.open, "again": finished.again})
     return {**keys, "round": number + 1, "again": finished.again, "wait_seconds": finished.wait_seconds}

@@ -94,11 +94,11 @@ def allowed(folder: str) -> set[tuple[str, str]]:
 
 def text(value: Any) -> str:
     """What is written of an ARN: the text of a `Fn::Sub`, or the value itself."""
-    return str(value["Fn::Sub"] if "Fn::Sub" in value else value)
+    return str(value.get("Fn::Sub", value))
 
 
 def widened(value: Any) -> str:
-    """What stands behind the ARN of a resource that a `Fn::Sub` begins with: `/batches/*` of `${Bucket.Arn}/batches/*`."""
+    """What a `Fn::Sub` has behind the ARN of a resource: `/batches/*` of `${Bucket.Arn}/batches/*`."""
     return str(value["Fn::Sub"]).partition("}")[2] if "Fn::Sub" in value else ""
 
 

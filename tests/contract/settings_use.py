@@ -59,7 +59,7 @@ def _queues(app: ast.Module) -> set[str]:
         for call in ast.walk(app)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "sender"
         for argument in call.args
-        if isinstance(argument, ast.Constant)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
 
 

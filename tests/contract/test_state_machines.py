@@ -1,4 +1,4 @@
-"""The state machine: sound by three parsers, the same on AWS and on the local stack, within its limits and its rights."""
+"""The state machine: sound, the same on AWS and on the local stack, within its limits and its rights."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def test_a_start_that_is_no_state_is_noticed() -> None:
 
 def parse_strictly(text: str) -> None:
     """Raise moto's parser's exception for what its grammar does not have."""
-    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser  # type: ignore[import-untyped]
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     AmazonStateLanguageParser.parse(for_moto(text))
 

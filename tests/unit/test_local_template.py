@@ -25,9 +25,12 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: functions/worker/
-      Environment: {Variables: {NAME: !Ref Name}}
+      Environment: {Variables: {NAME: !Ref Name, WORKERS: !Ref Workers}}
       Events:
         Queue: {Type: SQS, Properties: {ScalingConfig: {MaximumConcurrency: !Ref Workers}}}
+  Flow:
+    Type: AWS::Serverless::StateMachine
+    Properties: {DefinitionUri: flow.asl.json}
 """
 
 INTEGRATION = {
@@ -59,11 +62,13 @@ def test_code_is_taken_from_packages_and_run_by_their_own_program(template: read
     assert result["Globals"]["Function"]["Runtime"].startswith("provided")
 
 
-def test_number_parameters_are_numbers_wherever_they_are_used(template: reading.Template) -> None:
+def test_number_parameters_are_numbers_wherever_they_are_used_but_in_the_environment(
+    template: reading.Template,
+) -> None:
     result = local(template, Workers="6", Name="7")
     properties = result["Resources"]["WorkerFunction"]["Properties"]
     assert properties["Events"]["Queue"]["Properties"]["ScalingConfig"]["MaximumConcurrency"] == 6
-    assert properties["Environment"]["Variables"]["NAME"] == {"Ref": "Name"}
+    assert properties["Environment"]["Variables"] == {"NAME": {"Ref": "Name"}, "WORKERS": {"Ref": "Workers"}}
     assert result["Conditions"]["Reserves"] == {"Fn::Not": [{"Fn::Equals": [6, -1]}]}
 
 
@@ -79,6 +84,17 @@ def test_the_template_itself_is_left_as_it_was(template: reading.Template) -> No
 def test_a_missing_code_folder_is_named(template: reading.Template, tmp_path: Path) -> None:
     with pytest.raises(StackError, match="WorkerFunction"):
         reading.code_folders(template, reading.FUNCTION, tmp_path)
+
+
+def test_a_state_machine_is_taken_from_its_file_and_given_as_one(template: reading.Template, tmp_path: Path) -> None:
+    (tmp_path / "flow.asl.json").write_text("{}", "utf-8")
+    assert reading.definitions(template, tmp_path) == {"Flow": b"{}"}
+    assert local(template)["Resources"]["Flow"]["Properties"]["DefinitionUri"] == "s3://code/Flow.zip"
+
+
+def test_a_missing_definition_is_named(template: reading.Template, tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"Flow of the template wants the file .*flow\.asl\.json"):
+        reading.definitions(template, tmp_path)
 
 
 def test_a_missing_template_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """The stack's database: its roles, and what a new start owes to the jobs of the last one."""
 
+from dataclasses import dataclass
+from typing import LiteralString
+
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from scrapersky_local.postgres import Postgres
 from scrapersky_local.state import Secrets
@@ -51,14 +55,38 @@ def superuser_dsn(postgres: Postgres) -> str:
     return postgres.dsn(Postgres.SUPERUSER, str(password), NAME)
 
 
-def resume(postgres: Postgres) -> int:
-    """Let the jobs of the last run go on; returns how many there are.
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """How much of the last run goes on: single jobs, and batches."""
 
-    Queues live as long as the AWS process and workers as long as the stack: no message is left and every lease is void.
+    jobs: int
+    batches: int
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.batches)
+
+    def __str__(self) -> str:
+        return f"{self.jobs} scans and {self.batches} batches"
+
+
+def resume(postgres: Postgres) -> Resumed:
+    """Let what the last run left go on; what it owes is sent by the next sweep.
+
+    Queues and executions live as long as the AWS process and workers as long as the stack: no message is left, no batch
+    is worked off, and every lease is void.
     """
     with psycopg.connect(superuser_dsn(postgres)) as connection:
         left = connection.execute(
             "update scrapersky.jobs set lease_until = now() where status = 'running' and lease_until > now()"
-        ).rowcount
-        row = connection.execute("select scrapersky.sweep_stranded(interval '0', 1000000)").fetchone()
-        return left + (row[0] if row else 0)
+            " returning batch_id"
+        ).fetchall()
+        connection.execute("update scrapersky.host_leases set until = now() where until > now()")
+        connection.commit()  # the sweeps below go by the time at which their transaction began
+        (stranded,) = _only(connection, "select scrapersky.sweep_stranded(interval '0', 1000000)")
+        (batches,) = _only(connection, "select restarted from scrapersky.sweep_batches(interval '0', 1000000, 1000000)")
+        return Resumed(sum(batch_id is None for (batch_id,) in left) + stranded, batches)
+
+
+def _only(connection: psycopg.Connection[TupleRow], statement: LiteralString) -> TupleRow:
+    (row,) = connection.execute(statement).fetchall()
+    return row

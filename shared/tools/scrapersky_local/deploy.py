@@ -39,8 +39,8 @@ class Deployment:
         }
 
     def create_stack(self, parameters: Mapping[str, str]) -> None:
-        """Upload the code and create every resource. StackError tells the first one that failed."""
-        template = reading.for_engine(self._template, self._upload_code(), parameters)
+        """Upload the files and create every resource. StackError tells the first one that failed."""
+        template = reading.for_engine(self._template, self._upload_files(), parameters)
         body = json.dumps(template).encode()
         self._cloudformation.create_stack(
             StackName=STACK,
@@ -82,16 +82,16 @@ class Deployment:
             )
         self._aws.open_api(self._api_id)
 
-    def _upload_code(self) -> Callable[[str], str]:
-        """Upload all packages; the function that tells the S3 URL of a logical id's."""
+    def _upload_files(self) -> Callable[[str], str]:
+        """Upload all packages and definitions; the function that tells the S3 URL of a logical id's."""
         self._aws.client("s3").create_bucket(Bucket=_BUCKET)
         layers = reading.code_folders(self._template, reading.LAYER, self._root)
         functions = reading.code_folders(self._template, reading.FUNCTION, self._root)
         packages = {name: package(folder, list(layers.values())) for name, folder in functions.items()}
         packages |= {name: _archive(folder.glob("*.txt")) for name, folder in layers.items()}
-        for name, content in packages.items():
-            self._upload(f"{name}.zip", content)
-        return lambda name: f"s3://{_BUCKET}/{name}.zip"
+        for name, content in (packages | reading.definitions(self._template, self._root)).items():
+            self._upload(name, content)
+        return lambda name: f"s3://{_BUCKET}/{name}"
 
     def _upload(self, key: str, content: bytes) -> str:
         self._aws.client("s3").put_object(Bucket=_BUCKET, Key=key, Body=content)

@@ -3,7 +3,7 @@
 One ministack server listens on two ports: the AWS endpoint ($GATEWAY_PORT), and API_PORT where `/` is the HTTP API, as
 a custom domain would have it. What functions write goes to standard output, one JSON object `{function, line}` a line.
 
-ministack needs three seams that it does not offer; they are private names of the version that this project pins, and
+ministack needs four seams that it does not offer; they are private names of the version that this project pins, and
 are looked for before anything starts.
 """
 
@@ -14,7 +14,7 @@ import json
 import os
 import socketserver
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -118,7 +118,7 @@ def _service_name(config: dict[str, Any]) -> str:
 
 
 def adapt(worker: Any) -> None:
-    """Put the three seams into ministack's class of custom-runtime workers.
+    """Put three seams into ministack's class of custom-runtime workers.
 
     Raises:
         StackError: the class is not the one of the pinned version.
@@ -128,10 +128,7 @@ def adapt(worker: Any) -> None:
         "_build_handler_class": ["self", "generation", "pending"],
         "_drain_stderr_bounded": ["self", "first_line_wait", "idle_confirm", "hard_cap"],
     }
-    for name, parameters in seams.items():
-        method = getattr(worker, name, None)
-        if method is None or list(inspect.signature(method).parameters) != parameters:
-            raise StackError(f"ministack {MINISTACK} has no {worker.__name__}.{name}({', '.join(parameters)})")
+    _require(worker, seams)
     pump, build, drain = (getattr(worker, name) for name in seams)
 
     def pump_and_show(self: Any, stream: Any, log_queue: Any) -> None:
@@ -154,6 +151,36 @@ def adapt(worker: Any) -> None:
     worker._drain_stderr_bounded = drain_briefly
 
 
+def limit_maps(stepfunctions: Any) -> None:
+    """Let a distributed map have the concurrency that its `MaxConcurrencyPath` points to; ministack reads the literal.
+
+    Raises:
+        StackError: the module is not the one of the pinned version.
+    """
+    seams = {
+        "_run_distributed_map": ["state_def", "raw_input", "effective", "iterator", "execution", "ctx"],
+        "_resolve_path_or_ctx": ["path", "data", "ctx"],
+    }
+    _require(stepfunctions, seams)
+    run, resolve = (getattr(stepfunctions, name) for name in seams)
+
+    def run_limited(
+        state_def: dict[str, Any], raw_input: Any, effective: Any, iterator: Any, execution: Any, ctx: Any
+    ) -> Any:
+        path = state_def.get("MaxConcurrencyPath")
+        limit = {} if path is None else {"MaxConcurrency": resolve(path, effective, ctx)}
+        return run({**state_def, **limit}, raw_input, effective, iterator, execution, ctx)
+
+    stepfunctions._run_distributed_map = run_limited
+
+
+def _require(owner: Any, seams: Mapping[str, list[str]]) -> None:
+    for name, parameters in seams.items():
+        function = getattr(owner, name, None)
+        if function is None or list(inspect.signature(function).parameters) != parameters:
+            raise StackError(f"ministack {MINISTACK} has no {owner.__name__}.{name}({', '.join(parameters)})")
+
+
 async def _serve(application: Any, ports: list[int]) -> None:
     config = Config()
     config.bind = [f"127.0.0.1:{port}" for port in ports]
@@ -166,8 +193,10 @@ def main(api_port: int) -> None:
     require_ministack()
     from ministack.app import app  # type: ignore[import-untyped]
     from ministack.core.lambda_runtime import ProvidedWorker  # type: ignore[import-untyped]
+    from ministack.services import stepfunctions  # type: ignore[import-untyped]
 
     adapt(ProvidedWorker)
+    limit_maps(stepfunctions)
     asyncio.run(_serve(Front(app, api_port), [int(os.environ["GATEWAY_PORT"]), api_port]))
 
 

@@ -3,8 +3,8 @@
     with Stack(StackOptions(data_dir=Path("data"), port=0)).running() as info:
         httpx.get(f"{info.api_url}/health")
 
-Rows stay in the data directory. Queues and logs of the AWS services do not: every start deploys anew and sends again
-what the last one had not worked off.
+Rows stay in the data directory. Queues, executions and logs of the AWS services do not: every start deploys anew, sends
+again what the last one had not worked off, and begins another round of every batch that is open.
 """
 
 import contextlib
@@ -165,11 +165,13 @@ class Stack:
                 "JwtSecretArn": arns["jwt"],
                 "ContactUrl": f"{api_url}/docs",
                 "ScanMaximumConcurrency": str(WORKERS),
+                "BatchMaximumLanes": str(WORKERS),
             }
         )
         deployment.invoke("MigrateFunction")
-        if resumed := database.resume(postgres):
-            self._say(f"{resumed} jobs of the last run go on")
+        resumed = database.resume(postgres)
+        if resumed:
+            self._say(f"{resumed} of the last run go on")
             deployment.invoke("SweeperFunction")
         deployment.open_routes()
         _wait_until_healthy(api_url)

@@ -1,7 +1,7 @@
 """Reading template.yaml for the local AWS: pure functions over the template as a dictionary.
 
-The local engine creates the template's resources from the template itself, but for two things: code (a package on S3
-instead of a folder) and the HTTP API's routes, which it does not read out of the API's OpenAPI body.
+The local engine creates the template's resources from the template itself, but for two things: files (code and state
+machines, which it takes from S3) and the HTTP API's routes, which it does not read out of the API's OpenAPI body.
 """
 
 import copy
@@ -20,8 +20,9 @@ Template = dict[str, Any]
 
 FUNCTION = "AWS::Serverless::Function"
 LAYER = "AWS::Serverless::LayerVersion"
+STATE_MACHINE = "AWS::Serverless::StateMachine"
 HTTP_API = "AWS::ApiGatewayV2::Api"
-_CODE = {FUNCTION: "CodeUri", LAYER: "ContentUri"}
+_FILES = {FUNCTION: "CodeUri", LAYER: "ContentUri", STATE_MACHINE: "DefinitionUri"}
 
 _FUNCTION_ARN = re.compile(r"\$\{(\w+)\.Arn\}")
 
@@ -69,15 +70,27 @@ def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
 
 def code_folders(template: Template, kind: str, root: Path) -> dict[str, Path]:
     """The folders with the code of all functions or layers, by logical id. StackError names one that is missing."""
-    folders = {name: root / properties[_CODE[kind]] for name, properties in resources(template, kind).items()}
+    folders = {name: root / properties[_FILES[kind]] for name, properties in resources(template, kind).items()}
     for name, folder in folders.items():
         if not folder.is_dir():
             raise StackError(f"{name} of the template wants the folder {folder}, which does not exist")
     return folders
 
 
-def for_engine(template: Template, code_url: Callable[[str], str], parameters: Mapping[str, str]) -> Template:
-    """The template as the local engine is to deploy it; `code_url` gives the S3 URL of a logical id's package.
+def definitions(template: Template, root: Path) -> dict[str, bytes]:
+    """The definitions of all state machines, by logical id. StackError names one that is missing."""
+    found = {}
+    for name, properties in resources(template, STATE_MACHINE).items():
+        path = root / properties[_FILES[STATE_MACHINE]]
+        try:
+            found[name] = path.read_bytes()
+        except FileNotFoundError as error:
+            raise StackError(f"{name} of the template wants the file {path}, which does not exist") from error
+    return found
+
+
+def for_engine(template: Template, file_url: Callable[[str], str], parameters: Mapping[str, str]) -> Template:
+    """The template as the local engine is to deploy it; `file_url` gives the S3 URL of a logical id's file.
 
     Numbers among the parameters are put in place, since the engine hands them on as text where AWS makes numbers of it.
     """
@@ -88,20 +101,20 @@ def for_engine(template: Template, code_url: Callable[[str], str], parameters: M
     }
     local = copy.deepcopy(template)
     local["Globals"]["Function"]["Runtime"] = RUNTIME
-    for kind, uri in _CODE.items():
+    for kind, uri in _FILES.items():
         for name, properties in resources(local, kind).items():
-            properties[uri] = code_url(name)
+            properties[uri] = file_url(name)
     for section in ("Conditions", "Globals", "Resources"):
         local[section] = _with_numbers(local.get(section, {}), numbers)
     return local
 
 
 def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
-    """The value with every reference to a number replaced by it."""
+    """The value with every reference to a number replaced by it, but for environment variables, which are all text."""
     if isinstance(value, Mapping):
         if len(value) == 1 and value.get("Ref") in numbers:
             return numbers[value["Ref"]]
-        return {key: _with_numbers(item, numbers) for key, item in value.items()}
+        return {key: item if key == "Variables" else _with_numbers(item, numbers) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_numbers(item, numbers) for item in value]
     return value
