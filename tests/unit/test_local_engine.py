@@ -1,14 +1,17 @@
 """The seams in the local AWS engine, and the API's own address in front of it."""
 
 import io
+import threading
+import time
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from scrapersky_local import engine
-from scrapersky_local.engine import Front, Scope, adapt, as_api_request
+from scrapersky_local.engine import Front, Scope, adapt, as_api_request, limit_maps
 from scrapersky_local.lambda_host import package
 from scrapersky_local.processes import StackError
 
@@ -117,3 +120,54 @@ def test_a_package_holds_one_program_that_names_its_folders(tmp_path: Path) -> N
 
 def test_equal_sources_make_equal_packages(tmp_path: Path) -> None:
     assert package(tmp_path, []) == package(tmp_path, [])
+
+
+def concurrency(monkeypatch: pytest.MonkeyPatch, items: int, limit: dict[str, Any]) -> int:
+    """How many children of a distributed map are at work at once, in the real engine with the seam in it."""
+    from ministack.services import stepfunctions  # type: ignore[import-untyped]
+
+    lock = threading.Lock()
+    running: list[int] = [0]
+    most: list[int] = [0]
+
+    def child(_states: object, _start: object, item: int, _execution: object, _ctx: object) -> int:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        with lock:
+            running[0] -= 1
+        return item
+
+    monkeypatch.setattr(stepfunctions, "_run_distributed_map", stepfunctions._run_distributed_map)
+    monkeypatch.setattr(stepfunctions, "_run_sub_machine", child)
+    limit_maps(stepfunctions)
+    arn = "arn:aws:states:us-east-1:000000000000:execution:flow:1"
+    output, after = stepfunctions._execute_map(
+        {
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "One", "States": {}},
+            "End": True,
+            **limit,
+        },
+        {"items": list(range(items)), "lanes": 3},
+        {"executionArn": arn, "stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:flow"},
+        {"State": {}, "Execution": {}, "QueryLanguage": "JSONPath"},
+    )
+    assert (output, after) == (list(range(items)), None)
+    return most[0]
+
+
+def test_a_distributed_map_keeps_to_the_concurrency_that_its_input_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert concurrency(monkeypatch, 30, {"MaxConcurrencyPath": "$.lanes"}) == 3
+
+
+def test_a_distributed_map_without_such_a_path_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert concurrency(monkeypatch, 30, {"MaxConcurrency": 2}) == 2
+
+
+def test_an_engine_whose_maps_work_otherwise_is_refused() -> None:
+    other = ModuleType("stepfunctions")
+    with pytest.raises(StackError, match=r"no stepfunctions\._run_distributed_map\(state_def, raw_input, "):
+        limit_maps(other)
