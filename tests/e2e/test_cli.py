@@ -14,8 +14,7 @@ from uuid import uuid4
 import pytest
 
 from e2e.conftest import RunningStack
-from scrapersky_local.demo import differences
-from scrapersky_local.demo_web.sites import Site, load
+from scrapersky_local.demo_web.sites import Site, differences, load
 
 CLI = (sys.executable, "-m", "scrapersky_cli")
 SITES = {site.host: site for site in load()}

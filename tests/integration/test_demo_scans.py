@@ -11,9 +11,8 @@ from scrapersky.domain.facts import SiteScan
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky.scraping.site import scan_site
-from scrapersky_local.demo import differences
 from scrapersky_local.demo_web.server import DemoWeb, serve
-from scrapersky_local.demo_web.sites import Site, load
+from scrapersky_local.demo_web.sites import Site, differences, load
 
 SITES = load()
 

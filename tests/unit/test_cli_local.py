@@ -14,7 +14,7 @@ from rich.console import Console
 
 from scrapersky_cli import local_commands
 from scrapersky_cli.errors import UsageError
-from scrapersky_local import demo, tokens
+from scrapersky_local import demo, demo_batches, tokens
 from scrapersky_local.demo_web.sites import load
 from scrapersky_local.processes import StackError
 from support.cli_runs import FakeApi, job
@@ -83,21 +83,36 @@ def test_a_network_or_rule_that_the_guard_refuses_starts_nothing(arguments: list
     assert not data_dir.exists()
 
 
-@pytest.mark.parametrize(("differences", "code"), [([], 0), (["status: expected 'complete', found 'failed'"], 1)])
+@pytest.mark.parametrize(("as_described", "code"), [(True, 0), (False, 1)])
 def test_the_demo_s_exit_code_is_whether_every_outcome_is_as_described(
-    differences: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+    as_described: bool, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcomes = [demo.Outcome(site, {}, differences) for site in load()]
-    monkeypatch.setattr(demo, "run", lambda *_: outcomes)
+    monkeypatch.setattr(demo, "run", lambda *_: as_described)
     assert FakeApi({}).run("demo").exit_code == code
 
 
 def test_the_demo_s_report_names_what_differs() -> None:
     console = Console(file=io.StringIO(), width=200)
     document = job("failed", error={"code": "timeout", "message": "took too long"})
-    demo.report(console, [demo.Outcome(load()[0], document, ["error.code: expected 'x', found 'timeout'"])], 3.0)
+    outcomes = [demo.Outcome(load()[0], document, ["error.code: expected 'x', found 'timeout'"])]
+    batches = [
+        demo_batches.BatchOutcome("a queue message", {"status": "failed"}, ["total_domains: expected 2, found 1"])
+    ]
+    demo.report(console, outcomes, batches, 3.0)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "took too long" in text
     assert f"{load()[0].host}: error.code: expected 'x', found 'timeout'" in text
-    assert "1 sites in 3 s: 1 not as described." in text
+    assert "batch by a queue message: total_domains: expected 2, found 1" in text
+    assert "1 sites and 1 batches of them in 3 s: 2 not as described." in text
+
+
+def test_a_batch_is_held_to_what_its_sites_are_described_as() -> None:
+    sites = load()
+    manifest = demo_batches.expected(sites, [demo_batches.NO_DOMAIN])
+    states = manifest["domain_statuses"]
+    assert manifest["total_domains"] == len(sites) + 1
+    assert manifest["completed_domains"] + manifest["failed_domains"] == len(sites) + 1
+    assert states["granite-archive.example"] == {"status": "complete"}
+    assert states["shut-gate.example"] == {"status": "failed", "error": {"code": "connect_failure"}}
+    assert states[demo_batches.NO_DOMAIN] == {"status": "failed", "error": {"code": "invalid_domain"}}

@@ -8,8 +8,7 @@ import pytest
 
 from scrapersky.domain.names import domain_key
 from scrapersky.domain.status import FINAL, ErrorCode
-from scrapersky_local.demo import differences
-from scrapersky_local.demo_web.sites import FOLDER, Site, load
+from scrapersky_local.demo_web.sites import FOLDER, Site, differences, load
 
 SITES = load()
 # Hosts that pages of real software refer to. Nothing fetches them.

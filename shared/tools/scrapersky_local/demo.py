@@ -2,10 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -16,8 +15,9 @@ from scrapersky_cli.client import ApiClient, Document, is_final
 from scrapersky_cli.render import add_row, facts, home_url, status_text, table
 from scrapersky_cli.text import clean
 from scrapersky_local.accounts import throwaway_directory
+from scrapersky_local.demo_batches import BatchOutcome, batches_view, run_batches
 from scrapersky_local.demo_web.server import serve
-from scrapersky_local.demo_web.sites import Site
+from scrapersky_local.demo_web.sites import Site, differences
 from scrapersky_local.stack import Stack, StackOptions
 
 LOOPBACK = "127.0.0.0/8"
@@ -36,8 +36,11 @@ class Outcome:
     differences: Sequence[str]
 
 
-def run(results: Console, notices: Console) -> list[Outcome]:
-    """Scan every site of the demo web on a stack of its own, print what came of it, and return all outcomes."""
+def run(results: Console, notices: Console) -> bool:
+    """Scan every site of the demo web on a stack of its own: each alone, then all as batches. Print what came of it.
+
+    True when every outcome is the one that the site's description says.
+    """
     begin = time.monotonic()
     said: deque[str] = deque(maxlen=LAST_WORDS)
     with _progress(notices) as progress, throwaway_directory() as folder, serve() as web:
@@ -54,12 +57,14 @@ def run(results: Console, notices: Console) -> list[Outcome]:
         with Stack(options).running() as stack, ApiClient(stack.api_url, stack.token) as client:
             progress.update(task, description=f"scanning {len(web.sites)} sites")
             outcomes = scan_all(client, web.sites)
+            progress.update(task, description="scanning them again, as batches")
+            batches = run_batches(client, stack, web.sites)
             progress.update(task, description="taking the stack down")
-    report(results, outcomes, time.monotonic() - begin)
-    if not all(is_final(outcome.job) for outcome in outcomes):
+    report(results, outcomes, batches, time.monotonic() - begin)
+    if not all(is_final(document) for document in (*(one.job for one in outcomes), *(one.document for one in batches))):
         for line in said:
             notices.print(clean(line), soft_wrap=True)
-    return outcomes
+    return not (any(one.differences for one in outcomes) or any(one.differences for one in batches))
 
 
 def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
@@ -74,34 +79,23 @@ def _last(client: ApiClient, status_url: str) -> Document:
     return list(client.follow(status_url, patience=PATIENCE_SECONDS))[-1]
 
 
-def differences(expected: Any, found: Any, path: str = "") -> list[str]:
-    """In what `found` is not what is expected: a mapping's keys must all be there and agree, all else be equal.
-
-    `phone: expected ["+1"], found []`, one line for each.
-    """
-    if isinstance(expected, Mapping):
-        inside = found if isinstance(found, Mapping) else {}
-        return [
-            line
-            for key, value in expected.items()
-            for line in differences(value, inside.get(key), f"{path}.{key}" if path else key)
-        ]
-    return [] if expected == found else [f"{path}: expected {expected!r}, found {found!r}"]
-
-
-def report(console: Console, outcomes: Sequence[Outcome], seconds: float) -> None:
+def report(console: Console, outcomes: Sequence[Outcome], batches: Sequence[BatchOutcome], seconds: float) -> None:
     found = [one for one in outcomes if one.job.get("status") == "complete"]
     others = [one for one in outcomes if one.job.get("status") != "complete"]
     console.print(_found_table(found))
     console.print()
     console.print(_others_table(others))
     console.print()
-    wrong = [one for one in outcomes if one.differences]
-    for one in wrong:
-        for line in one.differences:
-            console.print(f"{one.site.host}: {line}", soft_wrap=True)
+    console.print(batches_view(batches))
+    console.print()
+    named = [(one.site.host, one.differences) for one in outcomes]
+    named += [(f"batch by {one.started_by}", one.differences) for one in batches]
+    wrong = [(name, lines) for name, lines in named if lines]
+    for name, lines in wrong:
+        for line in lines:
+            console.print(f"{name}: {line}", soft_wrap=True)
     verdict = f"{len(wrong)} not as described" if wrong else "every outcome as described"
-    console.print(f"{len(outcomes)} sites in {seconds:.0f} s: {verdict}.")
+    console.print(f"{len(outcomes)} sites and {len(batches)} batches of them in {seconds:.0f} s: {verdict}.")
 
 
 def _found_table(outcomes: Sequence[Outcome]) -> Table:

@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import jwt
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scrapersky_local import clients
 from scrapersky_local.processes import StackError
 from scrapersky_local.state import AUDIENCE
 
@@ -26,16 +25,9 @@ class Bearer:
 
 def signing_secret(aws_endpoint_url: str, region: str) -> str:
     """The HS256 secret out of the stack's Secrets Manager. StackError when it does not answer."""
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=aws_endpoint_url,
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the local services take any
-        config=Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1}, proxies={}),
-    )
+    manager = clients.client("secretsmanager", aws_endpoint_url, region, seconds=_SECONDS)
     try:
-        return str(client.get_secret_value(SecretId=SECRET_NAME)["SecretString"])
+        return str(manager.get_secret_value(SecretId=SECRET_NAME)["SecretString"])
     except (BotoCoreError, ClientError) as error:
         raise StackError(
             f"the stack's Secrets Manager at {aws_endpoint_url} does not give its secret: {error}"

@@ -116,6 +116,21 @@ def load(folder: Path = FOLDER) -> tuple[Site, ...]:
     return tuple(sites)
 
 
+def differences(expected: Any, found: Any, path: str = "") -> list[str]:
+    """In what `found` is not what is expected: a mapping's keys must all be there and agree, all else be equal.
+
+    `phone: expected ["+1"], found []`, one line for each.
+    """
+    if isinstance(expected, Mapping):
+        inside = found if isinstance(found, Mapping) else {}
+        return [
+            line
+            for key, value in expected.items()
+            for line in differences(value, inside.get(key), f"{path}.{key}" if path else key)
+        ]
+    return [] if expected == found else [f"{path}: expected {expected!r}, found {found!r}"]
+
+
 def _site(manifest: Path) -> Site:
     described = tomllib.loads(manifest.read_text(encoding="utf-8"))
     pages = (Page(folder=manifest.parent, **page) for page in described.pop("page", []))
