@@ -21,7 +21,7 @@ from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS, first_holde
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
 RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
-INPUT_KEPT = 2_048  # characters of an input that names no domain; it stands in the row for its domain
+INPUT_KEPT = 500  # characters of an input that names no domain; it stands for one, and an index row is 2,704 bytes
 MAX_ROUNDS = 3  # of one execution: what three rounds could not end is lost
 # The least wait before another round, so that a round which failed at once does not come back at once.
 ROUND_PAUSE_SECONDS = 10
