@@ -23,22 +23,24 @@ from support.http_events import Answered, call, function
 
 SCAN = "/api/v3/modernized_page_scraper"
 ALIAS = "/api/v3/batch_page_scraper"
+BATCHES = f"{ALIAS}/batch"
 JOBS = "/api/v3/jobs"
 DOMAINS = "/api/v3/domains"
+BUCKET = "batches"
 BODY = {"base_url": "https://www.shop.example/about", "max_pages": 3}
 
 
 @dataclass(frozen=True)
 class Client:
-    """One tenant's way to both functions, by path, as the gateway leads it."""
+    """One tenant's way to the functions, by path, as the gateway leads it."""
 
     scans: ModuleType
+    batches: ModuleType
     jobs: ModuleType
     tenant_id: UUID
 
     def call(self, method: str, target: str, **request: Any) -> Answered:
-        module = self.scans if target.startswith((SCAN, ALIAS)) else self.jobs
-        return call(module.lambda_handler, method, target, **{"tenant_id": self.tenant_id, **request})
+        return call(self._function(target).lambda_handler, method, target, **{"tenant_id": self.tenant_id, **request})
 
     def get(self, target: str, **headers: str) -> Answered:
         parts = urlsplit(target)  # a `Location` is absolute
@@ -55,8 +57,23 @@ class Client:
         job_id: str = answer.json["job_id"]
         return job_id
 
+    def start_batch(self, *domains: str, key: str | None = None, **body: Any) -> Answered:
+        headers = {"idempotency-key": key} if key is not None else {}
+        return self.call("POST", BATCHES, json_body={"domains": domains, **body}, headers=headers)
+
+    def started_batch(self, *domains: str, **body: Any) -> str:
+        """The address of a new batch."""
+        answer = self.start_batch(*domains, **body)
+        assert answer.status == 202, answer.body
+        return f"{BATCHES}/{answer.json['batch_id']}"
+
     def someone_else(self) -> "Client":
         return replace(self, tenant_id=uuid4())
+
+    def _function(self, target: str) -> ModuleType:
+        if target.startswith(BATCHES):
+            return self.batches
+        return self.scans if target.startswith((SCAN, ALIAS)) else self.jobs
 
 
 @pytest.fixture
@@ -66,10 +83,15 @@ def client(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
     monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
-    for cached in (wiring.sender, wiring.sqs):
+    monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
+    monkeypatch.setenv("BATCH_BUCKET", BUCKET)
+    boto3.client("s3", region_name=REGION).create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    for cached in (wiring.sender, wiring.sqs, wiring.s3, wiring.exports):
         cached.cache_clear()
-    yield Client(function("domain_scan_api"), function("jobs_api"), uuid4())
-    for cached in (wiring.sender, wiring.sqs):
+    yield Client(function("domain_scan_api"), function("batch_scan_api"), function("jobs_api"), uuid4())
+    for cached in (wiring.sender, wiring.sqs, wiring.s3, wiring.exports):
         cached.cache_clear()
 
 
