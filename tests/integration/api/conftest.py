@@ -126,3 +126,17 @@ def refused(answer: Answered, status: int, code: str) -> dict[str, Any]:
     problem: dict[str, Any] = answer.json
     assert problem["code"] == code
     return problem
+
+
+def figures(status: Any) -> tuple[int, int, int, int]:
+    """Of a batch: how many domains there are, and how many are completed, failed and cancelled."""
+    total, completed, failed, cancelled = (
+        status[f"{name}_domains"] for name in ("total", "completed", "failed", "cancelled")
+    )
+    return total, completed, failed, cancelled
+
+
+def jobs_of(client: Client, batch: str) -> dict[str, str]:
+    """Job id by domain."""
+    states = client.get(f"{batch}/status").json["domain_statuses"]
+    return {domain: state["job_id"] for domain, state in states.items()}

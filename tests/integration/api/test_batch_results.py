@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import boto3
 import pytest
 
-from integration.api.conftest import BUCKET, JOBS, Client, Finish, failed, found, refused
+from integration.api.conftest import BUCKET, JOBS, Client, Finish, failed, found, jobs_of, refused
 from integration.conftest import REGION
 from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import PageRecord, SiteData, SiteScan
@@ -30,11 +30,6 @@ def rows(answer: Answered) -> list[dict[str, str]]:
 
 def outcomes(listed: list[Any]) -> list[tuple[str, str]]:
     return [(line["domain"], line["status"]) for line in listed]
-
-
-def jobs_of(client: Client, batch: str) -> dict[str, str]:
-    """Job id by domain."""
-    return {line["domain"]: line["job_id"] for line in lines(client.get(f"{batch}/results"))}
 
 
 def test_there_is_one_line_a_domain_at_every_stage(client: Client, finish: Finish) -> None:
