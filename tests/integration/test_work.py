@@ -194,6 +194,20 @@ def test_a_cancel_during_a_scan_stops_it_and_keeps_its_result_out(
     assert postgres.rows("select * from scrapersky.pages") == []
 
 
+def test_a_renewed_lease_is_no_news_to_those_who_wait(
+    db: Database, postgres: TestDatabase, make_job: Callable[..., UUID]
+) -> None:
+    job_id, token = make_job(), uuid4()
+    claim(db, job_id, token)
+    before = postgres.one("select updated_at, lease_until from scrapersky.jobs")
+    assert leases.renew(db, {job_id: 0.0}, token=token, lease=LEASE) == {job_id}
+    after = postgres.one("select updated_at, lease_until from scrapersky.jobs")
+    assert before[0] == after[0]
+    assert str(before[1]) < str(after[1])
+    leases.renew(db, {job_id: 10.0}, token=token, lease=LEASE)
+    assert postgres.one("select updated_at from scrapersky.jobs") != before[:1]
+
+
 def test_progress_is_seen_while_a_scan_runs(
     db: Database, postgres: TestDatabase, caller: Caller, make_job: Callable[..., UUID]
 ) -> None:

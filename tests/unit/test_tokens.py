@@ -42,6 +42,7 @@ def test_the_tenant_may_stand_in_the_app_metadata() -> None:
         ({"sub": None}, DenialCode.CLAIM_MISSING),
         ({"sub": " "}, DenialCode.CLAIM_MISSING),
         ({"sub": "a\x00b"}, DenialCode.CLAIM_MISSING),
+        ({"sub": "\ud800"}, DenialCode.CLAIM_MISSING),
         ({"aud": "anon"}, DenialCode.WRONG_AUDIENCE),
         ({"nbf": int(time.time()) + 600}, DenialCode.NOT_YET_VALID),
         ({"exp": "soon"}, DenialCode.MALFORMED),

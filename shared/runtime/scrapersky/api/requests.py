@@ -82,7 +82,7 @@ def parse_json(text: str) -> Any:
 
     Raises:
         MalformedBody: it is not JSON, or JSON that no honest client sends.
-        Invalid: it is JSON, but no object, or it holds a text that cannot be stored.
+        Invalid: it is JSON, but neither an object nor null, or it holds a text that cannot be stored.
     """
     try:
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
@@ -92,6 +92,8 @@ def parse_json(text: str) -> Any:
         raise MalformedBody("The body is nested too deeply.") from error
     except ValueError as error:  # a whole number of more digits than Python reads
         raise MalformedBody("The body holds a number that is too long.") from error
+    if value is None:  # no body in other words, for a route that takes one or none
+        return None
     if not isinstance(value, dict):
         raise Invalid("The body must be a JSON object.", errors=[FieldError(("body",), "must be a JSON object")])
     _check_texts(value)

@@ -3,6 +3,7 @@
 The algorithm is pinned by configuration and never taken from the token (RFC 8725, 3.1).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -18,6 +19,7 @@ MAX_TOKEN_CHARACTERS = 8192  # API Gateway takes 10,240 bytes for all headers to
 MIN_SECRET_BYTES = 32  # RFC 7518, 3.2: a key of the hash's size or larger
 
 _SCHEME = "bearer"
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what Postgres cannot hold, where the subject ends up
 _REASONS: tuple[tuple[type[Exception], DenialCode], ...] = (
     # The first that fits counts, so subclasses stand before their bases.
     (jwt.ExpiredSignatureError, DenialCode.EXPIRED),
@@ -131,7 +133,7 @@ def _reason(error: jwt.PyJWTError) -> DenialCode:
 
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not subject.strip() or "\x00" in subject:
+    if not isinstance(subject, str) or not subject.strip() or _UNSTORABLE.search(subject):
         raise TokenDenied(DenialCode.CLAIM_MISSING)
     return subject
 

@@ -126,7 +126,7 @@ with reopened as (
   set status = 'pending', attempt = 0, progress = 0, lease_token = %(mark)s, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
       metadata = case when lease_token = %(mark)s then metadata
-        else metadata || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
+        else request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
   where tenant_id = %(tenant_id)s and batch_id = %(id)s
     and ((status = any (%(statuses)s) and error_code = any (%(codes)s))
       -- Or pending by this very statement, which ran before and whose answer was lost.

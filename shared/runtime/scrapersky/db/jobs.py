@@ -46,7 +46,7 @@ with job as (
   set status = 'pending', attempt = 0, progress = 0, lease_token = %(mark)s, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
       metadata = case when lease_token = %(mark)s then metadata
-        else metadata || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
+        else request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
   where tenant_id = %(tenant_id)s and id = %(id)s
     -- Or pending by this very statement, which ran before and whose answer was lost.
     and (status in ('failed', 'cancelled') or (status = 'pending' and lease_token = %(mark)s))

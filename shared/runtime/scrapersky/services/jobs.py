@@ -10,6 +10,7 @@ from scrapersky.db import jobs, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
 from scrapersky.domain.jobs import Caller, Idempotency, Job, Started
+from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound
 from scrapersky.observability import logger
@@ -122,6 +123,8 @@ def listing(
 ) -> tuple[list[Job], str | None]:
     """A page of jobs without their results, newest first, and the cursor of the next one.
 
+    `domain` is a domain in any spelling or, as it stands in a batch, a text that names none.
+
     Raises:
         Invalid: the cursor is none of this list's.
     """
@@ -133,7 +136,7 @@ def listing(
             "kind": kind and kind.value,
             "status": status and status.value,
             "batch_id": batch_id,
-            "domain": domain,
+            "domain": domain and _key(domain),
             "before": before,
             "before_id": before_id,
             "limit": limit + 1,
@@ -190,6 +193,13 @@ def first_holder(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency:
         )
     resource: UUID = holder["resource_id"]
     return resource
+
+
+def _key(text: str) -> str:
+    try:
+        return domain_key(text)
+    except InvalidDomain:
+        return text
 
 
 def _existing(cursor: Cursor, caller: Caller, job_id: UUID) -> Started:

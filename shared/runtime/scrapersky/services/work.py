@@ -27,7 +27,7 @@ JOB_SECONDS = 60.0  # for one site: what takes longer would hold up the invocati
 MIN_JOB_SECONDS = 10.0  # with less time left a job is given back rather than begun
 STORE_SECONDS = 15.0  # kept back at the end of an invocation, for storing and giving back
 POSTPONE = timedelta(seconds=10)  # of a message whose job's host is busy: about as long as a site is fetched
-RENEW_SECONDS = 2.0  # how soon a cancelled job's scan is stopped; one statement for all jobs in work
+RENEW_SECONDS = 3.0  # how soon a cancelled job's scan is stopped; one statement for all jobs in work
 
 
 @dataclass(slots=True)

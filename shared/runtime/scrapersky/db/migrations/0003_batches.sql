@@ -118,7 +118,10 @@ language sql security definer set search_path = pg_catalog, pg_temp
 as $$
   with renewed as (
     update scrapersky.jobs as j
-    set lease_until = now() + p_lease, progress = greatest(j.progress, held.progress), updated_at = now()
+    set lease_until = now() + p_lease,
+        progress = greatest(j.progress, held.progress),
+        -- A renewed lease is no news to those who wait for some.
+        updated_at = case when held.progress > j.progress then now() else j.updated_at end
     from unnest(p_ids, p_progress) as held (id, progress)
     where j.id = held.id and j.lease_token = p_token and j.status = 'running'
     returning j.id, j.domain
