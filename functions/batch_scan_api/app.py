@@ -9,7 +9,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from scrapersky.api import batch_examples, batch_schemas, examples, export_lines, responses, schemas
 from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import Format
-from scrapersky.api.operations import OF_A_BODY, OF_A_TOKEN, OF_ACCEPTED, OF_STATUS, json_of, operation
+from scrapersky.api.operations import (
+    OF_A_BODY,
+    OF_A_LIST,
+    OF_A_TOKEN,
+    OF_ACCEPTED,
+    OF_AN_ACTION,
+    OF_AN_ITEM,
+    OF_STATUS,
+    json_of,
+    operation,
+)
 from scrapersky.api.parameters import DEFAULT_LIMIT, BatchId, Cursor, IdempotencyKey, IfNoneMatch, Limit, Wait
 from scrapersky.domain.batches import Batch, StartedBatch
 from scrapersky.domain.status import JobStatus
@@ -19,10 +29,6 @@ from scrapersky.services import export, jobs
 from scrapersky.wiring import database, exports, sender
 
 BATCHES = "/api/v3/batch_page_scraper/batch"
-
-OF_A_LIST = (*OF_A_TOKEN, 422)
-OF_AN_ITEM = (*OF_A_LIST, 404)
-OF_AN_ACTION = (*OF_AN_ITEM, *OF_A_BODY, 409)
 
 app = create_app()
 

@@ -12,7 +12,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from scrapersky.api import document, examples, responses, schemas
 from scrapersky.api.app import create_app
-from scrapersky.api.operations import OF_A_BODY, OF_A_TOKEN, OF_ACCEPTED, OF_STATUS, json_of, operation
+from scrapersky.api.operations import (
+    OF_A_LIST,
+    OF_ACCEPTED,
+    OF_AN_ACTION,
+    OF_AN_ITEM,
+    OF_STATUS,
+    json_of,
+    operation,
+)
 from scrapersky.api.parameters import (
     DEFAULT_LIMIT,
     MAX_FILTER_CHARACTERS,
@@ -36,10 +44,6 @@ OPENAPI = "/openapi.json"
 DOCS = "/docs"
 
 app = create_app(public=(HEALTH, DATABASE_HEALTH, OPENAPI, DOCS))
-
-OF_A_LIST = (*OF_A_TOKEN, 422)
-OF_AN_ITEM = (*OF_A_LIST, 404)
-OF_AN_ACTION = (*OF_AN_ITEM, *OF_A_BODY, 409)
 
 DomainPart = Annotated[str | None, Query(max_length=MAX_FILTER_CHARACTERS, description="A part of the domain's name.")]
 

@@ -9,6 +9,9 @@ from scrapersky.api.problems import CONTENT_TYPE
 PROBLEM_REF = "#/components/schemas/Problem"
 OF_A_TOKEN = (401, 500, 503)
 OF_A_BODY = (400, 403, 413, 415, 422)
+OF_A_LIST = (*OF_A_TOKEN, 422)
+OF_AN_ITEM = (*OF_A_LIST, 404)
+OF_AN_ACTION = (*OF_AN_ITEM, *OF_A_BODY, 409)
 
 _DESCRIPTIONS = {200: "OK", 202: "Accepted", 303: "To be fetched elsewhere", 304: "Not modified"}
 _TEXT: dict[str, Any] = {"type": "string"}
