@@ -1,16 +1,22 @@
-"""The whole stack as a deployment has it, once for all tests, with the demo web as the only sites in reach."""
+"""The whole stack as a deployment has it, once for all tests, with the demo web and a crowd as the sites in reach."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import httpx
+import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_web.server import DemoWeb, serve
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo
+from support.crowd import Crowd, serve_crowd
 
 LOOPBACK = "127.0.0.0/8"
 
@@ -22,6 +28,7 @@ class RunningStack:
     info: StackInfo
     data_dir: Path
     web: DemoWeb
+    crowd: Crowd
 
 
 @pytest.fixture(scope="session")
@@ -31,23 +38,65 @@ def web() -> Iterator[DemoWeb]:
 
 
 @pytest.fixture(scope="session")
-def stack(web: DemoWeb) -> Iterator[RunningStack]:
+def whole_crowd() -> Iterator[Crowd]:
+    with serve_crowd() as running:
+        yield running
+
+
+@pytest.fixture
+def crowd(whole_crowd: Crowd) -> Crowd:
+    """The crowd, quick to answer as long as the test says nothing else."""
+    whole_crowd.latency = 0.0
+    return whole_crowd
+
+
+@contextmanager
+def running_stack(web: DemoWeb, crowd: Crowd) -> Iterator[RunningStack]:
+    """A new stack, for those that do to it what others must not see."""
     with throwaway_directory() as data_dir:
         options = StackOptions(
             data_dir=data_dir,
             port=0,
             allow_networks=(LOOPBACK,),
-            resolve=web.resolve_rules(),
+            resolve=(*web.resolve_rules(), *crowd.resolve_rules()),
             ca_file=web.ca_file,
             durable=False,
         )
         with Stack(options).running() as info:
-            yield RunningStack(info, data_dir, web)
+            yield RunningStack(info, data_dir, web, crowd)
+
+
+@pytest.fixture(scope="session")
+def stack(web: DemoWeb, whole_crowd: Crowd) -> Iterator[RunningStack]:
+    with running_stack(web, whole_crowd) as running:
+        yield running
+
+
+def client_of(info: StackInfo) -> httpx.Client:
+    """A client of a stack's API with the stack's own token."""
+    headers = {"Authorization": f"Bearer {info.token}"}
+    return httpx.Client(base_url=info.api_url, headers=headers, timeout=30, trust_env=False)
 
 
 @pytest.fixture
 def api(stack: RunningStack) -> Iterator[httpx.Client]:
-    """A client of the stack's API with the stack's own token."""
-    headers = {"Authorization": f"Bearer {stack.info.token}"}
-    with httpx.Client(base_url=stack.info.api_url, headers=headers, timeout=30, trust_env=False) as client:
+    with client_of(stack.info) as client:
         yield client
+
+
+@pytest.fixture
+def database(stack: RunningStack) -> Iterator[psycopg.Connection[TupleRow]]:
+    """The owner's connection: sees what is really stored."""
+    with psycopg.connect(stack.info.direct_database_url, autocommit=True) as connection:
+        yield connection
+
+
+def aws_of(info: StackInfo) -> Callable[[str], Any]:
+    """Clients of a stack's AWS services, by name."""
+    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=info.region)
+    return lambda service: session.client(service, endpoint_url=info.aws_endpoint_url)
+
+
+@pytest.fixture
+def aws(stack: RunningStack) -> Callable[[str], Any]:
+    return aws_of(stack.info)

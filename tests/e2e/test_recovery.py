@@ -4,9 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,15 +14,9 @@ from psycopg.rows import TupleRow
 
 from e2e.conftest import RunningStack
 from e2e.test_stack import SCAN, WAIT_SECONDS, final
+from support.processes import running_function
 
 SLOW = "granite-archive.example"  # takes seconds to answer: time to do harm
-
-
-@pytest.fixture
-def database(stack: RunningStack) -> Iterator[psycopg.Connection[TupleRow]]:
-    """The owner's connection: sees what is really stored."""
-    with psycopg.connect(stack.info.direct_database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -50,17 +41,6 @@ def until_running(api: httpx.Client, job_id: str) -> None:
         assert status == "pending"
         time.sleep(0.05)
     pytest.fail("never running")
-
-
-def workers() -> list[int]:
-    """The process ids of the running scan workers."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            variables = (process / "environ").read_bytes().split(b"\0")
-            if any(v.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and b"DomainScanWorker" in v for v in variables):
-                found.append(int(process.name))
-    return found
 
 
 def attempts(database: psycopg.Connection[TupleRow], job_id: str) -> tuple[Any, ...] | None:
@@ -91,7 +71,7 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
 ) -> None:
     job_id = start(api)
     until_running(api, job_id)
-    killed = workers()
+    killed = running_function("DomainScanWorker", stack.info.aws_endpoint_url)
     assert killed
     for process in killed:
         os.kill(process, signal.SIGKILL)

@@ -1,6 +1,7 @@
-"""Which processes belong to a folder, to show that none is left."""
+"""Which processes belong to a folder, to show that none is left, or run a function, to end them."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,9 +19,36 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+def process_ids(*command: str) -> list[int]:
+    """The processes that run exactly this command."""
+    wanted = "".join(f"{word}\0" for word in command).encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if (process / "cmdline").read_bytes() == wanted:
+                found.append(int(process.name))
+    return found
+
+
 def left_of(folder: Path, *, seconds: float = 10) -> list[str]:
     """`processes_of` after waiting for up to `seconds` for them to end."""
     deadline = time.monotonic() + seconds
     while (left := processes_of(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
+
+
+def running_function(logical_id: str, endpoint_url: str) -> list[int]:
+    """Process ids of the stack's environments of one function; `endpoint_url` is that of the stack's AWS services."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            variables = dict(
+                pair.split("=", 1)
+                for pair in (process / "environ").read_bytes().decode("utf-8", "replace").split("\0")
+                if "=" in pair
+            )
+            is_of_the_stack = variables.get("AWS_ENDPOINT_URL") == endpoint_url
+            if is_of_the_stack and logical_id in variables.get("AWS_LAMBDA_FUNCTION_NAME", ""):
+                found.append(int(process.name))
+    return found
