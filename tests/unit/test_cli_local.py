@@ -83,6 +83,14 @@ def test_a_network_or_rule_that_the_guard_refuses_starts_nothing(arguments: list
     assert not data_dir.exists()
 
 
+def test_a_file_of_authorities_without_one_starts_nothing(tmp_path: Path) -> None:
+    data_dir, file = tmp_path / "data", tmp_path / "ca.pem"
+    file.write_text("no certificate", "utf-8")
+    ran = FakeApi({}).run("up", "--data-dir", str(data_dir), "--ca-file", str(file))
+    assert (ran.exit_code, ran.stderr) == (2, f"error: no PEM certificates in {file}\n")
+    assert not data_dir.exists()
+
+
 @pytest.mark.parametrize(("as_described", "code"), [(True, 0), (False, 1)])
 def test_the_demo_s_exit_code_is_whether_every_outcome_is_as_described(
     as_described: bool, code: int, monkeypatch: pytest.MonkeyPatch

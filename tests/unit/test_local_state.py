@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scrapersky_local.demo_web.tls import make_authority
 from scrapersky_local.processes import StackError
 from scrapersky_local.stack import StackOptions
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file, write_private
@@ -80,7 +81,7 @@ def test_a_holder_that_was_killed_is_noticed(tmp_path: Path) -> None:
 
 def test_the_scan_workers_are_told_what_they_may_reach(tmp_path: Path) -> None:
     authorities = tmp_path / "ca.pem"
-    authorities.touch()
+    authorities.write_bytes(make_authority("An authority").pem)
     options = StackOptions(
         data_dir=tmp_path,
         allow_networks=("127.0.0.0/8", "10.0.0.0/8"),
@@ -112,3 +113,16 @@ def test_what_the_guard_refuses_is_refused_at_the_start(
 ) -> None:
     with pytest.raises(StackError):
         StackOptions(data_dir=tmp_path, allow_networks=networks, resolve=rules).fetching()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"])
+def test_a_file_without_a_certificate_is_refused_at_the_start(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(content)
+    with pytest.raises(StackError, match=r"^no PEM certificates in .*ca\.pem$"):
+        StackOptions(data_dir=tmp_path, ca_file=file).fetching()
+
+
+def test_a_file_of_authorities_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"^cannot read .*ca\.pem: No such file or directory$"):
+        StackOptions(data_dir=tmp_path, ca_file=tmp_path / "ca.pem").fetching()

@@ -9,6 +9,7 @@ again what the last one had not worked off, and begins another round of every ba
 
 import contextlib
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -81,8 +82,8 @@ class StackOptions:
             )
         except ValueError as error:
             raise StackError(str(error)) from error
-        if self.ca_file is not None and not self.ca_file.is_file():
-            raise StackError(f"no certificates at {self.ca_file}")
+        if self.ca_file is not None:
+            _require_certificates(self.ca_file)
         variables = {
             "FETCH_ALLOW_NETWORKS": ",".join(self.allow_networks),
             "FETCH_RESOLVE": ",".join(self.resolve),
@@ -203,6 +204,19 @@ def run_until_interrupted(options: StackOptions) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _require_certificates(file: Path) -> None:
+    """Raise StackError unless the file is one that a worker can load its further authorities from."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        raise StackError(f"no PEM certificates in {file}") from error
+    except OSError as error:
+        raise StackError(f"cannot read {file}: {error.strerror}") from error
+    if not context.cert_store_stats()["x509"]:  # a list of revoked ones loads as well
+        raise StackError(f"no PEM certificates in {file}")
 
 
 def _wait_for_port(port: int, seconds: float) -> None:
