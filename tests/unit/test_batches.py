@@ -1,6 +1,5 @@
 """The rules of a batch: what state its figures mean, and how its concurrency is dealt out."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -13,14 +12,13 @@ from scrapersky.domain.limits import MAX_CONCURRENT
 from scrapersky.domain.status import JobStatus
 
 NOW = datetime.now(UTC)
-EMPTY = Figures(0, 0, 0, 0, 0, 0, None, None, NOW)
 counts = st.integers(0, 50)
 
 
 def batch(**figures: int) -> Batch:
-    begun = NOW if figures.keys() - {"pending"} else None
-    stand = replace(EMPTY, **figures, total=sum(figures.values()), started_at=begun)
-    return Batch(uuid4(), uuid4(), {}, NOW, stand)
+    counted = [figures.get(name, 0) for name in ("pending", "running", "completed", "failed", "cancelled")]
+    begun = NOW if sum(counted[1:]) else None
+    return Batch(uuid4(), uuid4(), {}, NOW, Figures(sum(counted), *counted, begun, None, NOW))
 
 
 @pytest.mark.parametrize(

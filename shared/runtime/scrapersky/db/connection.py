@@ -38,7 +38,8 @@ select set_config('app.tenant_id', %s, true),
 
 # What ends a transaction through nobody's fault, so that all of it may run again on a fresh connection.
 _LOST = (psycopg.OperationalError, psycopg.InternalError)
-_SWALLOWED = (errors.PipelineAborted, errors.InFailedSqlTransaction)  # a fault in the code: to be seen as it is
+# A fault in the code or the data, to be seen as it is: an error that was swallowed, a value too large for its index.
+_FAULTS = (errors.PipelineAborted, errors.InFailedSqlTransaction, errors.ProgramLimitExceeded)
 _NOT_LOST = (
     errors.QueryCanceled,  # our own statement_timeout: it would only time out again
     errors.InvalidPassword,
@@ -146,7 +147,7 @@ class Database:
         while True:
             try:
                 return self._transaction(work, tenant_id)
-            except _SWALLOWED:
+            except _FAULTS:
                 raise
             except _LOST as error:
                 if isinstance(error, _NOT_LOST):

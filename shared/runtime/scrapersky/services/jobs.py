@@ -10,7 +10,6 @@ from scrapersky.db import jobs, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
 from scrapersky.domain.jobs import Caller, Idempotency, Job, Started
-from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound
 from scrapersky.observability import logger
@@ -196,6 +195,9 @@ def first_holder(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency:
 
 
 def _key(text: str) -> str:
+    # Loads the URL parser, which functions that list nothing have no use for.
+    from scrapersky.domain.names import InvalidDomain, domain_key
+
     try:
         return domain_key(text)
     except InvalidDomain:
