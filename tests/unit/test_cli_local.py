@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -89,6 +90,20 @@ def test_a_file_of_authorities_without_one_starts_nothing(tmp_path: Path) -> Non
     ran = FakeApi({}).run("up", "--data-dir", str(data_dir), "--ca-file", str(file))
     assert (ran.exit_code, ran.stderr) == (2, f"error: no PEM certificates in {file}\n")
     assert not data_dir.exists()
+
+
+@pytest.mark.parametrize("folder", ["/proc/data", "/proc/self", f"{__file__}/data"])
+def test_a_data_directory_that_takes_no_files_is_said_so(folder: str) -> None:
+    ran = FakeApi({}).run("up", "--data-dir", folder)
+    assert ran.exit_code == 2
+    assert re.fullmatch(rf"error: cannot keep data in {re.escape(folder)}: [A-Z][a-z ]+\n", ran.stderr)
+
+
+def test_a_file_in_the_place_of_the_data_directory_is_said_so(tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    file.touch()
+    ran = FakeApi({}, {"SCRAPERSKY_DATA_DIR": str(file)}).run("up")
+    assert (ran.exit_code, ran.stderr) == (2, f"error: cannot keep data in {file}: Not a directory\n")
 
 
 @pytest.mark.parametrize(("as_described", "code"), [(True, 0), (False, 1)])

@@ -8,7 +8,7 @@ import pytest
 
 from scrapersky_local.demo_web.tls import make_authority
 from scrapersky_local.processes import StackError
-from scrapersky_local.stack import StackOptions
+from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file, write_private
 
 INFO = StackInfo(
@@ -126,3 +126,20 @@ def test_a_file_without_a_certificate_is_refused_at_the_start(tmp_path: Path, co
 def test_a_file_of_authorities_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"^cannot read .*ca\.pem: No such file or directory$"):
         StackOptions(data_dir=tmp_path, ca_file=tmp_path / "ca.pem").fetching()
+
+
+def test_a_data_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = StackOptions(data_dir=tmp_path / "a" / "b").open_data_dir()
+    assert folder == tmp_path / "a" / "b"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert StackOptions(data_dir=folder).open_data_dir() == folder
+    assert list(folder.iterdir()) == []
+
+
+def test_a_stack_is_not_started_in_a_data_directory_that_takes_no_files(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StackError, match=r"^cannot keep data in .*file/data: Not a directory$"),
+        Stack(StackOptions(data_dir=tmp_path / "file" / "data")).running(),
+    ):
+        pass

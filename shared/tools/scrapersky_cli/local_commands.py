@@ -76,7 +76,8 @@ def up(
             say=stack.print_line,
         )
         with _local_errors(UsageError):
-            stack_options.fetching()  # a network or rule that scans must not have is said before anything starts
+            stack_options.fetching()  # what is wrong with the command line is said before anything starts
+            stack_options.open_data_dir()
         stack.run_until_interrupted(stack_options)
 
 

@@ -11,6 +11,7 @@ import contextlib
 import signal
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -91,6 +92,17 @@ class StackOptions:
         }
         return {name: value for name, value in variables.items() if value}
 
+    def open_data_dir(self) -> Path:
+        """The data directory's absolute path, made when it is not there. StackError when no file can be put into it."""
+        folder = self.data_dir.absolute()
+        try:
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700, parents=True)
+            with tempfile.TemporaryFile(dir=folder):  # permissions alone do not tell: root may still have no right to
+                return folder
+        except OSError as error:
+            raise StackError(f"cannot keep data in {folder}: {error.strerror}") from error
+
 
 class Stack:
     """One local stack. Start it from a thread that lives as long as it: its processes end with their starter."""
@@ -117,8 +129,7 @@ class Stack:
         begin = time.monotonic()
         options = self._options
         fetching = options.fetching()
-        data_dir = options.data_dir.absolute()
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir = options.open_data_dir()
         port = options.port or free_port()
         api_url = f"http://127.0.0.1:{port}"
         with ExitStack() as parts:
