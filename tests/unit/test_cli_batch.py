@@ -138,6 +138,9 @@ def test_many_entries_that_are_no_domains_are_told_in_few_lines(domains: str) ->
     said = fake.run("batch", domains, "--no-wait").stderr
     assert said.count("no domain: ") == 6
     assert "no domain: 7 more" in said
+    cut = {**ACCEPTED, "rejected": rejected, "rejected_truncated": True}
+    fake = api(**{START: httpx.Response(202, json=cut)})
+    assert "no domain: at least 7 more" in fake.run("batch", domains, "--no-wait").stderr
 
 
 def test_the_domains_may_come_from_standard_input() -> None:

@@ -143,5 +143,6 @@ def _say_rejected(session: Session, accepted: Document) -> None:
     entries = [mapping(entry) for entry in rejected] if isinstance(rejected, list) else []
     for entry in entries[:REJECTED_SHOWN]:
         session.say(f"no domain: {entry.get('input')} ({entry.get('reason')})")
-    if len(entries) > REJECTED_SHOWN:
-        session.say(f"no domain: {len(entries) - REJECTED_SHOWN} more, which the results name")
+    if left := len(entries[REJECTED_SHOWN:]):
+        least = "at least " if accepted.get("rejected_truncated") is True else ""
+        session.say(f"no domain: {least}{left} more, which the results name")

@@ -79,7 +79,7 @@ def retry(
     as_json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Run a failed or cancelled job again, or the failed domains of a batch.
+    """Run a failed or cancelled job again, or the failed and cancelled domains of a batch.
 
     Ids stay as they are.
 
