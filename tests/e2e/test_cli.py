@@ -1,13 +1,9 @@
 """The command line as people run it: processes of their own, against the running stack and the demo web."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -15,48 +11,14 @@ import pytest
 
 from e2e.conftest import RunningStack
 from scrapersky_local.demo_web.sites import Site, differences, load
+from support.cli_processes import SECONDS, Cli
 
-CLI = (sys.executable, "-m", "scrapersky_cli")
 SITES = {site.host: site for site in load()}
-SECONDS = 60.0
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Ours without what the CLI reads: which stack it talks to is said on its command line."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SCRAPERSKY_")} | more
-
-
-class Cli:
-    """Runs commands against one stack."""
-
-    def __init__(self, stack: RunningStack) -> None:
-        self._stack = stack
-
-    def run(self, command: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        line = [*CLI, command, "--data-dir", str(self._stack.data_dir), *arguments]
-        return subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, env=environment(**more))
-
-    def json(self, command: str, *arguments: str, code: int = 0) -> dict[str, Any]:
-        ran = self.run(command, *arguments, "--json")
-        assert ran.returncode == code, ran.stderr
-        document: dict[str, Any] = json.loads(ran.stdout)
-        return document
-
-    @contextmanager
-    def running(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        line = [*CLI, command, "--data-dir", str(self._stack.data_dir), *arguments]
-        with subprocess.Popen(
-            line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
 
 
 @pytest.fixture
 def cli(stack: RunningStack) -> Cli:
-    return Cli(stack)
+    return Cli(stack.data_dir)
 
 
 def expected(host: str) -> Mapping[str, Any]:

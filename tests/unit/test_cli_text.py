@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrapersky_cli.text import LONGEST_VALUE, clean, to_json
+from scrapersky_cli.text import LONGEST_VALUE, clean, printable, to_json
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,12 @@ def test_long_text_is_cut_visibly() -> None:
 def test_no_text_brings_a_control_character_through(text: str) -> None:
     left = clean(text).replace("\u200c", "").replace("\u200d", "")
     assert {unicodedata.category(character) for character in left}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def test_a_printable_line_keeps_its_length_and_its_spaces() -> None:
+    line = "  a\tb  " + "x" * 10_000 + "\r\n"
+    assert printable(line) == line.replace("\r", "")
+    assert printable("\x1b[2J\u202e\x9b\x07") == "[2J"
 
 
 documents = st.recursive(
