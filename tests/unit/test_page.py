@@ -1,10 +1,12 @@
 """What one page says, from its bytes."""
 
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bs4.element import PageElement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -222,3 +224,15 @@ PIECES = (
 def test_any_markup_is_read(markup: str) -> None:
     facts = parse_page(markup.encode("utf-8", "surrogatepass"), "https://shop.example/", {})
     facts.text.encode("utf-8")
+
+
+def test_a_page_that_was_read_leaves_nothing_for_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        facts = page("<title>Shop</title><meta name=description content=Tea><a href=/a>A</a>")
+        left = [thing for thing in gc.get_objects() if isinstance(thing, soup.LeanBuilder | PageElement)]
+    finally:
+        gc.enable()
+    assert facts.title == "Shop"
+    assert [vars(thing) for thing in left] in ([], [{}])  # the parser's own knot holds the empty builder

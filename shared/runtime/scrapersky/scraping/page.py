@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup, Tag
 
 from scrapersky.scraping import jsonld
 from scrapersky.scraping.charset import decode
-from scrapersky.scraping.soup import Asset, LeanBuilder, Link, parse
+from scrapersky.scraping.soup import Asset, LeanBuilder, Link, parse, release
 
 __all__ = ["Asset", "Link", "PageFacts", "decode", "parse_page"]
 
@@ -65,7 +65,7 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     head = _Head(soup, url)
     json_ld = tuple(head.json_ld[:MAX_JSON_LD])
     hrefs = [link.href for link in seen.links]
-    return PageFacts(
+    facts = PageFacts(
         url=url,
         title=head.title,
         description=head.named.get("description"),
@@ -88,6 +88,8 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         classes=frozenset(seen.classes),
         truncated=seen.truncated,
     )
+    release(soup, seen)
+    return facts
 
 
 def absolute_url(base: str, href: str | None) -> str | None:

@@ -269,8 +269,31 @@ def _names_logo(*names: str) -> bool:
     return "logo" in " ".join(names).lower()
 
 
+class _Markup(StringIO):
+    """A page as a file, because the soup warns of short strings that could have been meant as a file name or URL.
+
+    A StringIO of its own content would hold it once more, at four bytes a character.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def read(self, size: int | None = -1, /) -> str:  # noqa: ARG002  the soup asks for all of it
+        return self._text
+
+
 def parse(markup: str) -> tuple[BeautifulSoup, LeanBuilder]:
     """The head's Tags as a flat soup, and the builder that holds the rest. Never raises on any text."""
     builder = LeanBuilder()
-    # As a file, because the soup warns of short strings that could have been meant as a file name or URL.
-    return BeautifulSoup(StringIO(markup), builder=builder), builder
+    return BeautifulSoup(_Markup(markup), builder=builder), builder
+
+
+def release(soup: BeautifulSoup, builder: LeanBuilder) -> None:
+    """Take both apart when the page's facts are read. Neither is to be used again.
+
+    Tags point at each other, the parser at its target: whole pages would lie about until the garbage collector runs.
+    """
+    soup.clear(decompose=True)
+    soup.decompose()
+    vars(builder).clear()

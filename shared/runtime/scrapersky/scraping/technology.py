@@ -94,9 +94,11 @@ def wordpress_paths(page: PageFacts) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     host = _bare_host(page.url)
     for asset in page.assets:
-        match = _WORDPRESS_PATH.search(asset.url)
-        if match and len(found) < MAX_WORDPRESS_FOLDERS and _is_own(asset, host):
-            found.setdefault((match[1] or match[2], match[3] or ""), asset.url)
+        if match := _WORDPRESS_PATH.search(asset.url):
+            folder = match[1] or match[2], match[3] or ""
+            # Whose an asset is takes longest to tell, and most assets are of a folder that is known already.
+            if folder not in found and len(found) < MAX_WORDPRESS_FOLDERS and _is_own(asset, host):
+                found[folder] = asset.url
     return found
 
 
