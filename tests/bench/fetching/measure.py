@@ -1,0 +1,76 @@
+"""What one crawler's process cost, told as one JSON line. Of the standard library alone: the peers use it too."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """`wall` and `cpu` are seconds from the first URL to the last fact, imports left out; memory is of the process."""
+
+    pages: int
+    wall: float
+    cpu: float
+    peak_mb: float
+    imported_mb: float
+    facts: dict[str, Any]
+
+
+class Measure:
+    """One run. Begin it when everything is imported, and add the facts of each page as they come."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, Any] = {}
+        self._imported_mb = _memory_mb("VmRSS")
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def add(self, site: int, facts: Mapping[str, Any]) -> None:
+        """Take the facts of a site's page, as JSON to be stored would be made of them."""
+        json.dumps(facts)
+        self._facts[str(site)] = comparable(facts)
+
+    def report(self) -> None:
+        cost = Cost(
+            pages=len(self._facts),
+            wall=time.perf_counter() - self._wall,
+            cpu=time.process_time() - self._cpu,
+            peak_mb=_memory_mb("VmHWM"),
+            imported_mb=self._imported_mb,
+            facts=self._facts,
+        )
+        print(json.dumps(asdict(cost)), flush=True)
+
+
+def comparable(facts: Mapping[str, Any]) -> list[Any]:
+    """The facts that all crawlers must agree on."""
+    names = ("title", "description", "language", "canonical_url", "is_wordpress")
+    return [*(facts[name] for name in names), sorted(facts["open_graph"].items()), sorted(facts["emails"])]
+
+
+def address(site: int) -> str:
+    """The loopback address of a site: each is a host of its own, to per-host limits as well."""
+    return f"127.0.{1 + site // 250}.{1 + site % 250}"
+
+
+def _memory_mb(field: str) -> float:
+    """`VmHWM`: the most that was ever resident since exec, which `ru_maxrss` does not tell apart from the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith(field + ":"))
+    return int(line.split()[1]) / 1024
+
+
+def site_count() -> int:
+    return int(os.environ["BENCH_SITES"])
+
+
+def port() -> int:
+    return int(os.environ["BENCH_PORT"])
+
+
+def concurrency() -> int:
+    return int(os.environ["BENCH_CONCURRENCY"])
