@@ -36,6 +36,7 @@ from support.crowd import Crowd
 from support.processes import process_ids, running_function
 
 CANCEL_SECONDS = 5.0  # after which nothing of a cancelled batch is fetched any more
+LEASE_SECONDS = 150  # template.yaml's SCAN_LEASE_SECONDS
 HURRY = 0.02  # of the state machine's pauses: it waits for a dead worker's lease, which is two and a half minutes
 
 
@@ -91,15 +92,15 @@ def restart_pooler(stack: RunningStack, *, gone_seconds: float) -> subprocess.Po
 
 @contextmanager
 def lost_leases_ending(database: psycopg.Connection[TupleRow], batch_id: str) -> Iterator[None]:
-    """What two and a half minutes do: a lease is over that no worker has renewed (each does every two seconds)."""
+    """What two and a half minutes do: a lease ends that no worker has renewed for a while, as each does every 2 s."""
     over = threading.Event()
 
     def end_them() -> None:
         while not over.wait(0.5):
             database.execute(
                 "update scrapersky.jobs set lease_until = now()"
-                " where batch_id = %s and status = 'running' and updated_at < now() - interval '6 s'",
-                (batch_id,),
+                " where batch_id = %s and status = 'running' and lease_until < now() + make_interval(secs => %s)",
+                (batch_id, LEASE_SECONDS - 6),
             )
 
     thread = threading.Thread(target=end_them)
