@@ -92,11 +92,16 @@ def test_a_file_that_is_not_there_allows_everything(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 599])
-def test_a_server_error_forbids_everything(status: int) -> None:
+def test_a_server_error_forbids_everything_and_is_told_as_an_error_that_may_pass(status: int) -> None:
     found = verdict(file("User-agent: *\nAllow: /", status))
     assert (found.allowed, found.reason) == (False, RobotsReason.UNREACHABLE)
     assert found.failure is not None
-    assert found.failure.code is ErrorCode.ROBOTS_DENIED
+    assert (found.failure.code, found.failure.url) == (ErrorCode.HTTP_ERROR, PAGE)
+    assert found.failure.code.retryable
+    assert found.failure.status_code is None  # the page's own, which was not asked for
+    assert found.failure.message == (
+        f"robots.txt answered with status {status}, so the site is left alone until it can be read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,10 +123,13 @@ def test_a_host_out_of_reach_is_told_as_that_and_not_as_a_denial(code: ErrorCode
 
 
 @pytest.mark.parametrize("code", [ErrorCode.HTTP_ERROR, ErrorCode.TOO_LARGE])
-def test_a_broken_answer_forbids_everything(code: ErrorCode) -> None:
+def test_a_broken_answer_forbids_everything_and_says_what_is_broken(code: ErrorCode) -> None:
     found = verdict(failing(code))
     assert found.failure is not None
-    assert (found.reason, found.failure.code) == (RobotsReason.UNREACHABLE, ErrorCode.ROBOTS_DENIED)
+    assert (found.reason, found.failure.code) == (RobotsReason.UNREACHABLE, ErrorCode.HTTP_ERROR)
+    assert found.failure.message == (
+        "robots.txt could not be read (as told), so the site is left alone until it can be read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,6 +194,12 @@ def test_each_origin_is_asked_once_and_rules_itself_alone() -> None:
     ]
 
 
+def test_a_server_error_is_kept_for_the_scan() -> None:
+    answers = [answer(503), answer(404)]
+    cache, site = RobotsCache(AGENT), client(lambda _: answers.pop(0))
+    assert [cache.allowed(PAGE, site, time.monotonic() + 5).allowed for _ in range(2)] == [False, False]
+
+
 def test_a_timeout_is_not_kept() -> None:
     answers: list[FetchError | httpx.Response] = [FetchError(ErrorCode.TIMEOUT, "slow"), answer(404)]
 
@@ -247,8 +261,11 @@ def test_a_file_made_to_exhaust_the_parser_is_not_parsed() -> None:
     hostile = "".join(f"user-agent:{n}\n" for n in range(9000)) + "allow:/\n" * 9000
     assert rule_copies(hostile) > 50 * MAX_RULE_COPIES
     begun = time.monotonic()
-    assert verdict(file(hostile)).reason is RobotsReason.UNREACHABLE
+    found = verdict(file(hostile))
     assert time.monotonic() - begun < 1
+    assert found.reason is RobotsReason.UNREACHABLE
+    assert found.failure is not None
+    assert "too many rules" in found.failure.message
 
 
 def test_a_large_honest_file_is_parsed() -> None:

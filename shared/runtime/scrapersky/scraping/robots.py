@@ -1,10 +1,10 @@
 """robots.txt by RFC 9309: may this page be fetched, and if not, why. protego reads the file; this fetches and keeps it.
 
-What comes of the file (RFC 9309 2.3.1)      what is allowed
-2xx                                          what its rules say
-4xx, another status, over five redirects     everything (2.3.1.3 unavailable)
-5xx, broken answer                           nothing (2.3.1.4 unreachable)
-a host that cannot be reached                nothing, and the verdict tells that failure instead of a denial
+What comes of the file (RFC 9309 2.3.1)      what is allowed               what is reported of a page that is not
+2xx                                          what its rules say            robots_denied
+4xx, another status, over five redirects     everything (2.3.1.3)
+5xx, broken answer                           nothing (2.3.1.4)             http_error: nobody denied it, it may pass
+a host that cannot be reached                nothing                       that failure itself
 """
 
 import re
@@ -54,10 +54,8 @@ class RobotsReason(StrEnum):
     HOST_FAILURE = "host_failure"
 
 
-_DENIALS: Final = {
-    RobotsReason.DENIED: "robots.txt does not allow this page",
-    RobotsReason.UNREACHABLE: "robots.txt could not be read, which forbids the whole site until it can",
-}
+_DENIAL: Final = "robots.txt does not allow this page"
+_UNTIL_READ: Final = "so the site is left alone until it can be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class RobotsVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What one origin's robots.txt came to. `rules` is None but for a file that was read."""
+    """What one origin's robots.txt came to: the rules of one that was read, or the failure that forbids all pages."""
 
     reason: RobotsReason
     rules: Protego | None = None
@@ -117,43 +115,48 @@ class RobotsCache:
         if file.failure is not None:
             return RobotsVerdict(False, file.reason, replace(file.failure, url=target.href))
         if file.rules is None:
-            denial = _DENIALS.get(file.reason)
-            if denial is None:
-                return RobotsVerdict(True, file.reason)
-            return RobotsVerdict(False, file.reason, _failure(target.href, ErrorCode.ROBOTS_DENIED, denial, begun))
+            return RobotsVerdict(True, file.reason)
         is_allowed = file.rules.can_fetch(target.href, self._agent)
         reason = RobotsReason.ALLOWED if is_allowed else RobotsReason.DENIED
         return RobotsVerdict(
             allowed=is_allowed,
             reason=reason,
-            failure=None if is_allowed else _failure(target.href, ErrorCode.ROBOTS_DENIED, _DENIALS[reason], begun),
+            failure=None if is_allowed else _failure(target.href, ErrorCode.ROBOTS_DENIED, _DENIAL, begun),
             crawl_delay=file.rules.crawl_delay(self._agent),
             sitemaps=tuple(file.rules.sitemaps),
         )
 
 
 def _fetch(target: WebUrl, client: Client, deadline: float, should_stop: Callable[[], bool]) -> _File:
+    begun = time.monotonic()
     answer = client.get(f"{target.origin}/robots.txt", deadline=deadline, limits=ROBOTS_LIMITS, should_stop=should_stop)
     if isinstance(answer, FetchFailure):
-        return _unread(answer)
+        return _unread(answer, begun)
     if 200 <= answer.status_code < 300:
-        return _read(answer)
-    return _File(RobotsReason.UNREACHABLE if answer.status_code >= 500 else RobotsReason.NO_FILE)
+        return _read(answer, begun)
+    if answer.status_code >= 500:
+        return _unreachable(answer.url, f"robots.txt answered with status {answer.status_code}", begun)
+    return _File(RobotsReason.NO_FILE)
 
 
-def _unread(failure: FetchFailure) -> _File:
+def _unread(failure: FetchFailure, begun: float) -> _File:
     if failure.code in _OF_THE_MOMENT or failure.code in _HOST_FAILURES:
         return _File(RobotsReason.HOST_FAILURE, failure=failure)
     if failure.code is ErrorCode.TOO_MANY_REDIRECTS:
         return _File(RobotsReason.NO_FILE)
-    return _File(RobotsReason.UNREACHABLE)
+    return _unreachable(failure.url, f"robots.txt could not be read ({failure.message})", begun)
 
 
-def _read(answer: Fetched) -> _File:
+def _read(answer: Fetched, begun: float) -> _File:
     text = answer.body.decode("utf-8-sig", errors="replace")
     if rule_copies(text) > MAX_RULE_COPIES:
-        return _File(RobotsReason.UNREACHABLE)
+        return _unreachable(answer.url, "robots.txt could not be read (it has too many rules)", begun)
     return _File(RobotsReason.ALLOWED, rules=Protego.parse(text))
+
+
+def _unreachable(url: str, reason: str, begun: float) -> _File:
+    failure = _failure(url, ErrorCode.HTTP_ERROR, f"{reason}, {_UNTIL_READ}", begun)
+    return _File(RobotsReason.UNREACHABLE, failure=failure)
 
 
 def rule_copies(text: str) -> int:
