@@ -14,7 +14,7 @@ from scrapersky_cli.domain_list import read_domains
 from scrapersky_cli.errors import UsageError
 from scrapersky_cli.follow import wait_for_batch
 from scrapersky_cli.outcomes import after_batch_start, end
-from scrapersky_cli.render import mapping
+from scrapersky_cli.render import mapping, number
 from scrapersky_cli.results import ResultFormat, chosen_format, write_results
 from scrapersky_cli.session import Session, session_of
 
@@ -73,7 +73,13 @@ def batch(
         if as_json or not wait:
             after_batch_start(session, client, accepted, wait=wait, as_json=as_json)
             return
-        document = wait_for_batch(session, client, batch_id=accepted.work_id, status_url=accepted.status_url)
+        document = wait_for_batch(
+            session,
+            client,
+            batch_id=accepted.work_id,
+            status_url=accepted.status_url,
+            total=number(accepted.document, "job_count"),
+        )
         write_results(session, client, accepted.work_id, file_format, output)
     session.say(f"Batch {accepted.work_id} is {document.get('status')}. {figures_line(document)}")
     end(document)

@@ -50,10 +50,15 @@ def wait_for(session: Session, client: ApiClient, *, job_id: str, status_url: st
     return _watch(session, progress, client.follow(status_url), show, come_back)
 
 
-def wait_for_batch(session: Session, client: ApiClient, *, batch_id: str, status_url: str) -> Document:
-    """Follow the batch until it is final and return its document, without its domains. Ctrl-C as in `wait_for`."""
+def wait_for_batch(
+    session: Session, client: ApiClient, *, batch_id: str, status_url: str, total: float | None = None
+) -> Document:
+    """Follow the batch until it is final and return its document, without its domains. Ctrl-C as in `wait_for`.
+
+    `total` is how many domains it has, where that is known: the first answer is held until one of them moves.
+    """
     progress = batch_progress(notices())
-    task = progress.add_task("batch pending", total=None, failed=0)
+    task = progress.add_task("batch pending", total=total, failed=0)
 
     def show(document: Document) -> None:
         show_figures(progress, task, document)

@@ -13,6 +13,7 @@ from scrapersky_cli.client import Accepted, ApiClient, is_final
 from scrapersky_cli.errors import Refused
 from scrapersky_cli.follow import wait_for, wait_for_batch
 from scrapersky_cli.outcomes import after_batch_start, after_start, finish, is_batch, show
+from scrapersky_cli.render import number
 from scrapersky_cli.session import session_of
 
 T = TypeVar("T")
@@ -40,7 +41,8 @@ def status(
         if wait and not is_final(document):
             name = str(work_id)
             if is_batch(document):
-                wait_for_batch(session, client, batch_id=name, status_url=client.batch_url(work_id))
+                total = number(document, "total_domains")
+                wait_for_batch(session, client, batch_id=name, status_url=client.batch_url(work_id), total=total)
                 document = client.batch(work_id)
             else:
                 address = client.job_url(work_id)
