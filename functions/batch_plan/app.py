@@ -26,6 +26,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
         plan = batch.plan(
             db,
             run,
+            round=event["round"],
             chunk_size=settings.chunk_size,
             sites_per_worker=settings.sites_per_worker,
             max_lanes=settings.max_lanes,

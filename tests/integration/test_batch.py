@@ -233,12 +233,58 @@ def test_a_plan_covers_what_waits_once_and_keeps_to_the_concurrency_asked_for(
     started = start(db, queue, caller, [f"s{n}.example" for n in range(60)], max_concurrent=15)
     ids = job_ids(db, caller, started.batch_id)
     run(db, ids["s0.example"])
-    plan = batch.plan(db, run_of(postgres, started.batch_id), chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [25, 25, 9]
     assert {job for chunk in plan.chunks for job in chunk.job_ids} == set(ids.values()) - {ids["s0.example"]}
     assert plan.lanes * plan.chunks[0].window <= 15
+    assert {chunk.window for chunk in plan.chunks} == {7}  # two workers
     with pytest.raises(NotFound):
-        batch.plan(db, uuid4(), chunk_size=25, sites_per_worker=10, max_lanes=50)
+        batch.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+
+
+def test_a_small_batch_has_work_for_all_its_workers(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    started = start(db, queue, caller, [f"s{n}.example" for n in range(19)], max_concurrent=30)
+    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    assert (plan.lanes, [len(chunk.job_ids) for chunk in plan.chunks]) == (3, [7, 7, 5])
+
+
+def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    run_id = run_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
+    sizes = [
+        max(
+            len(chunk.job_ids)
+            for chunk in batch.plan(db, run_id, round=n, chunk_size=25, sites_per_worker=10, max_lanes=50).chunks
+        )
+        for n in (1, 2, 3, 4)
+    ]
+    assert sizes == [25, 5, 1, 1]
+
+
+def test_a_site_that_kills_its_worker_costs_its_neighbours_nothing(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    started = start(db, queue, caller, [f"s{n}.example" for n in range(6)] + ["deadly.example"], max_concurrent=1)
+    run_id = run_of(postgres, started.batch_id)
+    deadly = job_ids(db, caller, started.batch_id)["deadly.example"]
+    for number in range(1, batch.MAX_ROUNDS + 1):
+        plan = batch.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=10, max_lanes=50)
+        for chunk in plan.chunks:
+            if deadly in chunk.job_ids:  # claimed with its neighbours, and nothing is ever heard of them again
+                leases.claim(db, chunk.job_ids, token=uuid4(), lease=timedelta(seconds=-1))
+                postgres.rows("update scrapersky.host_leases set until = now() - interval '1 s'")
+            else:
+                run(db, *chunk.job_ids)
+        finished = batch.finish(db, run_id, round=number)
+        assert finished.again == (number < batch.MAX_ROUNDS)
+    whole, domains = batch.snapshot(db, caller.tenant_id, started.batch_id)
+    assert (whole.status, whole.figures.completed, whole.figures.failed) == (JobStatus.COMPLETE, 6, 1)
+    (lost,) = (each for each in domains if each.error is not None)
+    assert lost.error is not None
+    assert (lost.domain, lost.error.code) == ("deadly.example", ErrorCode.WORKER_LOST)
 
 
 def test_a_round_that_leaves_jobs_asks_for_another_and_the_third_gives_them_up(
@@ -289,6 +335,23 @@ def test_a_batch_whose_execution_is_gone_gets_another_round_and_ends_after_the_l
     assert batch.get(db, caller.tenant_id, started.batch_id).status is JobStatus.FAILED
 
 
+def test_a_restart_after_which_something_was_done_is_not_counted(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    started = start(db, queue, caller, [f"s{n}.example" for n in range(6)])
+    for number, job_id in enumerate(job_ids(db, caller, started.batch_id).values()):
+        postgres.rows("update scrapersky.batches set begun_at = now() - interval '1 hour'")
+        if number:
+            run(db, job_id)
+        postgres.rows("update scrapersky.jobs set updated_at = now() - interval '1 hour' where status = 'pending'")
+        postgres.rows("alter table scrapersky.jobs disable trigger jobs_transition")
+        postgres.rows("update scrapersky.jobs set updated_at = now() - interval '30 minutes' where status = 'complete'")
+        postgres.rows("alter table scrapersky.jobs enable trigger jobs_transition")
+        swept = sweep.run(db, queue.sender, deadline=FOREVER)
+        assert (swept.restarted, swept.lost) == (1, 0)
+    assert postgres.one("select restarts, round from scrapersky.batches") == (1, 7)
+
+
 def test_a_lost_worker_of_a_batch_leaves_its_job_to_the_next_round(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
@@ -297,7 +360,7 @@ def test_a_lost_worker_of_a_batch_leaves_its_job_to_the_next_round(
     leases.claim(db, [job_id], token=uuid4(), lease=timedelta(seconds=-1))
     assert sweep.run(db, queue.sender, deadline=FOREVER).reopened == 1
     assert queue.drain() == []
-    plan = batch.plan(db, run_of(postgres, started.batch_id), chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
     assert [chunk.job_ids for chunk in plan.chunks] == [(job_id,)]
 
 

@@ -115,7 +115,8 @@ def test_every_unique_key_and_reference_of_a_tenants_row_names_the_tenant(postgr
             where a.attrelid = c.conrelid and a.attnum = any (c.conkey) and a.attname = 'tenant_id')
           and not (c.contype in ('p', 'u') and cardinality(c.conkey) = 1 and exists (
             select from pg_attribute a
-            where a.attrelid = c.conrelid and a.attnum = c.conkey[1] and a.atttypid in ('uuid'::regtype, 'int8'::regtype)))
+            where a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+              and a.atttypid in ('uuid'::regtype, 'int8'::regtype)))
     """)
     assert lacking == []
 

@@ -18,7 +18,9 @@ counts = st.integers(0, 50)
 def batch(**figures: int) -> Batch:
     counted = [figures.get(name, 0) for name in ("pending", "running", "completed", "failed", "cancelled")]
     begun = NOW if sum(counted[1:]) else None
-    return Batch(uuid4(), uuid4(), {}, NOW, Figures(sum(counted), *counted, begun, None, NOW))
+    pending, running, completed, failed, cancelled = counted
+    stand = Figures(sum(counted), pending, running, completed, failed, cancelled, begun, None, NOW)
+    return Batch(uuid4(), uuid4(), {}, NOW, stand)
 
 
 @pytest.mark.parametrize(

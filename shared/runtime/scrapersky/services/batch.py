@@ -23,6 +23,7 @@ STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
 RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
 INPUT_KEPT = 500  # characters of an input that names no domain; it stands for one, and an index row is 2,704 bytes
 MAX_ROUNDS = 3  # of one execution: what three rounds could not end is lost
+CHUNK_SHRINKS = 5  # times a round: 25, 5, 1
 # The least wait before another round, so that a round which failed at once does not come back at once.
 ROUND_PAUSE_SECONDS = 10
 RETRYABLE = tuple(code for code in ErrorCode if code is not ErrorCode.INVALID_DOMAIN)
@@ -202,8 +203,11 @@ def results(db: Database, tenant_id: UUID, batch_id: UUID) -> Iterator[Job]:
         after = page[-1].domain
 
 
-def plan(db: Database, run: UUID, *, chunk_size: int, sites_per_worker: int, max_lanes: int) -> Plan:
-    """The next round of a run: what still waits, in chunks for the workers.
+def plan(db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: int, max_lanes: int) -> Plan:
+    """A round of a run: what still waits, in chunks for the workers, of `chunk_size` jobs at most.
+
+    A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, down to
+    single jobs: a site that kills its worker takes its chunk along, and must not do so until they are all spent.
 
     Raises:
         NotFound: there is no such run.
@@ -211,7 +215,8 @@ def plan(db: Database, run: UUID, *, chunk_size: int, sites_per_worker: int, max
     batch = _run(db, run)
     workers, window = lanes(batch.request["max_concurrent"], sites_per_worker=sites_per_worker, max_lanes=max_lanes)
     waiting = rounds.pending(db, batch)
-    chunks = tuple(Chunk(tuple(waiting[at : at + chunk_size]), window) for at in range(0, len(waiting), chunk_size))
+    size = max(1, min(chunk_size // CHUNK_SHRINKS ** (round - 1), -(-len(waiting) // workers)))
+    chunks = tuple(Chunk(tuple(waiting[at : at + size]), window) for at in range(0, len(waiting), size))
     return Plan(chunks, workers)
 
 

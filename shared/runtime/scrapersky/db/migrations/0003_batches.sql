@@ -252,7 +252,12 @@ returns table (restarted integer, failed integer)
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$
   with stuck as (
-    select b.tenant_id, b.id, b.restarts
+    select b.tenant_id, b.id,
+           -- A round that ended something was not in vain.
+           case when exists (
+             select from scrapersky.jobs as j
+             where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.finished_at > b.begun_at)
+           then 0 else b.restarts end as restarts
     from (
       -- By what is open, so that the cost does not grow with the batches that are over.
       select distinct j.tenant_id, j.batch_id from scrapersky.jobs as j
@@ -271,7 +276,7 @@ as $$
     for update of b skip locked
   ), restarted as (
     update scrapersky.batches as b
-    set round = b.round + 1, restarts = b.restarts + 1, begun_at = now()
+    set round = b.round + 1, restarts = stuck.restarts + 1, begun_at = now()
     from stuck
     where b.tenant_id = stuck.tenant_id and b.id = stuck.id and stuck.restarts < p_max_restarts
     returning b.*
