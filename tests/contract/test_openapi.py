@@ -12,7 +12,6 @@ from scrapersky.api.app import create_app
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
 from scrapersky_local.openapi import Conflict, build, main, merge
 
-METHODS = {"get", "post", "put", "delete", "patch"}
 PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
 ROUTES = {
     ("post", "/api/v3/modernized_page_scraper/scan"),

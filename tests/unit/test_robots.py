@@ -246,9 +246,9 @@ def test_the_cost_of_a_file_is_counted_by_group(text: str, copies: int) -> None:
 def test_a_file_made_to_exhaust_the_parser_is_not_parsed() -> None:
     hostile = "".join(f"user-agent:{n}\n" for n in range(9000)) + "allow:/\n" * 9000
     assert rule_copies(hostile) > 50 * MAX_RULE_COPIES
-    begun = time.monotonic()
+    begun = time.thread_time()
     assert verdict(file(hostile)).reason is RobotsReason.UNREACHABLE
-    assert time.monotonic() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 def test_a_large_honest_file_is_parsed() -> None:
