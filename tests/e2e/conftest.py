@@ -11,6 +11,7 @@ from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_web.server import DemoWeb, serve
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo
+from support.held_site import HeldSite
 
 LOOPBACK = "127.0.0.0/8"
 
@@ -31,13 +32,27 @@ def web() -> Iterator[DemoWeb]:
 
 
 @pytest.fixture(scope="session")
-def stack(web: DemoWeb) -> Iterator[RunningStack]:
+def held_site() -> Iterator[HeldSite]:
+    with HeldSite() as site:
+        yield site
+
+
+@pytest.fixture
+def held(held_site: HeldSite) -> Iterator[HeldSite]:
+    """The one site that answers when the test says so; at the end nobody is left waiting."""
+    held_site.hold()
+    yield held_site
+    held_site.let_go()
+
+
+@pytest.fixture(scope="session")
+def stack(web: DemoWeb, held_site: HeldSite) -> Iterator[RunningStack]:
     with throwaway_directory() as data_dir:
         options = StackOptions(
             data_dir=data_dir,
             port=0,
             allow_networks=(LOOPBACK,),
-            resolve=web.resolve_rules(),
+            resolve=(*web.resolve_rules(), *held_site.resolve_rules()),
             ca_file=web.ca_file,
             durable=False,
         )
