@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from scrapersky_cli.client import ATTEMPTS, LONGEST_PAUSE_SECONDS, ApiClient, is_loopback
+from scrapersky_cli.client import ATTEMPTS, LONGEST_PAUSE_SECONDS, ApiClient
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
 
 API = "http://127.0.0.1:8000"
@@ -201,20 +201,3 @@ def test_a_domain_s_name_cannot_leave_its_place_in_the_path() -> None:
     with server.client() as client:
         client.domain("../jobs?x=1")
     assert server.requests[0].url.raw_path == b"/api/v3/domains/..%2Fjobs%3Fx%3D1"
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("localhost", True),
-        ("api.localhost", True),
-        ("localhost.example", False),
-        ("10.0.0.1", False),
-        ("api.example", False),
-    ],
-)
-def test_this_machine_is_told_from_others(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected

@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from uuid import UUID
 
 import httpx
 
+from scrapersky.domain.loopback import is_loopback
 from scrapersky.domain.status import JobStatus
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
 
@@ -170,14 +170,6 @@ class ApiClient:
         The token must not follow an answer elsewhere, and behind a proxy the API may know itself by another name.
         """
         return self._base.join(path).copy_with(scheme=self._base.scheme, netloc=self._base.netloc)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host of a URL is this machine: `localhost`, a name under it, or a loopback address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def is_final(document: Document) -> bool:

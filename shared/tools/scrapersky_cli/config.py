@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scrapersky_cli.client import is_loopback
+from scrapersky.domain.loopback import is_loopback
 from scrapersky_cli.errors import UsageError
 
 DEFAULT_DATA_DIR = Path(".scrapersky")
