@@ -69,12 +69,7 @@ def jobs(
             return client.jobs(kind=kind, status=status, domain=domain, limit=limit, cursor=at)
 
         document = listing.fetch(page_at, cursor=cursor, everything=everything)
-    if as_json:
-        session.show_json(document)
-        return
-    session.show(jobs_table(listing.items_of(document)))
-    if document.get("next_cursor"):
-        session.say(f"There are more: --all lists them, --cursor {document['next_cursor']} goes on.")
+    listing.show(session, document, jobs_table, as_json=as_json)
 
 
 def status(

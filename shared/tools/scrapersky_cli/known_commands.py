@@ -33,12 +33,7 @@ def domains(
             return client.domains(domain_filter=contains, limit=limit, cursor=at)
 
         document = listing.fetch(page_at, cursor=cursor, everything=everything)
-    if as_json:
-        session.show_json(document)
-        return
-    session.show(domains_table(listing.items_of(document)))
-    if document.get("next_cursor"):
-        session.say(f"There are more: --all lists them, --cursor {document['next_cursor']} goes on.")
+    listing.show(session, document, domains_table, as_json=as_json)
 
 
 def domain(

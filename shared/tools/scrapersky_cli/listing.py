@@ -1,9 +1,12 @@
-"""Pages through a list of the API: one page as it is, or all of them as one document."""
+"""Pages through a list of the API, one page as it is or all of them as one document, and shows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
 
 from scrapersky_cli.client import Document
 from scrapersky_cli.errors import UnexpectedAnswer
+from scrapersky_cli.session import Session
 
 
 def fetch(page_at: Callable[[str | None], Document], *, cursor: str | None, everything: bool) -> Document:
@@ -19,6 +22,18 @@ def fetch(page_at: Callable[[str | None], Document], *, cursor: str | None, ever
         items = [*items_of(document), *items_of(following)]
         document = {**following, "items": items}
     return document
+
+
+def show(
+    session: Session, document: Document, as_table: Callable[[Sequence[Document]], Table], *, as_json: bool
+) -> None:
+    """The list as JSON or as a table, and how to see the rest of it."""
+    if as_json:
+        session.show_json(document)
+        return
+    session.show(as_table(items_of(document)))
+    if document.get("next_cursor"):
+        session.say(f"There are more: --all lists them, --cursor {document['next_cursor']} goes on.")
 
 
 def items_of(document: Document) -> list[Document]:

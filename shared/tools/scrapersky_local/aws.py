@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-import boto3
 import httpx
-from botocore.config import Config
 
+from scrapersky_local.clients import ACCESS_KEY, local_client
 from scrapersky_local.engine import OPEN
 from scrapersky_local.lambda_host import ENGINE_SETTINGS
 from scrapersky_local.processes import StackError, require_free, spawn, stop, tail
@@ -24,7 +23,6 @@ from scrapersky_local.processes import StackError, require_free, spawn, stop, ta
 REGION = "us-east-1"
 START_SECONDS = 30.0
 _CALL_SECONDS = 900  # the longest call is an invocation, and the longest invocation that of the migrations
-_KEY = "test"  # the local services take any; this one stands for their default account
 
 # Passed on from our own environment: where programs and certificates are, and nothing that could change what a function
 # does (an AWS profile, a database address, PYTHONPATH).
@@ -126,20 +124,7 @@ class Aws:
     def client(self, service: str) -> Any:
         """The boto3 client of a local service; closed with the services."""
         if service not in self._clients:
-            session: Any = boto3.Session()  # typed for literal service names only
-            self._clients[service] = session.client(
-                service,
-                endpoint_url=self.endpoint_url,
-                region_name=REGION,
-                aws_access_key_id=_KEY,
-                aws_secret_access_key=_KEY,
-                config=Config(
-                    retries={"total_max_attempts": 1},
-                    read_timeout=_CALL_SECONDS,
-                    s3={"addressing_style": "path"},
-                    proxies={},
-                ),
-            )
+            self._clients[service] = local_client(service, self.endpoint_url, REGION, answer_seconds=_CALL_SECONDS)
         return self._clients[service]
 
     def _environment(self, temporary: Path) -> dict[str, str]:
@@ -159,8 +144,8 @@ class Aws:
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             **settings,
             ENGINE_SETTINGS: ",".join(settings),
-            "AWS_ACCESS_KEY_ID": _KEY,
-            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "TMPDIR": str(temporary),

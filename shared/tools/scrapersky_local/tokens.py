@@ -4,16 +4,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import jwt
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scrapersky_local.clients import local_client
 from scrapersky_local.processes import StackError
-from scrapersky_local.state import AUDIENCE
 
-SECRET_NAME = "scrapersky/jwt"  # noqa: S105 - the secret's name in Secrets Manager
-_SECONDS = 5.0  # to answer, for a service on this machine
+SECRET_NAME = "scrapersky/jwt"  # noqa: S105 - where `Deployment.create_secrets` puts it
+AUDIENCE = "authenticated"  # the template's default, which the stack leaves as it is
+_ANSWER_SECONDS = 5.0  # for a service on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +25,15 @@ class Bearer:
 
 def signing_secret(aws_endpoint_url: str, region: str) -> str:
     """The HS256 secret out of the stack's Secrets Manager. StackError when it does not answer."""
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=aws_endpoint_url,
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the local services take any
-        config=Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1}, proxies={}),
-    )
+    client = local_client("secretsmanager", aws_endpoint_url, region, answer_seconds=_ANSWER_SECONDS)
     try:
         return str(client.get_secret_value(SecretId=SECRET_NAME)["SecretString"])
     except (BotoCoreError, ClientError) as error:
         raise StackError(
             f"the stack's Secrets Manager at {aws_endpoint_url} does not give its secret: {error}"
         ) from error
+    finally:
+        client.close()
 
 
 def mint(secret: str, bearer: Bearer, *, ttl_seconds: int) -> str:
