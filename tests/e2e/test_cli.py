@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -44,10 +44,10 @@ class Cli:
         return document
 
     @contextmanager
-    def running(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def running(self, command: str, *arguments: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
         line = [*CLI, command, "--data-dir", str(self._stack.data_dir), *arguments]
         with subprocess.Popen(
-            line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+            line, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment(TERM="xterm", COLUMNS="200")
         ) as process:
             try:
                 yield process
@@ -158,13 +158,20 @@ def test_a_token_that_nobody_signed_is_refused(cli: Cli) -> None:
 
 
 def test_ctrl_c_leaves_the_job_running(cli: Cli, held: HeldSite) -> None:
-    with cli.running("scan", held.host) as process:
+    screen, stderr = os.openpty()  # on a terminal the command shows when it has begun to wait
+    with open(screen, "rb", buffering=0) as terminal, cli.running("scan", held.host, stderr=stderr) as process:
+        os.close(stderr)
+        shown = b""
+        while b" pending" not in shown:
+            shown += terminal.read(1024)
         held.wait_asked()
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=SECONDS)
-    assert process.returncode == 130
+        with suppress(OSError):  # the terminal's other end is closed
+            while data := terminal.read(1024):
+                shown += data
+        assert process.wait(SECONDS) == 130
     held.let_go()
-    job_id = stderr.rpartition("scrapersky status ")[2].split()[0]
+    job_id = shown.decode().rpartition("scrapersky status ")[2].split()[0]
     assert cli.json("status", job_id, "--wait")["status"] == "complete"
 
 

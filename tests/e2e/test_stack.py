@@ -23,7 +23,7 @@ from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.processes import StackError
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo
-from support.processes import left_of, processes_of
+from support.processes import left_of, processes_of, wait_ready
 
 SCAN = "/api/v3/modernized_page_scraper/scan"
 WAIT_SECONDS = 30.0
@@ -44,13 +44,7 @@ def up(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], StackInfo]]:
     process = subprocess.Popen([sys.executable, "-c", UP, str(data_dir)], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if line.startswith("ready at "):
-                break
-        else:
-            pytest.fail("".join(said))
+        wait_ready(process)
         yield process, StackInfo(**json.loads((data_dir / "stack.json").read_text("utf-8")))
     finally:
         process.kill()
