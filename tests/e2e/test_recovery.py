@@ -54,13 +54,15 @@ def endings(stack: RunningStack, job_id: str) -> list[str]:
     return [event["outcome"] for event in events]
 
 
-def workers() -> list[int]:
-    """The process ids of the running scan workers."""
+def workers(stack: RunningStack) -> list[int]:
+    """The process ids of this stack's running scan workers; another stack on this machine has its own."""
+    endpoint = f"AWS_ENDPOINT_URL={stack.info.aws_endpoint_url}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             variables = (process / "environ").read_bytes().split(b"\0")
-            if any(v.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and b"DomainScanWorker" in v for v in variables):
+            is_worker = any(v.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and b"DomainScanWorker" in v for v in variables)
+            if is_worker and endpoint in variables:
                 found.append(int(process.name))
     return found
 
@@ -97,7 +99,7 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
 ) -> None:
     job_id = start(api, held.host)
     held.wait_asked()
-    killed = workers()
+    killed = workers(stack)
     assert killed
     for process in killed:
         os.kill(process, signal.SIGKILL)
