@@ -14,7 +14,6 @@ from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
 from scrapersky_local.openapi import Conflict, build, main, merge
 
-METHODS = {"get", "post", "put", "delete", "patch"}
 PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
 ROUTES = {
     ("post", "/api/v3/modernized_page_scraper/scan"),

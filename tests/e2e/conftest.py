@@ -17,6 +17,7 @@ from scrapersky_local.demo_web.server import DemoWeb, serve
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo
 from support.crowd import Crowd, serve_crowd
+from support.held_site import HeldSite
 
 LOOPBACK = "127.0.0.0/8"
 
@@ -38,6 +39,20 @@ def web() -> Iterator[DemoWeb]:
 
 
 @pytest.fixture(scope="session")
+def held_site() -> Iterator[HeldSite]:
+    with HeldSite() as site:
+        yield site
+
+
+@pytest.fixture
+def held(held_site: HeldSite) -> Iterator[HeldSite]:
+    """The one site that answers when the test says so; at the end nobody is left waiting."""
+    held_site.hold()
+    yield held_site
+    held_site.let_go()
+
+
+@pytest.fixture(scope="session")
 def whole_crowd() -> Iterator[Crowd]:
     with serve_crowd() as running:
         yield running
@@ -51,14 +66,18 @@ def crowd(whole_crowd: Crowd) -> Crowd:
 
 
 @contextmanager
-def running_stack(web: DemoWeb, crowd: Crowd) -> Iterator[RunningStack]:
+def running_stack(web: DemoWeb, crowd: Crowd, *held_sites: HeldSite) -> Iterator[RunningStack]:
     """A new stack, for those that do to it what others must not see."""
     with throwaway_directory() as data_dir:
         options = StackOptions(
             data_dir=data_dir,
             port=0,
             allow_networks=(LOOPBACK,),
-            resolve=(*web.resolve_rules(), *crowd.resolve_rules()),
+            resolve=(
+                *web.resolve_rules(),
+                *crowd.resolve_rules(),
+                *(rule for site in held_sites for rule in site.resolve_rules()),
+            ),
             ca_file=web.ca_file,
             durable=False,
         )
@@ -67,8 +86,8 @@ def running_stack(web: DemoWeb, crowd: Crowd) -> Iterator[RunningStack]:
 
 
 @pytest.fixture(scope="session")
-def stack(web: DemoWeb, whole_crowd: Crowd) -> Iterator[RunningStack]:
-    with running_stack(web, whole_crowd) as running:
+def stack(web: DemoWeb, whole_crowd: Crowd, held_site: HeldSite) -> Iterator[RunningStack]:
+    with running_stack(web, whole_crowd, held_site) as running:
         yield running
 
 

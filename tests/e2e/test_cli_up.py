@@ -15,7 +15,7 @@ import pytest
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_web.server import DemoWeb, serve
 from scrapersky_local.demo_web.sites import load
-from support.processes import left_of
+from support.processes import left_of, wait_ready
 
 CLI = (sys.executable, "-m", "scrapersky_cli")
 SECONDS = 60.0
@@ -52,14 +52,7 @@ def up(data_dir: Path, web: DemoWeb) -> Iterator[subprocess.Popen[str]]:
     line = [*CLI, "up", "--port", "0", "--data-dir", str(data_dir), "--allow-network", "127.0.0.0/8", "--resolve", rule]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(data_dir)) as process:
         try:
-            assert process.stderr is not None
-            said = []
-            for text in process.stderr:
-                said.append(text)
-                if text.startswith("ready at "):
-                    break
-            else:
-                pytest.fail("".join(said))
+            wait_ready(process)
             yield process
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=SECONDS)

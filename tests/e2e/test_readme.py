@@ -13,7 +13,7 @@ import pytest
 
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.processes import free_port
-from support.loopback import Listener, response
+from support.loopback import CLOSED_PORT, Listener, response
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -53,7 +53,7 @@ def reader() -> Iterator[tuple[Path, int]]:
     ):
         (folder / ".venv").symlink_to(ROOT / ".venv")
         reach = f" --allow-network 127.0.0.0/8 --resolve example.com:80=127.0.0.1:{site.port}"
-        nowhere = f" --resolve example.com:443=127.0.0.1:{free_port()}"
+        nowhere = f" --resolve example.com:443=127.0.0.1:{CLOSED_PORT}"
         process = subprocess.Popen(
             f"exec {up} --port {port}{reach}{nowhere}", shell=True, cwd=folder, start_new_session=True
         )

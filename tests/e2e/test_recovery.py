@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -14,9 +15,8 @@ from psycopg.rows import TupleRow
 
 from e2e.conftest import RunningStack
 from e2e.test_stack import SCAN, WAIT_SECONDS, final
+from support.held_site import HeldSite
 from support.processes import running_function
-
-SLOW = "granite-archive.example"  # takes seconds to answer: time to do harm
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def session(stack: RunningStack) -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=stack.info.region)
 
 
-def start(api: httpx.Client, domain: str = SLOW) -> str:
+def start(api: httpx.Client, domain: str) -> str:
     return str(api.post(SCAN, json={"base_url": domain}).raise_for_status().json()["job_id"])
 
 
@@ -32,15 +32,18 @@ def path(job_id: str) -> str:
     return f"/api/v3/jobs/{job_id}"
 
 
-def until_running(api: httpx.Client, job_id: str) -> None:
+def eventually(what: str, found: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        status = api.get(path(job_id)).raise_for_status().json()["status"]
-        if status == "running":
-            return
-        assert status == "pending"
+    while not found():
+        assert time.monotonic() < deadline, f"still not: {what}"
         time.sleep(0.05)
-    pytest.fail("never running")
+
+
+def endings(stack: RunningStack, job_id: str) -> list[str]:
+    """How the workers say that their scans of the job ended."""
+    lines = (stack.data_dir / "functions.log").read_text("utf-8").splitlines()
+    events = [json.loads(line.partition(" ")[2]) for line in lines if "scan ended" in line and job_id in line]
+    return [event["outcome"] for event in events]
 
 
 def attempts(database: psycopg.Connection[TupleRow], job_id: str) -> tuple[Any, ...] | None:
@@ -67,10 +70,14 @@ def sweep(stack: RunningStack, session: boto3.Session) -> dict[str, Any]:
 
 
 def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
-    api: httpx.Client, stack: RunningStack, session: boto3.Session, database: psycopg.Connection[TupleRow]
+    api: httpx.Client,
+    stack: RunningStack,
+    session: boto3.Session,
+    database: psycopg.Connection[TupleRow],
+    held: HeldSite,
 ) -> None:
-    job_id = start(api)
-    until_running(api, job_id)
+    job_id = start(api, held.host)
+    held.wait_asked()
     killed = running_function("DomainScanWorker", stack.info.aws_endpoint_url)
     assert killed
     for process in killed:
@@ -80,6 +87,7 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
     assert attempts(database, job_id) == ("running", 1)
     database.execute("update scrapersky.jobs set lease_until = now() - interval '1 s' where id = %s", (job_id,))
     assert sweep(stack, session)["reopened"] >= 1
+    held.let_go()
 
     assert final(api, path(job_id))["status"] == "complete"
     assert attempts(database, job_id) == ("complete", 2)
@@ -89,14 +97,25 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
 
 
 def test_a_message_delivered_again_during_and_after_the_scan_changes_nothing(
-    api: httpx.Client, stack: RunningStack, session: boto3.Session, database: psycopg.Connection[TupleRow]
+    api: httpx.Client,
+    stack: RunningStack,
+    session: boto3.Session,
+    database: psycopg.Connection[TupleRow],
+    held: HeldSite,
 ) -> None:
     sqs = session.client("sqs", endpoint_url=stack.info.aws_endpoint_url)
     (queue,) = (url for url in sqs.list_queues()["QueueUrls"] if "ScanQueue" in url)
-    job_id = start(api)
+
+    def nothing_waits() -> bool:
+        told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+        return told["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+    job_id = start(api, held.host)
     message = json.dumps({"version": 1, "job_id": job_id, "correlation_id": "again"})
-    until_running(api, job_id)
+    held.wait_asked()
     sqs.send_message(QueueUrl=queue, MessageBody=message)
+    eventually("the second message delivered", nothing_waits)
+    held.let_go()
     first = final(api, path(job_id))
     assert first["status"] == "complete"
 
@@ -109,12 +128,14 @@ def test_a_message_delivered_again_during_and_after_the_scan_changes_nothing(
 
 
 def test_a_cancel_during_a_scan_is_final_and_nothing_is_stored(
-    api: httpx.Client, database: psycopg.Connection[TupleRow]
+    api: httpx.Client, stack: RunningStack, database: psycopg.Connection[TupleRow], held: HeldSite
 ) -> None:
-    job_id = start(api)
-    until_running(api, job_id)
+    job_id = start(api, held.host)
+    held.wait_asked()
     assert api.post(f"{path(job_id)}/cancel").raise_for_status().json()["status"] == "cancelled"
-    time.sleep(5)  # longer than the site takes to answer
+    held.let_go()
+    eventually("the scan ended", lambda: bool(endings(stack, job_id)))
+    assert endings(stack, job_id) == ["fenced"]
     job = api.get(path(job_id)).json()
     assert (job["status"], job["error"]["code"]) == ("cancelled", "cancelled")
     assert stored(database, job_id) == (0, 0)

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -127,8 +128,14 @@ def test_requests_are_kept(client: httpx.Client, web: DemoWeb) -> None:
 
 def test_a_delay_ends_with_the_web(web: DemoWeb) -> None:
     slow = replace(SITES["granite-archive.example"], pages={"/": Page("/", web.ca_file.parent, delay_seconds=3600)})
-    with serve([slow]) as other, socket.create_connection(("127.0.0.1", other.http_port)) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: granite-archive.example\r\n\r\n")
+    with socket.socket() as connection:
+        connection.settimeout(30)
+        with serve([slow]) as other:
+            connection.connect(("127.0.0.1", other.http_port))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: granite-archive.example\r\n\r\n")
+            while not other.seen:
+                time.sleep(0.01)
+        assert connection.recv(1024).startswith(b"HTTP/1.1 200 ")
 
 
 def test_the_rules_lead_every_name_to_where_its_ports_are(web: DemoWeb) -> None:

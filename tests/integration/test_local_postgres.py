@@ -89,7 +89,7 @@ def test_a_taken_port_is_named(postgres: Postgres, folder: Path) -> None:
 def test_a_data_directory_in_use_is_refused_with_the_servers_reason(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scrapersky_local.postgres.START_SECONDS", 0.5)
+    monkeypatch.setattr("scrapersky_local.postgres.PREDECESSOR_SECONDS", 0)
     with pytest.raises(StackError, match="already exists"):
         Postgres(postgres.home, durable=False).start()
     assert run(postgres.admin_dsn, "select 1") == [(1,)]

@@ -15,10 +15,9 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.guard import PUBLIC, NetworkPolicy, parse_resolve_rule
 from scrapersky.scraping.site import scan_site
-from support.loopback import Listener, redirect, response
+from support.loopback import CLOSED_PORT, Listener, redirect, response
 
 HOST = "shop.example"
-CLOSED = 1  # tcpmux: nothing listens on it
 HOME = response("<title>Käse &amp; Brot</title><a href='mailto:info@shop.example'>Mail</a>".encode())
 MISSING = response(b"<title>Missing</title>", status="404 Not Found")
 
@@ -81,7 +80,7 @@ def test_https_site_is_scanned_and_http_left_alone(authority: trustme.CA, ca_fil
 
 def test_http_when_nothing_listens_on_443() -> None:
     with Listener(pages(home=HOME)) as plain:
-        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED}", f"{HOST}:80=127.0.0.1:{plain.port}")
+        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED_PORT}", f"{HOST}:80=127.0.0.1:{plain.port}")
     assert result.site_data is not None
     assert result.metadata["scheme"] == "http"
     assert result.metadata["https_error"]["code"] == "connect_failure"
@@ -112,7 +111,7 @@ def test_page_in_latin_1_sent_compressed() -> None:
     body = gzip.compress("<title>Añil</title>".encode("latin-1"))
     answer = response(body, content_type="text/html; charset=iso-8859-1", headers=["Content-Encoding: gzip"])
     with Listener(pages(home=answer)) as plain:
-        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED}", f"{HOST}:80=127.0.0.1:{plain.port}")
+        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED_PORT}", f"{HOST}:80=127.0.0.1:{plain.port}")
     assert result.site_data is not None
     assert result.site_data.title == "Añil"
     assert result.bytes_fetched == len(body)
@@ -122,7 +121,7 @@ def test_robots_txt_rules_the_page_behind_a_redirect_too() -> None:
     robots = response(b"User-agent: *\nDisallow: /private", content_type="text/plain")
     answers = pages(home=redirect("/private"), private=HOME, robots=robots)
     with Listener(answers) as plain:
-        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED}", f"{HOST}:80=127.0.0.1:{plain.port}")
+        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED_PORT}", f"{HOST}:80=127.0.0.1:{plain.port}")
     assert result.error is not None
     assert result.error.code is ErrorCode.ROBOTS_DENIED
     assert result.metadata["robots"] == "denied"
@@ -149,7 +148,7 @@ def test_scan_of_a_silent_site_ends_when_it_is_called_off() -> None:
     begun = time.monotonic()
     with Listener() as silent:
         result = scan(
-            f"{HOST}:443=127.0.0.1:{CLOSED}",
+            f"{HOST}:443=127.0.0.1:{CLOSED_PORT}",
             f"{HOST}:80=127.0.0.1:{silent.port}",
             should_stop=lambda: time.monotonic() - begun > 0.5,
         )
@@ -159,6 +158,6 @@ def test_scan_of_a_silent_site_ends_when_it_is_called_off() -> None:
 
 def test_scan_of_a_silent_site_ends_at_its_deadline() -> None:
     with Listener() as silent:
-        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED}", f"{HOST}:80=127.0.0.1:{silent.port}", seconds=0.5)
+        result = scan(f"{HOST}:443=127.0.0.1:{CLOSED_PORT}", f"{HOST}:80=127.0.0.1:{silent.port}", seconds=0.5)
     assert result.error is not None
     assert result.error.code is ErrorCode.TIMEOUT

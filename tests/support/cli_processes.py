@@ -47,13 +47,14 @@ class Cli:
         return document
 
     @contextmanager
-    def running(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def running(self, command: str, *arguments: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+        """The command while it runs; killed at the end. `stderr` may be a terminal's, where progress is shown."""
         with subprocess.Popen(
             self.line(command, *arguments),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
-            env=environment(),
+            env=environment(TERM="xterm", COLUMNS="200"),
         ) as process:
             try:
                 yield process

@@ -1,8 +1,22 @@
-"""Which processes belong to a folder, to show that none is left, or run a function, to end them."""
+"""The stack as a process: when it is ready, which processes belong to its folder, and which run a function."""
 
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+
+import pytest
+
+
+def wait_ready(process: subprocess.Popen[str]) -> None:
+    """Read what a stack says on standard error until it is ready; the test fails with all of it when it ends before."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if line.startswith("ready at "):
+            return
+    pytest.fail("".join(said))
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -82,6 +82,7 @@ def test_the_body_may_repeat_the_tenant_but_not_name_another(frame: Frame) -> No
         ({"host": "127.0.0.1:8000", "x-forwarded-proto": ""}, "http://127.0.0.1:8000/x"),
         ({"host": "localhost:8000", "x-forwarded-proto": ""}, "http://localhost:8000/x"),
         ({"host": "[::1]:8000", "x-forwarded-proto": ""}, "http://[::1]:8000/x"),
+        ({"host": "[1.2]:8000", "x-forwarded-proto": ""}, "https://[1.2]:8000/x"),
         ({"host": "api.example", "x-forwarded-proto": ""}, "https://api.example/x"),
         ({"host": "api.example", "x-forwarded-proto": "javascript"}, "https://api.example/x"),
         ({"host": "evil.example/path?x="}, "https://abc123.execute-api.eu-central-1.amazonaws.com/x"),

@@ -10,7 +10,6 @@ import pytest
 
 from scrapersky_cli.client import ATTEMPTS, LONGEST_PAUSE_SECONDS, ApiClient
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
-from scrapersky_cli.origins import is_loopback
 
 API = "http://127.0.0.1:8000"
 JOB_ID = UUID("0197c1d2-8a55-7c3e-9f3a-2b6f0c1d4e5f")
@@ -202,20 +201,3 @@ def test_a_domain_s_name_cannot_leave_its_place_in_the_path() -> None:
     with server.client() as client:
         client.domain("../jobs?x=1")
     assert server.requests[0].url.raw_path == b"/api/v3/domains/..%2Fjobs%3Fx%3D1"
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("localhost", True),
-        ("api.localhost", True),
-        ("localhost.example", False),
-        ("10.0.0.1", False),
-        ("api.example", False),
-    ],
-)
-def test_this_machine_is_told_from_others(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected

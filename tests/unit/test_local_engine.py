@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scrapersky_local import engine
-from scrapersky_local.engine import Front, Scope, adapt, as_api_request, limit_maps
+from scrapersky_local.engine import Event, Front, Scope, adapt, as_api_request, limit_maps
 from scrapersky_local.lambda_host import package
 from scrapersky_local.processes import StackError
 
@@ -36,7 +36,10 @@ def answers(front: Front, *scopes: Scope) -> list[int]:
     """The status of each answer; 0 for a request that was handed on."""
     statuses: list[int] = []
 
-    async def send(message: dict[str, Any]) -> None:
+    async def receive() -> Event:
+        raise AssertionError("the front reads no body")
+
+    async def send(message: Event) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
@@ -44,7 +47,7 @@ def answers(front: Front, *scopes: Scope) -> list[int]:
         before = len(statuses)
         # No event loop: it would open a socket, and nothing here waits.
         with pytest.raises(StopIteration):
-            front(scope, None, send).send(None)
+            front(scope, receive, send).send(None)
         if len(statuses) == before:
             statuses.append(0)
     return statuses

@@ -213,7 +213,7 @@ def test_a_timeout_is_not_kept() -> None:
     assert [cache.allowed(PAGE, site, time.monotonic() + 5).allowed for _ in range(2)] == [False, True]
 
 
-def test_as_a_hook_it_holds_every_hop_of_a_fetch_to_its_own_origins_file() -> None:
+def test_every_hop_of_a_fetch_is_held_to_its_own_origins_file() -> None:
     asked: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -224,8 +224,10 @@ def test_as_a_hook_it_holds_every_hop_of_a_fetch_to_its_own_origins_file() -> No
         return answer(301, location="https://closed.example/page")
 
     deadline = time.monotonic() + 5
-    site = client(handler)
-    refused = site.get("https://shop.example/", deadline=deadline, allow=RobotsCache(AGENT).hook(site, deadline))
+    cache, site = RobotsCache(AGENT), client(handler)
+    refused = site.get(
+        "https://shop.example/", deadline=deadline, allow=lambda url: cache.allowed(url, site, deadline).failure
+    )
     assert isinstance(refused, FetchFailure)
     assert (refused.code, refused.url) == (ErrorCode.ROBOTS_DENIED, "https://closed.example/page")
     assert [hop.url for hop in refused.redirects] == ["https://shop.example/"]
@@ -260,9 +262,9 @@ def test_the_cost_of_a_file_is_counted_by_group(text: str, copies: int) -> None:
 def test_a_file_made_to_exhaust_the_parser_is_not_parsed() -> None:
     hostile = "".join(f"user-agent:{n}\n" for n in range(9000)) + "allow:/\n" * 9000
     assert rule_copies(hostile) > 50 * MAX_RULE_COPIES
-    begun = time.monotonic()
+    begun = time.thread_time()
     found = verdict(file(hostile))
-    assert time.monotonic() - begun < 1
+    assert time.thread_time() - begun < 1
     assert found.reason is RobotsReason.UNREACHABLE
     assert found.failure is not None
     assert "too many rules" in found.failure.message

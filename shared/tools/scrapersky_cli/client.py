@@ -18,9 +18,10 @@ from uuid import UUID
 
 import httpx
 
+from scrapersky.domain.loopback import is_loopback
 from scrapersky.domain.status import JobStatus
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
-from scrapersky_cli.origins import is_loopback, stream
+from scrapersky_cli.origins import stream
 
 Document = dict[str, Any]
 

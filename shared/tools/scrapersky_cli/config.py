@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from scrapersky.domain.loopback import is_loopback
 from scrapersky_cli.errors import UsageError
-from scrapersky_cli.origins import is_loopback
 
 DEFAULT_DATA_DIR = Path(".scrapersky")
 STACK_FILE = "stack.json"

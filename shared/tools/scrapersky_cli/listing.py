@@ -24,20 +24,20 @@ def fetch(page_at: Callable[[str | None], Document], *, cursor: str | None, ever
     return document
 
 
-def items_of(document: Document) -> list[Document]:
-    items = document.get("items")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise UnexpectedAnswer("the API did not answer with a list")
-    return items
-
-
 def show(
     session: Session, document: Document, as_table: Callable[[Sequence[Document]], Table], *, as_json: bool
 ) -> None:
-    """Print the list; where it is only its first part for people, say how to get the rest."""
+    """The list as JSON or as a table, and how to see the rest of it."""
     if as_json:
         session.show_json(document)
         return
     session.show(as_table(items_of(document)))
     if document.get("next_cursor"):
         session.say(f"There are more: --all lists them, --cursor {document['next_cursor']} goes on.")
+
+
+def items_of(document: Document) -> list[Document]:
+    items = document.get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise UnexpectedAnswer("the API did not answer with a list")
+    return items

@@ -1,22 +1,14 @@
 """Addresses that are not the API's own: which of them may be read, and how, without what is only the API's."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 import httpx
 
+from scrapersky.domain.loopback import is_loopback
 from scrapersky_cli.errors import UnexpectedAnswer, Unreachable
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0  # between two pieces
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host of a URL is this machine: `localhost`, a name under it, or a loopback address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def stream(url: httpx.URL, transport: httpx.BaseTransport | None) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ A test hands its own Session in as the command's context object; nothing here is
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,18 +25,17 @@ PIPE_WIDTH = 200  # columns when the output goes to a file or a pipe, where ther
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`transport` and `sleep` are the client's; None means the real network and clock."""
+    """`transport` and `sleep` are the client's; a transport of None is the real network."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     transport: httpx.BaseTransport | None = None
-    sleep: Callable[[float], None] | None = None
+    sleep: Callable[[float], None] = time.sleep
 
     @contextmanager
     def client(self, data_dir: Path | None) -> Iterator[ApiClient]:
         """A client of the API that the option, the environment or the running stack names. Raises UsageError."""
         target = config.target(data_dir, self.environ)
-        keywords = {"sleep": self.sleep} if self.sleep else {}
-        with ApiClient(target.api_url, target.token, transport=self.transport, **keywords) as client:
+        with ApiClient(target.api_url, target.token, transport=self.transport, sleep=self.sleep) as client:
             yield client
 
     def show(self, *renderables: RenderableType) -> None:
@@ -46,8 +46,7 @@ class Session:
 
     def show_json(self, document: Any) -> None:
         """Print one JSON document, and nothing else, to stdout."""
-        text = to_json(document) + "\n"
-        sys.stdout.write(text)
+        sys.stdout.write(to_json(document) + "\n")
         sys.stdout.flush()  # here, where a closed pipe is handled, and not at the interpreter's end
 
     def show_lines(self, lines: Iterable[str]) -> None:

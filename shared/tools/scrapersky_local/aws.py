@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 
 import httpx
 
-from scrapersky_local import clients
+from scrapersky_local.clients import ACCESS_KEY, local_client
 from scrapersky_local.engine import OPEN
 from scrapersky_local.lambda_host import ENGINE_SETTINGS
 from scrapersky_local.processes import StackError, require_free, spawn, stop, tail
@@ -124,7 +124,7 @@ class Aws:
     def client(self, service: str) -> Any:
         """The boto3 client of a local service; closed with the services."""
         if service not in self._clients:
-            self._clients[service] = clients.client(service, self.endpoint_url, REGION, seconds=_CALL_SECONDS)
+            self._clients[service] = local_client(service, self.endpoint_url, REGION, answer_seconds=_CALL_SECONDS)
         return self._clients[service]
 
     def _environment(self, temporary: Path) -> dict[str, str]:
@@ -144,8 +144,8 @@ class Aws:
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             **settings,
             ENGINE_SETTINGS: ",".join(settings),
-            "AWS_ACCESS_KEY_ID": clients.KEY,
-            "AWS_SECRET_ACCESS_KEY": clients.KEY,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "TMPDIR": str(temporary),

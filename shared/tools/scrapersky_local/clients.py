@@ -1,26 +1,27 @@
-"""Clients of the local AWS services, for whoever knows their address."""
+"""boto3 clients of the local AWS services."""
 
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-KEY = "test"  # the local services take any; this one stands for their default account
+ACCESS_KEY = "test"  # the local services take any; this one stands for their default account
+_CONNECT_SECONDS = 5.0  # to this very machine
 
 
-def client(service: str, endpoint_url: str, region: str, *, seconds: float) -> Any:
-    """The boto3 client of a service that has `seconds` to answer. A call is made once and past every proxy."""
+def local_client(service: str, endpoint_url: str, region: str, *, answer_seconds: float) -> Any:
+    """A client that asks once and waits `answer_seconds` for the answer. Whoever asks for it closes it."""
     session: Any = boto3.Session()  # typed for literal service names only
     return session.client(
         service,
         endpoint_url=endpoint_url,
         region_name=region,
-        aws_access_key_id=KEY,
-        aws_secret_access_key=KEY,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=ACCESS_KEY,
         config=Config(
-            connect_timeout=min(seconds, 60),
-            read_timeout=seconds,
             retries={"total_max_attempts": 1},
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=answer_seconds,
             s3={"addressing_style": "path"},
             proxies={},
         ),

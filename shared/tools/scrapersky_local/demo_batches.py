@@ -17,7 +17,7 @@ from scrapersky.queues import MESSAGE_VERSION
 from scrapersky_cli.client import ApiClient, Document
 from scrapersky_cli.errors import Refused
 from scrapersky_cli.render import add_row, number, status_text, table
-from scrapersky_local import clients
+from scrapersky_local.clients import local_client
 from scrapersky_local.demo_web.sites import Site, differences
 from scrapersky_local.deploy import STACK
 from scrapersky_local.processes import StackError
@@ -66,9 +66,9 @@ def send_request(stack: StackInfo, domains: Sequence[str]) -> UUID:
     }
     address = (stack.aws_endpoint_url, stack.region)
     try:
-        stacks = clients.client("cloudformation", *address, seconds=_AWS_SECONDS).describe_stacks(StackName=STACK)
+        stacks = local_client("cloudformation", *address, answer_seconds=_AWS_SECONDS).describe_stacks(StackName=STACK)
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
-        queue = clients.client("sqs", *address, seconds=_AWS_SECONDS)
+        queue = local_client("sqs", *address, answer_seconds=_AWS_SECONDS)
         queue.send_message(QueueUrl=outputs["BatchQueueUrl"], MessageBody=json.dumps(request))
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"the stack's batch queue takes no message: {error}") from error

@@ -15,7 +15,7 @@ import os
 import socketserver
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import IO, Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -26,10 +26,9 @@ MINISTACK = "1.5.33"
 OPEN = "/_scrapersky/open/"
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-
+Event = MutableMapping[str, Any]
+Send = Callable[[Event], Awaitable[None]]
+Receive = Callable[[], Awaitable[Event]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -73,7 +72,7 @@ class Front:
         self._api_port = api_port
         self._api_id: str | None = None
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._engine(scope, receive, send)
         elif scope["server"][1] != self._api_port:
@@ -88,7 +87,7 @@ class Front:
             await self._engine(as_api_request(scope, self._api_id), receive, send)
 
 
-async def _answer(send: Any, status: int, *headers: tuple[bytes, bytes]) -> None:
+async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]})
     await send({"type": "http.response.body"})
 
@@ -96,12 +95,12 @@ async def _answer(send: Any, status: int, *headers: tuple[bytes, bytes]) -> None
 class _Tee:
     """A function's output, passed on line by line and shown on the way."""
 
-    def __init__(self, stream: Any, function: str) -> None:
+    def __init__(self, stream: IO[bytes], function: str) -> None:
         self._stream = stream
         self._function = function
 
     def readline(self) -> bytes:
-        line: bytes = self._stream.readline()
+        line = self._stream.readline()
         if line:
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             sys.stdout.write(json.dumps({"function": self._function, "line": text}) + "\n")

@@ -27,6 +27,7 @@ from scrapersky_local.accounts import own_directory, own_file, reachable_copy, s
 from scrapersky_local.processes import StackError, free_port, require_free, spawn, stop, tail
 
 START_SECONDS = 20.0  # a first start on a busy machine takes about one; the rest is patience with a slow disk
+PREDECESSOR_SECONDS = 20.0  # what a server whose supervisor was killed may need to write everything down and end
 
 # A throwaway cluster need not survive a crash of the machine.
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -101,7 +102,7 @@ class Postgres:
         programs = postgres_programs()
         if not self._cluster.exists():
             self._initialise(programs / "initdb")
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PREDECESSOR_SECONDS
         while True:
             self._log.unlink(missing_ok=True)
             self._process = self._spawn([str(programs / "postgres"), "-D", str(self._cluster), *self._options()])

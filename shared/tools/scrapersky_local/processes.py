@@ -46,10 +46,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(preferred: int | None = None) -> int:
-    """A port on which nothing listens: `preferred` when it is free, else any of PORTS."""
-    if preferred is not None and is_free(preferred):
-        return preferred
+def free_port() -> int:
+    """Any of PORTS on which nothing listens."""
     for port in random.sample(PORTS, 200):
         if is_free(port):
             return port

@@ -34,7 +34,6 @@ from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file
 from scrapersky_local.tokens import Bearer, mint
 
 PROJECT = Path(__file__).parents[3]
-DEFAULT_PORT = 8000
 
 # More workers than the pooler has connections, so that a worker which holds one too long shows here first.
 POOL_SIZE = 4
@@ -66,7 +65,7 @@ class StackOptions:
     """
 
     data_dir: Path
-    port: int = DEFAULT_PORT
+    port: int = 0
     allow_networks: tuple[str, ...] = ()
     resolve: tuple[str, ...] = ()
     ca_file: Path | None = None

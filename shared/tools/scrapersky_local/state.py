@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scrapersky_cli.config import STACK_FILE
 from scrapersky_local.processes import StackError
-
-STACK_FILE = "stack.json"
-AUDIENCE = "authenticated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Any
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scrapersky_local import clients
+from scrapersky_local.clients import local_client
 from scrapersky_local.processes import StackError
-from scrapersky_local.state import AUDIENCE
 
-SECRET_NAME = "scrapersky/jwt"  # noqa: S105 - the secret's name in Secrets Manager
-_SECONDS = 5.0  # to answer, for a service on this machine
+SECRET_NAME = "scrapersky/jwt"  # noqa: S105 - where `Deployment.create_secrets` puts it
+AUDIENCE = "authenticated"  # the template's default, which the stack leaves as it is
+_ANSWER_SECONDS = 5.0  # for a service on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,15 @@ class Bearer:
 
 def signing_secret(aws_endpoint_url: str, region: str) -> str:
     """The HS256 secret out of the stack's Secrets Manager. StackError when it does not answer."""
-    manager = clients.client("secretsmanager", aws_endpoint_url, region, seconds=_SECONDS)
+    client = local_client("secretsmanager", aws_endpoint_url, region, answer_seconds=_ANSWER_SECONDS)
     try:
-        return str(manager.get_secret_value(SecretId=SECRET_NAME)["SecretString"])
+        return str(client.get_secret_value(SecretId=SECRET_NAME)["SecretString"])
     except (BotoCoreError, ClientError) as error:
         raise StackError(
             f"the stack's Secrets Manager at {aws_endpoint_url} does not give its secret: {error}"
         ) from error
+    finally:
+        client.close()
 
 
 def mint(secret: str, bearer: Bearer, *, ttl_seconds: int) -> str:

@@ -53,8 +53,8 @@ def test_an_unchanged_status_is_a_304_and_a_changed_one_is_not(client: Client, f
 def test_a_held_answer_comes_with_the_change(client: Client, finish: Finish) -> None:
     job_id = client.started("shop.example")
     worker = threading.Timer(0.6, finish, (job_id, found()))
-    worker.start()
     began = time.monotonic()
+    worker.start()
     status = client.get(f"{SCAN}/status/{job_id}?wait=20")
     took = time.monotonic() - began
     worker.join()

@@ -8,7 +8,6 @@ import binascii
 import hashlib
 import json
 import re
-from ipaddress import ip_address
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from scrapersky.api.denials import DenialCode
 from scrapersky.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType, denied
 from scrapersky.domain.jobs import Caller, Idempotency
+from scrapersky.domain.loopback import is_loopback
 from scrapersky.errors import FieldError, Invalid
 
 # 10,000 domains of the longest possible name (253) are 2.6 MB of JSON; Lambda itself takes 6 MB, base64 included.
@@ -120,7 +120,7 @@ def base_address(event: APIGatewayProxyEventV2) -> str:
         host = event.request_context.domain_name
     scheme = event.headers.get("x-forwarded-proto", "").lower()
     if scheme not in ("http", "https"):
-        scheme = "http" if _is_loopback(host) else "https"
+        scheme = "http" if is_loopback(_without_port(host)) else "https"
     stage = event.request_context.stage
     prefix = f"/{stage}" if stage != "$default" and event.raw_path.startswith(f"/{stage}/") else ""
     return f"{scheme}://{host}{prefix}"
@@ -182,11 +182,5 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0].strip("[]") if host.count(":") == 1 or "]" in host else host
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+def _without_port(host: str) -> str:
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

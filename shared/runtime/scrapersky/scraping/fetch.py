@@ -19,26 +19,14 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.decoding import ACCEPT_ENCODING, read_body
 from scrapersky.scraping.failures import FETCH_ERRORS, FetchError, explain
 from scrapersky.scraping.guard import PUBLIC, GuardedBackend, NetworkPolicy
-from scrapersky.scraping.limits import MAX_PIECES, MAX_URL_CHARS, PAGE_LIMITS, ROBOTS_LIMITS, FetchLimits
+from scrapersky.scraping.limits import MAX_PIECES, MAX_URL_CHARS, PAGE_LIMITS, FetchLimits
 from scrapersky.scraping.resolve import Resolver, system_resolver
 from scrapersky.scraping.streams import Meter
 from scrapersky.scraping.transport import WEB_URL, GuardedTransport
 from scrapersky.scraping.urls import WebUrl, parse_web_url
 
-__all__ = [
-    "PAGE_LIMITS",
-    "ROBOTS_LIMITS",
-    "FetchFailure",
-    "FetchLimits",
-    "Fetched",
-    "Fetcher",
-    "Redirect",
-    "SiteClient",
-]
-
 REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 """RFC 9110 15.4: those whose Location a client follows by itself."""
-
 
 _HUNG_UP: Final = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
 """What a connection that the server closed ends in, when nothing of an answer came over it."""

@@ -13,7 +13,7 @@ from scrapersky.scraping import jsonld
 from scrapersky.scraping.charset import decode
 from scrapersky.scraping.soup import Asset, LeanBuilder, Link, parse, release
 
-__all__ = ["Asset", "Link", "PageFacts", "decode", "parse_page"]
+__all__ = ["PageFacts", "decode", "parse_page"]
 
 # Longer than any title or description that a search engine reads; bounds a row and an answer.
 MAX_VALUE_CHARS = 2_000
@@ -107,7 +107,6 @@ class _Head:
     """Sorts the Tags of the lean soup: one pass, first value wins as in browsers."""
 
     def __init__(self, soup: BeautifulSoup, url: str) -> None:
-        self.base = url
         self.title: str | None = None
         self.canonical_url: str | None = None
         self.named: dict[str, str] = {}

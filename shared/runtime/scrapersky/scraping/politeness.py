@@ -20,8 +20,8 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping.fetch import PAGE_LIMITS, Fetched, FetchFailure, FetchLimits
-from scrapersky.scraping.limits import POLL_SECONDS
+from scrapersky.scraping.fetch import Fetched, FetchFailure
+from scrapersky.scraping.limits import PAGE_LIMITS, POLL_SECONDS, FetchLimits
 
 MAX_WAIT_SECONDS: Final = 30.0
 """The longest wait for a host: half of what a worker gives a site. Most sites that ask for a delay ask for less."""

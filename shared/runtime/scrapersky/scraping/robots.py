@@ -19,7 +19,8 @@ from protego import Protego
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.failures import FetchError
-from scrapersky.scraping.fetch import ROBOTS_LIMITS, Fetched, FetchFailure
+from scrapersky.scraping.fetch import Fetched, FetchFailure
+from scrapersky.scraping.limits import ROBOTS_LIMITS
 from scrapersky.scraping.politeness import Client
 from scrapersky.scraping.urls import WebUrl, parse_web_url
 
@@ -104,12 +105,6 @@ class RobotsCache:
             if file.failure is None or file.failure.code not in _OF_THE_MOMENT:
                 self._files[target.origin] = file
         return self._judge(file, target, begun)
-
-    def hook(
-        self, client: Client, deadline: float, should_stop: Callable[[], bool] = lambda: False
-    ) -> Callable[[str], FetchFailure | None]:
-        """The `allow` of `SiteClient.get`: each URL of a fetch, redirects too, is held to its own origin's file."""
-        return lambda url: self.allowed(url, client, deadline, should_stop).failure
 
     def _judge(self, file: _File, target: WebUrl, begun: float) -> RobotsVerdict:
         if file.failure is not None:

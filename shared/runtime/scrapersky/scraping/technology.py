@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scrapersky.domain.facts import Technology
-from scrapersky.scraping.page import Asset, PageFacts
+from scrapersky.scraping.page import PageFacts
+from scrapersky.scraping.soup import Asset
 
 # Long enough to recognise the place by; bounds a row.
 MAX_EVIDENCE_CHARS = 200
@@ -21,9 +22,8 @@ MAX_EVIDENCE_CHARS = 200
 MAX_WORDPRESS_FOLDERS = 100
 
 _WORDPRESS_PATH = re.compile(r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/([A-Za-z0-9][\w.-]{0,79})/)")
-WORDPRESS = "WordPress"
-PLUGIN = "WordPress plugin"
-THEME = "WordPress theme"
+_WORDPRESS = "WordPress"
+_WORDPRESS_FOLDERS = {"plugins": "WordPress plugin", "themes": "WordPress theme"}  # folder -> category
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,14 @@ def find_technologies(page: PageFacts, headers: Mapping[str, str]) -> tuple[Tech
     for signature in signatures():
         if signature.name in found:
             _add_implied(found, signature)
-    if seen.wordpress_paths and WORDPRESS not in found:
+    if seen.wordpress_paths and _WORDPRESS not in found:
         evidence = _evidence("asset", next(iter(seen.wordpress_paths.values())))
-        found[WORDPRESS] = Technology(WORDPRESS, "CMS", None, evidence)
+        found[_WORDPRESS] = Technology(_WORDPRESS, "CMS", None, evidence)
     known = {("plugins", name) for s in signatures() for name in s.wp_plugin}
     known |= {("themes", name) for s in signatures() for name in s.wp_theme}
     for (kind, name), url in seen.wordpress_paths.items():
         if name and (kind, name) not in known:
-            category = PLUGIN if kind == "plugins" else THEME
-            found.setdefault(name, Technology(name, category, None, _evidence("asset", url)))
+            found.setdefault(name, Technology(name, _WORDPRESS_FOLDERS[kind], None, _evidence("asset", url)))
     return tuple(found.values())
 
 

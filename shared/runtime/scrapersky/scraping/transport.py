@@ -17,7 +17,7 @@ MAX_CONNECTIONS: Final = 2
 """Pages of one site are fetched one after the other: one connection, and one for where it redirects."""
 
 KEEP_ALIVE_SECONDS: Final = 5.0
-"""Most servers close idle connections after five seconds or more; one that is closed costs a failed fetch."""
+"""Most servers close idle connections after five seconds or more; one that was closed costs a second try."""
 
 
 class GuardedTransport(httpx.BaseTransport):
