@@ -39,7 +39,10 @@ SPECIAL_USE_SUFFIXES: Final = frozenset(
 they never mean an inner network, and they are the names that documentation, tests and demonstrations may use.
 """
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# The URL standard reads a web address with any number of slashes, which may be backslashes: `http:/acme.com`.
+_WEB_SCHEME = re.compile(r"https?:", re.IGNORECASE)
+# A colon and one slash may also end a host whose port was left out: `acme.com:/x`.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]*:[/\\]|[A-Za-z][A-Za-z0-9+.-]*://")
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -106,10 +109,10 @@ def _host(text: str) -> str:
     # The URL standard silently drops tabs and newlines, which would join two lines into a third name.
     if _CONTROL.search(text):
         raise InvalidDomain("the text holds control characters")
-    scheme = _SCHEME.match(text)
-    if scheme and scheme[1].lower() not in ("http", "https"):
+    web = _WEB_SCHEME.match(text)
+    if web is None and _SCHEME.match(text):
         raise InvalidDomain("only http and https addresses have a site to scan")
-    rest = text[scheme.end() :] if scheme else text
+    rest = text[web.end() :] if web else text
     # An empty user name leaves no trace in the parsed URL, so that this is asked of the text.
     if "@" in _AUTHORITY_END.split(rest.lstrip("/\\"), maxsplit=1)[0]:
         raise InvalidDomain("the text holds user information or is an e-mail address")
