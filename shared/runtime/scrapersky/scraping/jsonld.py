@@ -1,7 +1,8 @@
 """JSON-LD of a page: read leniently, and what it says about the organisation behind the site.
 
 Vocabulary: https://schema.org/Organization, https://schema.org/PostalAddress. Values are the page's own, trimmed;
-a field that the page does not give is None.
+e-mails, phones and URLs are in the form that they have among a site's other facts. A field that the page does not give
+is None.
 """
 
 import json
@@ -9,6 +10,9 @@ import math
 import re
 from collections.abc import Iterator
 from typing import Any
+
+from scrapersky.scraping import emails, phones
+from scrapersky.scraping.urls import absolute_url
 
 # Bound the work on, and the rows made of, a hostile or generated page.
 MAX_SCRIPT_CHARS = 512 * 1024
@@ -121,9 +125,9 @@ def organizations(objects: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
     return found
 
 
-def organization(objects: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
-    """The fullest of the page's organisations, in the HTTP contract's words."""
-    candidates = [summary for thing in organizations(objects) if (summary := _summary(thing))["name"]]
+def organization(objects: tuple[dict[str, Any], ...], base_url: str = "") -> dict[str, Any] | None:
+    """The fullest of the page's organisations, in the HTTP contract's words. `base_url` is what its URLs start from."""
+    candidates = [summary for thing in organizations(objects) if (summary := _summary(thing, base_url))["name"]]
     return max(candidates, key=lambda summary: sum(value not in (None, []) for value in summary.values()), default=None)
 
 
@@ -178,20 +182,35 @@ def _url_of(value: Any) -> str | None:
     return None
 
 
-def _summary(thing: dict[str, Any]) -> dict[str, Any]:
+def _email(value: Any) -> str | None:
+    return next((address for text in strings(value) for address in emails.addresses_of_mailto(text)), None)
+
+
+def _telephone(value: Any) -> str | None:
+    text = _first(value)
+    return text and (phones.number_as_given(text) or text)
+
+
+def _links(value: Any, base_url: str) -> list[str]:
+    """The URLs of a property. A bare word is none: `shop.example` is meant as a host but reads as a file."""
+    texts = [text for text in strings(value) if text.startswith("/") or "//" in text]
+    return list(dict.fromkeys(url for text in texts if (url := absolute_url(base_url, text))))
+
+
+def _summary(thing: dict[str, Any], base_url: str) -> dict[str, Any]:
     return {
         "type": next(iter(_types(thing)), None),
         "name": _first(thing.get("name")),
         "legal_name": _first(thing.get("legalName")),
-        "url": _first(thing.get("url")),
-        "logo_url": _url_of(thing.get("logo")),
+        "url": next(iter(_links(thing.get("url"), base_url)), None),
+        "logo_url": absolute_url(base_url, _url_of(thing.get("logo"))),
         "description": _first(thing.get("description")),
-        "email": _first(thing.get("email")),
-        "telephone": _first(thing.get("telephone")),
+        "email": _email(thing.get("email")),
+        "telephone": _telephone(thing.get("telephone")),
         "vat_id": _first(thing.get("vatID")),
         "tax_id": _first(thing.get("taxID")),
         "founding_date": _first(thing.get("foundingDate")),
-        "same_as": strings(thing.get("sameAs")),
+        "same_as": _links(thing.get("sameAs"), base_url),
     }
 
 

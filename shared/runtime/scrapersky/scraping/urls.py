@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from ada_url import URL
+from ada_url import URL, join_url
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.failures import FetchError
 from scrapersky.scraping.limits import MAX_URL_CHARS
 
 _PORTS = {"http:": 80, "https:": 443}
+
+# What browsers and servers in practice agree on; bounds a row and an answer.
+_MAX_FACT_CHARS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,14 @@ def parse_web_url(text: str, base: WebUrl | None = None) -> WebUrl:
         authority=url.host,
         target=url.pathname + url.search,
     )
+
+
+def absolute_url(base: str, href: str | None) -> str | None:
+    """`href` resolved against `base` as browsers do (WHATWG), if that makes an http(s) URL; else None."""
+    if not href or len(href) > _MAX_FACT_CHARS:
+        return None
+    try:
+        url = join_url(base, href)
+    except ValueError:
+        return None
+    return url if url.startswith(("https://", "http://")) and len(url) <= _MAX_FACT_CHARS else None
