@@ -83,6 +83,14 @@ def test_the_api_answers_at_the_address_of_the_stack_file(stack: RunningStack) -
     assert get(stack.info, "/health/database").status_code == 200
 
 
+def test_what_a_stack_writes_is_for_its_owner_alone(stack: RunningStack) -> None:
+    programs = stack.data_dir / "aws" / "tmp"
+    assert programs.stat().st_mode & 0o777 == 0o700
+    files = [path for path in stack.data_dir.rglob("*") if path.is_file() and programs not in path.parents]
+    assert {"functions.log", "aws.log", "postgres.log", "stack.json", "secrets.json"} <= {file.name for file in files}
+    assert [str(file) for file in files if file.stat().st_mode & 0o077] == []
+
+
 def test_a_request_without_a_token_is_a_problem(stack: RunningStack) -> None:
     answer = httpx.get(f"{stack.info.api_url}/api/v3/jobs", trust_env=False)
     assert answer.status_code == 401

@@ -2,12 +2,13 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from scrapersky_local.demo_web.tls import make_authority
-from scrapersky_local.processes import StackError
+from scrapersky_local.processes import StackError, open_private, spawn
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file, write_private
 
@@ -44,6 +45,25 @@ def test_a_private_file_replaces_a_readable_one(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "new\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_log_is_for_its_owner_alone_also_one_that_was_for_all(tmp_path: Path, was_there: bool) -> None:
+    path = tmp_path / "log"
+    if was_there:
+        path.write_text("old\n", "utf-8")
+        path.chmod(0o644)
+    with open_private(path, "ab") as file:
+        file.write(b"new\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text("utf-8") == ("old\nnew\n" if was_there else "new\n")
+
+
+def test_what_a_process_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = spawn([sys.executable, "-c", "print('secret')"], log=log)
+    assert process.wait(10) == 0
+    assert (log.read_text("utf-8"), log.stat().st_mode & 0o777) == ("secret\n", 0o600)
 
 
 def test_secrets_are_drawn_once(tmp_path: Path) -> None:

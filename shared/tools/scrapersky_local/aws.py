@@ -70,7 +70,8 @@ class Aws:
         require_free(self.port, "the AWS services")
         shutil.rmtree(self._home, ignore_errors=True)
         temporary = self._home / "tmp"
-        temporary.mkdir(mode=0o700, parents=True)
+        self._home.mkdir(mode=0o700)
+        temporary.mkdir(mode=0o700)
         self._process = spawn(
             [sys.executable, "-P", "-m", "scrapersky_local.engine", str(self._api_port)],
             log=self.log,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 
@@ -60,6 +61,13 @@ def require_free(port: int, what: str) -> None:
         raise PortInUse(f"{what} can not listen on 127.0.0.1:{port}: the port is in use")
 
 
+def open_private(path: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
+    """Open a file that only its owner (and root) can read, whatever the umask is and however it was left."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if mode == "ab" else os.O_TRUNC), 0o600)
+    os.fchmod(descriptor, 0o600)
+    return open(descriptor, mode)
+
+
 def spawn(
     command: Sequence[str],
     *,
@@ -77,7 +85,7 @@ def spawn(
     """
     uid, gid = (str(account.uid), str(account.gid)) if account else ("-", "-")
     launch = [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), str(int(death_signal)), uid, gid, *command]
-    with log.open("ab") as output:
+    with open_private(log, "ab") as output:
         return subprocess.Popen(  # noqa: S603  # programs of ours with arguments of ours
             launch,
             stdin=subprocess.DEVNULL,

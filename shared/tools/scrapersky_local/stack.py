@@ -29,7 +29,7 @@ from scrapersky_local.aws import REGION, Aws, FunctionOutput
 from scrapersky_local.deploy import Deployment
 from scrapersky_local.logs import readable
 from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
-from scrapersky_local.processes import PortInUse, StackError, free_port, require_free
+from scrapersky_local.processes import PortInUse, StackError, free_port, open_private, require_free
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file
 from scrapersky_local.tokens import Bearer, mint
 
@@ -134,10 +134,10 @@ class Stack:
         with ExitStack() as parts:
             unclean = parts.enter_context(hold(data_dir, api_url))
             _wait_for_port(port, _PREDECESSOR_SECONDS if unclean else 0)
-            log = parts.enter_context((data_dir / "functions.log").open("w", encoding="utf-8"))
+            log = parts.enter_context(open_private(data_dir / "functions.log", "wb"))
 
             def show(output: FunctionOutput) -> None:
-                log.write(f"{output.function} {output.line}\n")
+                log.write(f"{output.function} {output.line}\n".encode())
                 log.flush()
                 if text := readable(output.function, output.line):
                     self._say(text)
