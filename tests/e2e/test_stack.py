@@ -103,6 +103,20 @@ def test_an_unknown_route_is_a_problem(api: httpx.Client) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/api/v3/jobs", 405)])
+def test_a_preflight_request_reaches_the_default_route(api: httpx.Client, path: str, status: int) -> None:
+    answer = api.options(path, headers={"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_body_that_is_not_utf_8_is_refused_and_not_mended(api: httpx.Client) -> None:
+    body = b'{"base_url": "caf\xe9.example", "max_pages": 1}'
+    answer = api.post(SCAN, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "The body is not UTF-8."
+
+
 def test_a_scan_goes_through_queue_and_worker_and_is_stored(api: httpx.Client, stack: RunningStack) -> None:
     domain = next(site.host for site in stack.web.sites if site.expect.get("status") == "complete")
     accepted = api.post(SCAN, json={"base_url": domain, "max_pages": 1})

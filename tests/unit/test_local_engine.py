@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scrapersky_local import engine
-from scrapersky_local.engine import Event, Front, Scope, adapt, as_api_request, limit_maps
+from scrapersky_local.engine import Event, Front, Scope, adapt, adapt_gateway, as_api_request, limit_maps
 from scrapersky_local.lambda_host import package
 from scrapersky_local.processes import StackError
 
@@ -174,3 +174,38 @@ def test_an_engine_whose_maps_work_otherwise_is_refused() -> None:
     other = ModuleType("stepfunctions")
     with pytest.raises(StackError, match=r"no stepfunctions\._run_distributed_map\(state_def, raw_input, "):
         limit_maps(other)
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The real engine's gateway module, whose seams are taken out again after the test."""
+    from ministack.services import apigateway
+
+    for name in ("_handle_execute_in_scope", "_invoke_lambda_proxy", "_v2_request_body_is_text", "_match_route"):
+        monkeypatch.setattr(apigateway, name, getattr(apigateway, name))
+    module: ModuleType = apigateway
+    return module
+
+
+def test_the_pinned_gateway_has_the_seams(gateway: ModuleType) -> None:
+    adapt_gateway(gateway)
+
+
+def test_another_gateway_is_refused() -> None:
+    with pytest.raises(StackError, match=r"no apigateway\._handle_execute_in_scope\(api_id, stage, path, "):
+        adapt_gateway(ModuleType("apigateway"))
+
+
+@pytest.mark.parametrize(("cors", "handled_by"), [({}, "routes"), ({"allowOrigins": ["*"]}, "gateway")])
+def test_a_preflight_request_is_the_gateway_s_only_with_cors(
+    gateway: ModuleType, monkeypatch: pytest.MonkeyPatch, cors: dict[str, Any], handled_by: str
+) -> None:
+    adapt_gateway(gateway)
+    monkeypatch.setattr(gateway, "_apis", {"a1": {"corsConfiguration": cors}})
+    monkeypatch.setattr(gateway, "_match_route", lambda *_: None)
+    with pytest.raises(StopIteration) as ended:
+        gateway._handle_execute_in_scope("a1", "$default", "/", "OPTIONS", {"origin": "x"}, b"", {}, "1", "r").send(
+            None
+        )
+    status, _, _ = ended.value.value
+    assert status == {"routes": 404, "gateway": 204}[handled_by]

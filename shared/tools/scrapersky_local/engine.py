@@ -3,7 +3,7 @@
 One ministack server listens on two ports: the AWS endpoint ($GATEWAY_PORT), and API_PORT where `/` is the HTTP API, as
 a custom domain would have it. What functions write goes to standard output, one JSON object `{function, line}` a line.
 
-ministack needs four seams that it does not offer; they are private names of the version that this project pins, and
+ministack needs seams that it does not offer; they are private names of the version that this project pins, and
 are looked for before anything starts.
 """
 
@@ -15,6 +15,7 @@ import os
 import socketserver
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import IO, Any
 
 from hypercorn.asyncio import serve
@@ -173,6 +174,64 @@ def limit_maps(stepfunctions: Any) -> None:
     stepfunctions._run_distributed_map = run_limited
 
 
+_BODY: ContextVar[bytes] = ContextVar("body", default=b"")
+
+
+def adapt_gateway(gateway: Any) -> None:
+    """Let the HTTP API's gateway hand on what ministack answers or changes by itself.
+
+    An OPTIONS request finds its route where no CORS is configured; and a body that is not UTF-8 goes to the function in
+    base64, as it is, whatever its type says.
+
+    Raises:
+        StackError: the module is not the one of the pinned version.
+    """
+    request = ["api_id", "stage", "path", "method", "headers", "body", "query_params"]
+    context = ["authorizer_claims", "authorizer_scopes", "authorizer_lambda_context", "authorizer_iam"]
+    owner = ["owner_account_id", "owner_region", "raw_query_string"]
+    seams = {
+        "_handle_execute_in_scope": [*request, *owner],
+        "_invoke_lambda_proxy": ["integration", *request, "route_key", "path_params", *context, *owner],
+        "_v2_request_body_is_text": ["content_type"],
+    }
+    _require(gateway, seams)
+    execute, invoke, is_text = (getattr(gateway, name) for name in seams)
+
+    async def execute_any(api_id: str, stage: str, path: str, method: str, *rest: Any, **named: Any) -> Any:
+        if method == "OPTIONS" and not (gateway._apis.get(api_id) or {}).get("corsConfiguration"):
+            method = "options"  # no name that the gateway looks for
+        return await execute(api_id, stage, path, method, *rest, **named)
+
+    async def invoke_as_sent(
+        integration: Any,
+        api_id: str,
+        stage: str,
+        path: str,
+        method: str,
+        headers: Any,
+        body: bytes,
+        *rest: Any,
+        **named: Any,
+    ) -> Any:
+        _BODY.set(body)
+        return await invoke(integration, api_id, stage, path, method.upper(), headers, body, *rest, **named)
+
+    def is_really_text(content_type: str | None) -> bool:
+        return is_text(content_type) and _is_utf_8(_BODY.get())
+
+    gateway._handle_execute_in_scope = execute_any
+    gateway._invoke_lambda_proxy = invoke_as_sent
+    gateway._v2_request_body_is_text = is_really_text
+
+
+def _is_utf_8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _require(owner: Any, seams: Mapping[str, list[str]]) -> None:
     for name, parameters in seams.items():
         function = getattr(owner, name, None)
@@ -192,9 +251,10 @@ def main(api_port: int) -> None:
     require_ministack()
     from ministack.app import app  # type: ignore[import-untyped]
     from ministack.core.lambda_runtime import ProvidedWorker  # type: ignore[import-untyped]
-    from ministack.services import stepfunctions  # type: ignore[import-untyped]
+    from ministack.services import apigateway, stepfunctions  # type: ignore[import-untyped]
 
     adapt(ProvidedWorker)
+    adapt_gateway(apigateway)
     limit_maps(stepfunctions)
     asyncio.run(_serve(Front(app, api_port), [int(os.environ["GATEWAY_PORT"]), api_port]))
 
