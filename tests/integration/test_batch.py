@@ -422,16 +422,17 @@ def test_a_job_whose_host_is_busy_is_brought_again_by_a_message(
 
 
 def test_a_host_that_asked_for_a_pause_is_left_alone_for_it(
-    db: Database, postgres: TestDatabase, make_job: Any
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller, make_job: Any
 ) -> None:
     first, second = make_job("one.example"), make_job("one.example")
 
-    def scan(_job: Claim, _control: Control) -> tuple[SiteScan, Mapping[str, Any]]:
-        site, result = found()
-        site.metadata["pause_seconds"] = 60.0
-        return site, result
+    def scan(_job: Claim, _control: Control) -> tuple[SiteScan, Mapping[str, Any] | None]:
+        reason = ScanError(ErrorCode.HTTP_ERROR, "too many requests")
+        return SiteScan((), error=reason, metadata={"pause_seconds": 60.0}), None
 
     run(db, first, scan=scan)
     assert run(db, second).postponed == [second]
+    jobs.retry(db, queue.sender, caller, first, None)
+    assert run(db, first).postponed == [first]  # nor may the same job come back too early
     postgres.rows("update scrapersky.host_leases set until = now() - interval '1 s'")
     assert [job.id for job, _ in run(db, second).stored] == [second]

@@ -37,7 +37,8 @@ create table scrapersky.host_leases (
   host text primary key,
   job_id uuid not null,
   token uuid not null,
-  until timestamptz not null
+  until timestamptz not null,
+  is_pause boolean not null default false -- no job is at it any more: the host asked to be left alone
 );
 create index host_leases_by_end on scrapersky.host_leases (until);
 alter table scrapersky.host_leases enable row level security;
@@ -75,8 +76,9 @@ as $$
     from claimable as c
     where c.place = 1
     order by c.domain -- two workers lock the same hosts in the same order
-    on conflict (host) do update set job_id = excluded.job_id, token = excluded.token, until = excluded.until
-      where h.until < now() or h.job_id = excluded.job_id
+    on conflict (host) do update
+      set job_id = excluded.job_id, token = excluded.token, until = excluded.until, is_pause = false
+      where h.until < now() or (h.job_id = excluded.job_id and not h.is_pause)
     returning h.job_id
   ), claimed as (
     update scrapersky.jobs as j
@@ -139,7 +141,7 @@ create function scrapersky.free_hosts(p_ids uuid[], p_token uuid, p_pause interv
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$
   with freed as (
-    update scrapersky.host_leases set until = now() + p_pause
+    update scrapersky.host_leases set until = now() + p_pause, is_pause = true
     where job_id = any (p_ids) and token = p_token
     returning 1
   )
