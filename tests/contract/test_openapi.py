@@ -12,6 +12,9 @@ from scrapersky.api import batch_examples, batch_schemas, document, examples, sc
 from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
+from scrapersky.scraping.fetch import Fetched
+from scrapersky.scraping.page import parse_page
+from scrapersky.scraping.site import site_data
 from scrapersky_local.openapi import Conflict, build, main, merge
 
 PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
@@ -192,12 +195,24 @@ def assert_examples_fit(content: dict[str, Any]) -> None:
     assert values == [example["value"] for example in content["examples"].values()]
 
 
+def test_the_example_of_a_site_is_what_a_scan_makes_of_such_a_page() -> None:
+    example = examples.SITE_DATA
+    clues = [technology["evidence"].partition(": ") for technology in example["tech_stack"]]
+    generators = [f'<meta name="generator" content="{text}">' for method, _, text in clues if method == "generator"]
+    styles = [f'<link rel="stylesheet" href="{url}">' for method, _, url in clues if method == "asset"]
+    page = parse_page("".join(generators + styles).encode(), "https://shop.example/", {})
+    answer = Fetched(page.url, 200, {}, b"", 0, 0, shown_time())
+    facts = site_data(page, answer).to_json()
+    software = {name for name in facts if name.startswith(("has_", "is_", "wordpress_", "elementor_"))} | {"tech_stack"}
+    assert {name: facts[name] for name in software} == {name: example[name] for name in software}
+
+
 def test_a_stored_result_is_what_the_document_describes() -> None:
     seen = Evidence("https://shop.example/", "mailto")
     facts = SiteData(
         title="Shop",
         emails=["a@shop.example"],
-        tech_stack=[Technology("WordPress", "cms", None, "generator")],
+        tech_stack=[Technology("WordPress", "CMS", None, "generator: WordPress")],
         organization={"name": "Shop", "address": {"city": "Leipzig"}},
         addresses=[{"city": "Leipzig"}],
         open_graph={"og:title": "Shop"},

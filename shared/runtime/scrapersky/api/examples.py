@@ -37,7 +37,25 @@ SITE_DATA: dict[str, Any] = {
         "github": None,
     },
     "tech_stack": [
-        {"name": "WordPress", "category": "cms", "version": "6.8.1", "evidence": "meta generator: WordPress 6.8.1"}
+        {"name": "WordPress", "category": "CMS", "version": "6.8.1", "evidence": "generator: WordPress 6.8.1"},
+        {
+            "name": "WooCommerce",
+            "category": "e-commerce",
+            "version": "9.8.5",
+            "evidence": "generator: WooCommerce 9.8.5",
+        },
+        {
+            "name": "Elementor",
+            "category": "page builder",
+            "version": "3.29.0",
+            "evidence": "generator: Elementor 3.29.0",
+        },
+        {
+            "name": "astra",
+            "category": "WordPress theme",
+            "version": None,
+            "evidence": "asset: https://shop.example/wp-content/themes/astra/style.css",
+        },
     ],
     "organization": None,
     "addresses": [],
