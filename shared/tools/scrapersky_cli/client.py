@@ -162,16 +162,21 @@ class ApiClient:
     ) -> Iterator[Document]:
         """The document as it stands and each time it changes, until it is final or `patience` seconds are over.
 
-        Long-polls with the ETag, so a quiet minute costs three small requests. `pace` is the least number of seconds
-        between two requests.
+        The first look is answered at once: without an ETag the API would hold it until the end of what runs already.
+        Then it long-polls, so a quiet minute costs three small requests. `pace` is the least number of seconds between
+        two requests.
         """
         etag: str | None = None
+        query: dict[str, str | int] = {**(params or {})}
+        looked = False
         begin = time.monotonic()
         while (left := patience - (time.monotonic() - begin)) > 0:
             asked = time.monotonic()
-            wait = LONG_POLL_SECONDS if left > LONG_POLL_SECONDS else math.ceil(left)
+            if looked:
+                query["wait"] = LONG_POLL_SECONDS if left > LONG_POLL_SECONDS else math.ceil(left)
             headers = {"If-None-Match": etag} if etag else {}
-            answer = self._send("GET", status_url, params={**(params or {}), "wait": wait}, headers=headers)
+            answer = self._send("GET", status_url, params=query, headers=headers)
+            looked = True
             changed = answer.status_code != httpx.codes.NOT_MODIFIED and answer.headers.get("ETag", "") != etag
             if changed:
                 document = _object(answer)
