@@ -125,7 +125,7 @@ def organizations(objects: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
     return found
 
 
-def organization(objects: tuple[dict[str, Any], ...], base_url: str = "") -> dict[str, Any] | None:
+def organization(objects: tuple[dict[str, Any], ...], base_url: str) -> dict[str, Any] | None:
     """The fullest of the page's organisations, in the HTTP contract's words. `base_url` is what its URLs start from."""
     candidates = [summary for thing in organizations(objects) if (summary := _summary(thing, base_url))["name"]]
     return max(candidates, key=lambda summary: sum(value not in (None, []) for value in summary.values()), default=None)

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ada_url import join_url
 from bs4 import BeautifulSoup, Tag
 
 from scrapersky.scraping import jsonld
 from scrapersky.scraping.charset import decode
 from scrapersky.scraping.soup import Asset, LeanBuilder, Link, parse, release
+from scrapersky.scraping.urls import absolute_url
 
 __all__ = ["PageFacts", "decode", "parse_page"]
 
 # Longer than any title or description that a search engine reads; bounds a row and an answer.
 MAX_VALUE_CHARS = 2_000
-# What browsers and servers in practice agree on.
-MAX_URL_CHARS = 2_048
 MAX_OPEN_GRAPH = 100
 MAX_JSON_LD = 500
 
@@ -90,17 +88,6 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     )
     release(soup, seen)
     return facts
-
-
-def absolute_url(base: str, href: str | None) -> str | None:
-    """`href` resolved against `base` as browsers do (WHATWG), if that makes an http(s) URL; else None."""
-    if not href or len(href) > MAX_URL_CHARS:
-        return None
-    try:
-        url = join_url(base, href)
-    except ValueError:
-        return None
-    return url if url.startswith(("https://", "http://")) and len(url) <= MAX_URL_CHARS else None
 
 
 class _Head:

@@ -106,7 +106,7 @@ def site_data(page: PageFacts, answer: Fetched) -> SiteData:
         emails=list(contacts.emails),
         phones=list(contacts.phones),
         tech_stack=list(technologies),
-        organization=jsonld.organization(page.json_ld),
+        organization=jsonld.organization(page.json_ld, page.url),
         addresses=jsonld.addresses(page.json_ld, page.url),
         open_graph=page.open_graph,
         evidence={**contacts.emails, **contacts.phones, **contacts.social_evidence},
