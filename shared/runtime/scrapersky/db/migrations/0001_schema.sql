@@ -25,15 +25,24 @@ create table scrapersky.domains (
   constraint domains_facts_have_a_time check ((site_data is null) = (scanned_at is null))
 );
 
+-- Many jobs under one name, brought to the workers by a state machine instead of by a message each. The client may
+-- choose the id, so it is the tenant's own; `run` names the batch where tenants meet (executions).
 create table scrapersky.batches (
-  id uuid primary key,
+  id uuid not null,
   tenant_id uuid not null,
   kind text not null check (kind in ('domain_scan')),
   request jsonb not null,
+  fingerprint bytea not null check (octet_length(fingerprint) = 32), -- sha256 of what was asked for
+  run uuid not null unique,
+  round integer not null default 1 check (round >= 1), -- of the state machine's executions
+  restarts integer not null default 0 check (restarts >= 0), -- rounds in a row that the sweeper had to begin
+  begun_at timestamptz not null default now(), -- when the last round was asked for
+  correlation_id text not null,
   created_by text not null,
   created_at timestamptz not null default now(),
-  unique (tenant_id, id)
+  primary key (tenant_id, id)
 );
+create index batches_by_time on scrapersky.batches (tenant_id, created_at desc, id desc);
 
 create table scrapersky.jobs (
   id uuid primary key,
@@ -74,6 +83,11 @@ create table scrapersky.jobs (
 create index jobs_by_time on scrapersky.jobs (tenant_id, created_at desc, id desc);
 create index jobs_by_domain on scrapersky.jobs (tenant_id, domain, created_at desc, id desc);
 create index jobs_by_batch on scrapersky.jobs (tenant_id, batch_id, status) where batch_id is not null;
+-- One job a domain; lists and exports of a batch go by it.
+create unique index jobs_of_batch_by_domain on scrapersky.jobs (tenant_id, batch_id, domain) where batch_id is not null;
+-- Which batches are open, without looking at a finished one.
+create index jobs_open_in_batch on scrapersky.jobs (tenant_id, batch_id)
+  where batch_id is not null and status in ('pending', 'running');
 create index jobs_leased on scrapersky.jobs (lease_until) where status = 'running';
 create index jobs_waiting on scrapersky.jobs (enqueued_at) where status = 'pending';
 
@@ -81,6 +95,13 @@ create index jobs_waiting on scrapersky.jobs (enqueued_at) where status = 'pendi
 create function scrapersky.job_message(p_id uuid, p_correlation_id text) returns jsonb
 language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select jsonb_build_object('version', 1, 'job_id', p_id, 'correlation_id', p_correlation_id) $$;
+
+-- The message that begins a round of a batch.
+create function scrapersky.batch_message(p_run uuid, p_round integer, p_correlation_id text) returns jsonb
+language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('version', 1, 'run', p_run, 'round', p_round, 'correlation_id', p_correlation_id)
+$$;
 
 -- Which state may follow which; a final row does not change at all, but for a retry. The guarded statements keep to
 -- this by themselves: a statement that one day does not is refused here.
@@ -103,16 +124,22 @@ create trigger jobs_transition before update on scrapersky.jobs
 create table scrapersky.outbox (
   id bigint generated always as identity primary key,
   tenant_id uuid not null,
-  job_id uuid not null,
-  queue text not null check (queue in ('domain_scan')), -- the job's kind: each has a queue of its own
+  job_id uuid,
+  batch_id uuid,
+  queue text not null check (queue in ('domain_scan', 'batch')), -- the job's kind, or batch: each has its own
   body jsonb not null,
   held_until timestamptz not null, -- one sender at a time; after this another may try
   tries integer not null default 0,
   sent_at timestamptz,
   created_at timestamptz not null default now(),
-  foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade
+  foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, batch_id) references scrapersky.batches (tenant_id, id) on delete cascade,
+  constraint outbox_is_of_a_job_or_a_batch check ((job_id is null) <> (batch_id is null)),
+  constraint outbox_batches_have_their_queue check ((queue = 'batch') = (batch_id is not null))
 );
 create unique index outbox_one_owed_per_job on scrapersky.outbox (job_id) where sent_at is null;
+create unique index outbox_one_owed_per_batch on scrapersky.outbox (tenant_id, batch_id)
+  where sent_at is null and batch_id is not null;
 create index outbox_owed on scrapersky.outbox (held_until) where sent_at is null;
 create index outbox_sent on scrapersky.outbox (sent_at) where sent_at is not null;
 
@@ -153,6 +180,19 @@ create table scrapersky.facts (
   primary key (tenant_id, job_id, position),
   foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade
 );
+
+-- One job at a time fetches a host, whoever's it is. A row outlives its job while the host wants to be left alone.
+create table scrapersky.host_leases (
+  host text primary key,
+  job_id uuid not null,
+  token uuid not null,
+  until timestamptz not null,
+  is_pause boolean not null default false -- no job is at it any more: the host asked to be left alone
+);
+create index host_leases_by_end on scrapersky.host_leases (until);
+create index host_leases_by_job on scrapersky.host_leases (job_id);
+alter table scrapersky.host_leases enable row level security;
+alter table scrapersky.host_leases force row level security;
 
 -- Row-level security: a row is there for its tenant alone, and no tenant set means no row.
 do $$
