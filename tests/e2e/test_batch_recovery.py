@@ -148,6 +148,44 @@ def test_a_batch_is_finished_whatever_is_killed_in_its_middle(web: DemoWeb, crow
     assert twice == []
 
 
+def test_a_site_that_kills_its_worker_is_lost_alone(
+    api: httpx.Client, stack: RunningStack, crowd: Crowd, database: psycopg.Connection[TupleRow]
+) -> None:
+    hosts = crowd.hosts("deadly", 20)
+    deadly = hosts[7]
+    killed = []
+
+    def kill() -> None:
+        """The worker dies in the middle of its chunk, and the time of all its leases is over at once."""
+        with psycopg.connect(stack.info.direct_database_url, autocommit=True) as connection:
+            over = "now() - interval '1 s'"
+            connection.execute(f"update scrapersky.jobs set lease_until = {over} where status = 'running'".encode())
+            connection.execute(f"update scrapersky.host_leases set until = {over}".encode())
+        killed.extend(running_function("DomainScanWorker", stack.info.aws_endpoint_url))
+        for process in killed:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    crowd.traps[deadly] = kill
+    with short_pauses(stack):
+        batch_id = start(api, [*hosts, "shut-gate.example", "no domain"], max_concurrent=5)
+        batch = final(api, batch_id)
+    assert len(killed) >= 3  # each round had its try
+    expected = dict.fromkeys(hosts, "complete") | {
+        deadly: "worker_lost",
+        "shut-gate.example": "connect_failure",
+        "no domain": "invalid_domain",
+    }
+    assert outcomes(batch) == expected
+    assert (batch["status"], batch["completed_domains"], batch["failed_domains"]) == ("complete", 19, 3)
+    stored = database.execute(
+        "select count(*) from scrapersky.pages p join scrapersky.jobs j on j.id = p.job_id"
+        " where j.batch_id = %s and j.status = 'complete' group by p.job_id",
+        (batch_id,),
+    ).fetchall()
+    assert len(stored) == 19
+
+
 def test_nothing_of_a_cancelled_batch_is_fetched_later_and_a_retry_does_the_rest(
     api: httpx.Client, crowd: Crowd
 ) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +31,9 @@ class Crowd:
 
     port: int
     latency: float = 0.0
+    traps: dict[str, Callable[[], None]] = field(
+        default_factory=dict
+    )  # what happens when a host's home page is asked for
     seen: list[Fetch] = field(default_factory=list)
     _fetched: dict[str, int] = field(default_factory=dict)
     _most: dict[str, int] = field(default_factory=dict)
@@ -68,6 +71,10 @@ class Crowd:
                 self._fetched[group] -= 1
 
 
+def _nothing() -> None:
+    """What most hosts do when they are asked."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
@@ -89,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         with crowd.fetching(host, self.path):
             found = self.path == "/"
             if found:
+                crowd.traps.get(host, _nothing)()
                 time.sleep(crowd.latency)
             body = PAGE if found else b""
             self.send_response(200 if found else 404)
