@@ -9,7 +9,7 @@ from crawlee.crawlers import ParselCrawler  # type: ignore[import-not-found]
 from crawlee.storage_clients import MemoryStorageClient  # type: ignore[import-not-found]
 
 from bench.fetching.fields import extract
-from bench.fetching.measure import Measure, address, concurrency, port, site_count
+from bench.fetching.measure import FURTHER_PAGES, Measure, address, concurrency, port, site_count
 
 
 async def main() -> None:
@@ -26,10 +26,16 @@ async def main() -> None:
         configure_logging=False,
     )
 
-    async def handle(context: Any) -> None:
-        measure.add(context.request.user_data["site"], extract(context.selector))
+    async def read(context: Any) -> None:
+        measure.add(context.request.user_data["site"], context.request.url, extract(context.selector))
 
-    crawler.router.default_handler(handle)
+    async def read_home(context: Any) -> None:
+        await read(context)
+        site = {"site": context.request.user_data["site"]}
+        await context.enqueue_links(selector=f"a[href^='{FURTHER_PAGES}']", label="further", user_data=site)
+
+    crawler.router.default_handler(read_home)
+    crawler.router.handler("further")(read)
     await crawler.run(
         [
             Request.from_url(f"http://{address(site)}:{port()}/", user_data={"site": site})

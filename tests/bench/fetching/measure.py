@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+FURTHER_PAGES = "/pages/"
+"""What the paths of a site's further pages begin with: the links of a home page that are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,10 @@ class Measure:
         self._imported_mb = _memory_mb("VmRSS")
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
-    def add(self, site: int, facts: Mapping[str, Any]) -> None:
+    def add(self, site: int, url: str, facts: Mapping[str, Any]) -> None:
         """Take the facts of a site's page, as JSON to be stored would be made of them."""
         json.dumps(facts)
-        self._facts[str(site)] = comparable(facts)
+        self._facts[f"site {site}, {urlsplit(url).path}"] = comparable(facts)
 
     def report(self) -> None:
         cost = Cost(
@@ -46,10 +50,14 @@ class Measure:
         print(json.dumps(asdict(cost)), flush=True)
 
 
-def comparable(facts: Mapping[str, Any]) -> list[Any]:
-    """The facts that all crawlers must agree on."""
-    names = ("title", "description", "language", "canonical_url", "is_wordpress")
-    return [*(facts[name] for name in names), sorted(facts["open_graph"].items()), sorted(facts["emails"])]
+def comparable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that all crawlers must agree on. The peers tell an icon as its link has it, so its path is compared."""
+    same = ("title", "description", "language", "canonical_url", "is_wordpress", "open_graph", "social_links")
+    return {
+        **{name: facts[name] for name in same},
+        "favicon_path": urlsplit(facts["favicon_url"] or "").path,
+        "emails": sorted(facts["emails"]),
+    }
 
 
 def address(site: int) -> str:
@@ -66,6 +74,11 @@ def _memory_mb(field: str) -> float:
 
 def site_count() -> int:
     return int(os.environ["BENCH_SITES"])
+
+
+def most_pages() -> int:
+    """A site has one page or more, up to this many."""
+    return int(os.environ["BENCH_PAGES"])
 
 
 def port() -> int:

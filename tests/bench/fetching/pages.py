@@ -1,9 +1,10 @@
-"""Home pages as dense as real ones. Of 102 that were measured, 1,000 bytes held 0.84 links and 210 characters of text.
+"""Pages as dense as real home pages: of 102 that were measured, 1,000 bytes held 0.84 links and 210 characters of text.
 
 What fills the rest is what fills it there: inline styles and scripts, `srcset`, the class names of page builders.
 """
 
 import random
+from collections.abc import Sequence
 
 WORDS = [
     *("harbour", "lantern", "granite", "almond", "tide", "parish", "archive", "brewery", "nursery", "radio"),
@@ -13,26 +14,33 @@ STYLE_SHARE, SCRIPT_SHARE = 0.15, 0.2
 """Of a page's bytes; the head's tags and the teasers are the rest."""
 
 
-def make_page(name: str, size: int, rng: random.Random) -> bytes:
-    """The home page of `NAME.de`, of about `size` bytes."""
-    parts = [f"<!doctype html><html lang='en-GB' class='no-js'><head>{_head(name, rng)}"]
+def make_page(
+    name: str, size: int, rng: random.Random, *, path: str = "/", menu: Sequence[str] = (), desk: str = "info"
+) -> bytes:
+    """The page at `path` of `NAME.de`, of about `size` bytes, with links to the paths of its `menu`.
+
+    Its title, description and icon are the generator's own, its canonical URL is its own path's, and one of its
+    e-mail addresses is that of its `desk`: a crawler that mixes two pages up is found out.
+    """
+    parts = [f"<!doctype html><html lang='en-GB' class='no-js'><head>{_head(name, path, rng)}"]
     parts.append(f"<style id='global-styles-inline-css'>{_style(round(size * STYLE_SHARE), rng)}</style></head><body>")
+    parts.append("".join(f'<a class="menu-item" href="{link}">{_words(1, rng)}</a>' for link in menu))
     script = f"<script>window.config = {_script(round(size * SCRIPT_SHARE), rng)};</script>"
     left = size - sum(map(len, parts)) - len(script)
     while left > 0:
         parts.append(_teaser(rng))
         left -= len(parts[-1])
-    return "".join([*parts, _foot(name), script, "</body></html>"]).encode()
+    return "".join([*parts, _foot(name, desk), script, "</body></html>"]).encode()
 
 
 def _words(count: int, rng: random.Random) -> str:
     return " ".join(rng.choices(WORDS, k=count))
 
 
-def _head(name: str, rng: random.Random) -> str:
+def _head(name: str, path: str, rng: random.Random) -> str:
     home = f"https://www.{name}.de/"
     tags = [f"<meta charset='utf-8'><title>{_words(5, rng)}</title>"]
-    tags.append(f"<meta name='description' content='{_words(20, rng)}'><link rel='canonical' href='{home}'>")
+    tags.append(f"<meta name='description' content='{_words(20, rng)}'><link rel='canonical' href='{home}{path[1:]}'>")
     tags.append(f"<link rel='icon' href='/icon-{rng.randrange(99)}.png' sizes='32x32'>")
     tags += [f"<meta property='og:{key}' content='{_words(4, rng)}'>" for key in ("title", "type", "site_name")]
     for number in range(15):
@@ -78,9 +86,9 @@ def _script(size: int, rng: random.Random) -> str:
     return f"[{''.join(entry % (n, *rng.choices(WORDS, k=2)) for n in range(size // len(entry)))}0]"
 
 
-def _foot(name: str) -> str:
+def _foot(name: str, desk: str) -> str:
     return (
-        f'<footer><p><a href="mailto:info@{name}.de">Write to us</a> or to sales@{name}.de, Tel. 030 1234567.</p>'
+        f'<footer><p><a href="mailto:{desk}@{name}.de">Write to us</a> or to sales@{name}.de, Tel. 030 1234567.</p>'
         '<a href="https://www.facebook.com/harbour.shop">Facebook</a> <a href="https://github.com/harbour">GitHub</a>'
         '<a href="/contact/">Contact</a></footer>'
     )

@@ -1,7 +1,8 @@
-"""The fixture web: any number of sites on loopback, each with a robots.txt and a home page of some 165 kB.
+"""The fixture web: any number of sites on loopback, each with a robots.txt and one or more pages of some 165 kB.
 
-Each site has a loopback address of its own; all share one port, and the first one also answers for any host name.
-Pages are made and compressed before the first request. Prints the port when it listens, and ends with its input.
+A site's home page links to its further pages, and these to each other. Each site has a loopback address of its own;
+all share one port, and the first one also answers for any host name. Pages are made and compressed before the first
+request. Prints the port when it listens, and ends with its input.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import gzip
 import random
 import sys
 
-from bench.fetching.measure import address, site_count
+from bench.fetching.measure import FURTHER_PAGES, address, most_pages, site_count
 from bench.fetching.pages import make_page
 
 SIZES = [30_000, 60_000, 90_000, 130_000, 160_000, 220_000, 300_000, 330_000]
@@ -18,21 +19,36 @@ SIZES = [30_000, 60_000, 90_000, 130_000, 160_000, 220_000, 300_000, 330_000]
 ROBOTS = b"User-agent: *\nDisallow: /admin/\nDisallow: /*?session=\nSitemap: /sitemap.xml\n"
 
 
-def answer(body: bytes, content_type: str, *headers: str) -> bytes:
-    lines = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", f"Content-Length: {len(body)}", *headers, "", ""]
+def answer(body: bytes, content_type: str, *headers: str, status: str = "200 OK") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode("ascii") + body
 
 
-ROBOTS_ANSWER = answer(ROBOTS, "text/plain")
-PAGES = [
-    answer(
-        gzip.compress(make_page(f"shop{number}", SIZES[number % len(SIZES)], random.Random(number)), 6),
-        "text/html; charset=utf-8",
-        "Content-Encoding: gzip",
-    )
-    for number in range(5 * len(SIZES))
-]
-"""Every crawler here takes gzip. A site's page is chosen by its host, so that all crawlers read the same ones."""
+NOT_FOUND = answer(b"", "text/plain", status="404 Not Found")
+SHOPS = 5 * len(SIZES)
+"""How many sites differ; those after them are like the first ones, under other addresses."""
+
+
+def shop_pages(shop: int) -> dict[bytes, bytes]:
+    """The answer for each path of a site: one page for the first shop, one more for each that follows, and anew after
+    the most. Every crawler here takes gzip."""
+    paths = ["/", *(f"{FURTHER_PAGES}{number}/" for number in range(1, 1 + shop % most_pages()))]
+    answers = {}
+    for number, path in enumerate(paths):
+        page = make_page(
+            f"shop{shop}",
+            SIZES[(shop + 3 * number) % len(SIZES)],
+            random.Random(1000 * number + shop),
+            path=path,
+            menu=paths[1:],
+            desk=f"desk{number}",
+        )
+        answers[path.encode()] = answer(gzip.compress(page, 6), "text/html; charset=utf-8", "Content-Encoding: gzip")
+    return answers
+
+
+PAGES = [shop_pages(shop) | {b"/robots.txt": answer(ROBOTS, "text/plain")} for shop in range(min(SHOPS, site_count()))]
+"""A site's pages are chosen by its host, so that all crawlers read the same ones."""
 
 
 class Site(asyncio.Protocol):
@@ -48,7 +64,7 @@ class Site(asyncio.Protocol):
         while b"\r\n\r\n" in self._head:
             head, _, self._head = self._head.partition(b"\r\n\r\n")
             path = head.split(b" ", 2)[1]
-            self._transport.write(ROBOTS_ANSWER if path == b"/robots.txt" else PAGES[_site(head) % len(PAGES)])
+            self._transport.write(PAGES[_site(head) % len(PAGES)].get(path, NOT_FOUND))
 
 
 def _site(head: bytes) -> int:
