@@ -32,6 +32,14 @@ class RunningStack:
     crowd: Crowd
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_state_home() -> Iterator[None]:
+    """Stacks of these tests are not announced to the shells of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch, throwaway_directory() as folder:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield
+
+
 @pytest.fixture(scope="session")
 def web() -> Iterator[DemoWeb]:
     with serve() as running:

@@ -86,6 +86,23 @@ def test_what_a_stack_has_found_is_there_after_a_restart(data_dir: Path, web: De
     assert json.loads(known.stdout)["result"] == job["result"]
 
 
+def test_another_shell_finds_the_stack_wherever_it_keeps_its_state(
+    data_dir: Path, web: DemoWeb, tmp_path: Path
+) -> None:
+    def elsewhere() -> subprocess.CompletedProcess[str]:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("SCRAPERSKY_")}
+        line = [*CLI, "scan", "parish-hall.example", "--json"]
+        return subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, env=environ, cwd=tmp_path)
+
+    with up(data_dir, web):
+        ran = elsewhere()
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["domain"] == "parish-hall.example"
+    gone = elsewhere()
+    assert gone.returncode == 2
+    assert "no API to talk to" in gone.stderr
+
+
 def test_the_demo_shows_every_site_and_leaves_nothing_behind(data_dir: Path) -> None:
     line = [*CLI, "demo"]
     environ = environment(data_dir) | {"TMPDIR": str(data_dir)}

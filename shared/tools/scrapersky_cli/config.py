@@ -5,6 +5,9 @@
 | `--data-dir D`     | D/stack.json                            | SCRAPERSKY_TOKEN, else that file |
 | SCRAPERSKY_API_URL | the variable                            | SCRAPERSKY_TOKEN, required       |
 | neither            | stack.json of the data directory         | SCRAPERSKY_TOKEN, else that file |
+
+The data directory is the option's, SCRAPERSKY_DATA_DIR's or `.scrapersky` here; for commands that look for a running
+stack, and find none here, the one that `scrapersky up` was started with last.
 """
 
 import json
@@ -15,6 +18,7 @@ from urllib.parse import urlsplit
 
 from scrapersky.domain.loopback import is_loopback
 from scrapersky_cli.errors import UsageError
+from scrapersky_cli.running import announced
 
 DEFAULT_DATA_DIR = Path(".scrapersky")
 STACK_FILE = "stack.json"
@@ -43,6 +47,14 @@ def data_dir(option: Path | None, environ: Mapping[str, str]) -> Path:
     return option or Path(environ.get("SCRAPERSKY_DATA_DIR") or DEFAULT_DATA_DIR)
 
 
+def stack_dir(option: Path | None, environ: Mapping[str, str]) -> Path:
+    """The data directory of the running stack that is meant, wherever it was started."""
+    folder = data_dir(option, environ)
+    if option is None and not environ.get("SCRAPERSKY_DATA_DIR") and not (folder / STACK_FILE).exists():
+        return announced(environ) or folder
+    return folder
+
+
 def target(option: Path | None, environ: Mapping[str, str]) -> Target:
     """Resolve the table above. Raises UsageError saying what is missing and how to give it."""
     token = environ.get("SCRAPERSKY_TOKEN", "").strip()
@@ -52,7 +64,7 @@ def target(option: Path | None, environ: Mapping[str, str]) -> Target:
             raise UsageError("SCRAPERSKY_API_URL is set but SCRAPERSKY_TOKEN is not; set both")
         found = Target(api_url, token)
     else:
-        stack = read_stack_file(data_dir(option, environ))
+        stack = read_stack_file(stack_dir(option, environ))
         found = Target(stack.api_url, token or stack.token)
     _check(found)
     return found

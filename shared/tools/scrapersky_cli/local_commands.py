@@ -17,6 +17,7 @@ import typer
 
 from scrapersky_cli import config, options
 from scrapersky_cli.errors import CliError, UsageError
+from scrapersky_cli.running import announce
 from scrapersky_cli.session import notices, output, session_of
 from scrapersky_cli.text import clean
 
@@ -64,7 +65,8 @@ def up(
       scrapersky up --port 9000 --data-dir /tmp/stack
       scrapersky up --allow-network 127.0.0.0/8 --resolve '*.example=127.0.0.1:8080'
     """
-    folder = config.data_dir(data_dir, session_of(context).environ)
+    environ = session_of(context).environ
+    folder = config.data_dir(data_dir, environ)
     with _local_errors():
         stack = _import("stack")
         stack_options = stack.StackOptions(
@@ -78,7 +80,8 @@ def up(
         with _local_errors(UsageError):
             stack_options.fetching()  # what is wrong with the command line is said before anything starts
             stack_options.open_data_dir()
-        stack.run_until_interrupted(stack_options)
+        with announce(folder, environ):
+            stack.run_until_interrupted(stack_options)
 
 
 def token(
@@ -106,7 +109,7 @@ def token(
     session = session_of(context)
     if user is not None and (not user.strip() or not user.isprintable()):
         raise UsageError("--user needs a name of printable characters")
-    stack = config.read_stack_file(config.data_dir(data_dir, session.environ))
+    stack = config.read_stack_file(config.stack_dir(data_dir, session.environ))
     with _local_errors():
         tokens = _import("tokens")
         own = tokens.bearer_of(stack.token)
