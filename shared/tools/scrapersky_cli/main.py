@@ -40,7 +40,7 @@ def about() -> None:
     """Turn a domain into stored, sourced facts about the company behind it.
 
     The commands talk to the API at SCRAPERSKY_API_URL with SCRAPERSKY_TOKEN or, when these are not set, to the
-    local stack that `scrapersky up` runs in --data-dir (or SCRAPERSKY_DATA_DIR, or ./.scrapersky).
+    local stack that `scrapersky up` runs: in --data-dir, SCRAPERSKY_DATA_DIR or ./.scrapersky, else wherever.
 
     Exit codes: 0 done; 1 the job or batch failed or was cancelled, or the API refused; 2 wrong command line
     or configuration; 130 interrupted.
