@@ -17,6 +17,7 @@ from scrapersky.api.denials import DenialCode
 from scrapersky.api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType, denied
 from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.loopback import is_loopback
+from scrapersky.domain.texts import UNSTORABLE
 from scrapersky.errors import FieldError, Invalid
 
 # 10,000 domains of the longest possible name (253) are 2.6 MB of JSON; Lambda itself takes 6 MB, base64 included.
@@ -26,8 +27,6 @@ MAX_BODY_DEPTH = 32
 
 JSON_ONLY = "Send the body as `Content-Type: application/json`, in UTF-8 and not compressed."
 
-# Postgres stores neither U+0000 nor half of a surrogate pair in text or jsonb.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
@@ -65,10 +64,10 @@ def check(event: APIGatewayProxyEventV2) -> None:
             raise BodyTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
         if not _is_json(event.headers) or event.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType(JSON_ONLY)
-    if _UNSTORABLE.search(event.raw_path):
+    if UNSTORABLE.search(event.raw_path):
         _refuse_text(("path",))
     for name, value in event.query_string_parameters.items():
-        if _UNSTORABLE.search(name) or _UNSTORABLE.search(value):
+        if UNSTORABLE.search(name) or UNSTORABLE.search(value):
             _refuse_text(("query", name))
 
 
@@ -155,11 +154,11 @@ def _check_texts(value: Any) -> None:
         if len(loc) > MAX_BODY_DEPTH:
             raise MalformedBody("The body is nested too deeply.")
         if isinstance(item, str):
-            if _UNSTORABLE.search(item):
+            if UNSTORABLE.search(item):
                 _refuse_text(loc)
         elif isinstance(item, dict):
             for name, inner in item.items():
-                if _UNSTORABLE.search(name):
+                if UNSTORABLE.search(name):
                     _refuse_text(loc)
                 queue.append((inner, (*loc, name)))
         elif isinstance(item, list):

@@ -3,7 +3,6 @@
 The algorithm is pinned by configuration and never taken from the token (RFC 8725, 3.1).
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -12,6 +11,7 @@ import jwt
 from jwt.exceptions import InvalidSubjectError
 
 from scrapersky.api.denials import DenialCode
+from scrapersky.domain.texts import UNSTORABLE
 from scrapersky.errors import ConfigurationError
 
 LEEWAY_SECONDS = 10  # clocks of issuer and gateway differ by less; more would lengthen every token's life
@@ -19,7 +19,6 @@ MAX_TOKEN_CHARACTERS = 8192  # API Gateway takes 10,240 bytes for all headers to
 MIN_SECRET_BYTES = 32  # RFC 7518, 3.2: a key of the hash's size or larger
 
 _SCHEME = "bearer"
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what Postgres cannot hold, where the subject ends up
 _REASONS: tuple[tuple[type[Exception], DenialCode], ...] = (
     # The first that fits counts, so subclasses stand before their bases.
     (jwt.ExpiredSignatureError, DenialCode.EXPIRED),
@@ -133,7 +132,7 @@ def _reason(error: jwt.PyJWTError) -> DenialCode:
 
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not subject.strip() or _UNSTORABLE.search(subject):
+    if not isinstance(subject, str) or not subject.strip() or UNSTORABLE.search(subject):
         raise TokenDenied(DenialCode.CLAIM_MISSING)
     return subject
 

@@ -126,7 +126,6 @@ class Database:
         self, statement: LiteralString, parameters: Mapping[str, Any], *, tenant_id: UUID | None = None
     ) -> list[DictRow]:
         """Run one statement in a transaction of its own and return its rows: one round trip in all."""
-
         cursor = self.run(lambda cursor: cursor.execute(statement, parameters), tenant_id=tenant_id)
         return cursor.fetchall()
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from scrapersky.domain.texts import UNSTORABLE
 from scrapersky.scraping import emails, phones
 from scrapersky.scraping.urls import absolute_url
 
@@ -25,8 +26,6 @@ _WRAPPERS = re.compile(
     r"^\s*(?:<!--|//<!\[CDATA\[|/\*<!\[CDATA\[\*/|<!\[CDATA\[)|(?:-->|//\]\]>|/\*\]\]>\*/|\]\]>|;)\s*$"
 )
 _TRAILING_COMMA = re.compile(r",(\s{0,100}[}\]])")
-# Neither a NUL nor half a surrogate pair can be stored as text; JSON can spell both with \u escapes.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 # Types that are the organisation itself. schema.org has hundreds of LocalBusiness subtypes: what is not listed
 # counts when it ends in one of _ORGANIZATION_ENDINGS, or when it has both a name and a postal address or phone
@@ -66,9 +65,11 @@ def read(script: str) -> list[dict[str, Any]]:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """The value as it can be stored: strings without NUL, nothing deeper than MAX_DEPTH, no NaN or infinity."""
+    """The value as it can be stored: strings without what JSON's \\u escapes can spell and Postgres cannot hold, nothing
+    deeper than MAX_DEPTH, no NaN or infinity.
+    """
     if isinstance(value, str):
-        return _UNSTORABLE.sub("", value)
+        return UNSTORABLE.sub("", value)
     if isinstance(value, dict):
         return {clean(k): clean(v, depth + 1) for k, v in value.items()} if depth < MAX_DEPTH else None
     if isinstance(value, list):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from scrapersky.db.values import storable_text
+from scrapersky.domain.texts import UNSTORABLE
 from scrapersky.errors import FieldError, Invalid
 
 
@@ -33,7 +33,7 @@ def decode(cursor: str, length: int) -> list[str]:
 
 def _is_sound(part: object) -> bool:
     """Whether it is a text that Postgres can hold; what we hand out always is."""
-    return isinstance(part, str) and storable_text(part) == part
+    return isinstance(part, str) and not UNSTORABLE.search(part)
 
 
 def encode_time(time: datetime, identity: UUID) -> str:
