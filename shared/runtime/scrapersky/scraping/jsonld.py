@@ -65,9 +65,7 @@ def read(script: str) -> list[dict[str, Any]]:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """The value as it can be stored: strings without what JSON's \\u escapes can spell and Postgres cannot hold, nothing
-    deeper than MAX_DEPTH, no NaN or infinity.
-    """
+    """The value as it can be stored: texts without what Postgres cannot hold, no deeper than MAX_DEPTH, no NaN."""
     if isinstance(value, str):
         return UNSTORABLE.sub("", value)
     if isinstance(value, dict):
