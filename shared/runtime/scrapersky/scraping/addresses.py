@@ -7,7 +7,7 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_SPECIAL: Final[dict[str, str]] = {
+SPECIAL: Final[dict[str, str]] = {
     # IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), multicast and reserved space
     "0.0.0.0/8": "an address of this network",  # RFC 791: Linux connects 0.0.0.0 to itself
     "10.0.0.0/8": "a private address",  # RFC 1918
@@ -28,7 +28,7 @@ _SPECIAL: Final[dict[str, str]] = {
     "203.0.113.0/24": "a documentation address",  # RFC 5737
     "224.0.0.0/4": "a multicast address",  # RFC 5771
     "240.0.0.0/4": "a reserved address",  # RFC 1112, with the broadcast address
-    # IPv6: named for their text only, since all but the last four lie outside the one public block
+    # IPv6: named for their text only, since all but the last five lie outside the one public block
     "::/128": "an unspecified address",  # RFC 4291
     "::1/128": "a loopback address",  # RFC 4291
     "::ffff:0:0/96": "an IPv4 address in IPv6 form",  # RFC 4291: sockets connect it as IPv4, past the table above
@@ -41,13 +41,23 @@ _SPECIAL: Final[dict[str, str]] = {
     "2001::/23": "a protocol's own address",  # RFC 2928, with Teredo, ORCHID and benchmarking
     "2001:db8::/32": "a documentation address",  # RFC 3849
     "2002::/16": "a tunnel's address",  # RFC 3056: 6to4 carries an IPv4 address
+    "2620:4f:8000::/48": "a protocol's own address",  # RFC 7534 AS112
     "3fff::/20": "a documentation address",  # RFC 9637
 }
 
 PUBLIC_IPV6: Final = IPv6Network("2000::/3")
 """All of global unicast that IANA hands out (RFC 4291 2.4)."""
 
-_NEVER: Final = (IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10"), IPv6Network("fd00:ec2::/32"))
+_NEVER: Final = (
+    IPv4Network("169.254.0.0/16"),
+    IPv6Network("fe80::/10"),
+    IPv6Network("fd00:42::/32"),  # Scaleway
+    IPv6Network("fd00:100::/32"),  # Alibaba Cloud
+    IPv6Network("fd00:a9fe:a9fe::/48"),  # Linode
+    IPv6Network("fd00:c1::/32"),  # Oracle Cloud
+    IPv6Network("fd00:ec2::/32"),  # AWS
+    IPv6Network("fd20:ce::/32"),  # Google Cloud
+)
 """Link-local and metadata services: credentials lie there, so no configuration may open them."""
 
 _GRANTABLE: Final = tuple(
@@ -55,7 +65,7 @@ _GRANTABLE: Final = tuple(
 )
 """The loopback and private space of which a configuration may open a part."""
 
-_TABLE: Final = tuple((ip_network(text), words) for text, words in _SPECIAL.items())
+_TABLE: Final = tuple((ip_network(text), words) for text, words in SPECIAL.items())
 
 
 def refusal(address: Address, granted: Iterable[Network] = ()) -> str | None:
