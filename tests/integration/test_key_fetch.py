@@ -1,27 +1,23 @@
 """Fetching an issuer's keys over a real socket: what is taken, and what counts as no answer."""
 
 import json
+import time
 import zlib
+from collections.abc import Iterator
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from scrapersky.api import jwks
 from scrapersky.api.jwks import MAX_DOCUMENT_BYTES, KeySet, KeysUnreachable, fetch_document
 from scrapersky.api.tokens import TokenConfig, verify
-from support.jwts import TENANT, claims
+from support.jwts import TENANT, by_key, public
 from support.loopback import Listener, redirect, response, serving
 
 
 def test_a_published_key_verifies_a_token() -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    published = {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "one", "use": "sig"}
-    token = jwt.encode(claims(), key, "RS256", headers={"kid": "one"})
-    with serving(response(json.dumps({"keys": [published]}).encode())) as issuer:
+    with serving(response(json.dumps({"keys": [public("one")]}).encode())) as issuer:
         config = TokenConfig("RS256", KeySet(f"http://127.0.0.1:{issuer.port}/keys", "RS256"), "authenticated")
-        assert [verify(token, config).tenant_id for _ in range(3)] == [TENANT] * 3
+        assert [verify(by_key(), config).tenant_id for _ in range(3)] == [TENANT] * 3
     assert issuer.paths == ["/keys"]
 
 
@@ -42,7 +38,29 @@ def test_anything_but_a_small_document_is_no_answer(answer: bytes) -> None:
         fetch_document(f"http://127.0.0.1:{issuer.port}/keys")
 
 
+def test_a_redirect_is_not_followed_not_even_to_itself() -> None:
+    def to_itself(path: str) -> list[bytes]:
+        return [redirect(path)]
+
+    with Listener(to_itself) as issuer, pytest.raises(KeysUnreachable):
+        fetch_document(f"http://127.0.0.1:{issuer.port}/keys")
+    assert issuer.paths == ["/keys"]
+
+
 def test_an_issuer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(jwks, "WAIT_SECONDS", 0.2)
     with Listener() as issuer, pytest.raises(KeysUnreachable):
+        fetch_document(f"http://127.0.0.1:{issuer.port}/keys")
+
+
+def test_an_issuer_that_never_comes_to_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
+
+    def dripping(path: str) -> Iterator[bytes]:
+        yield response(length=MAX_DOCUMENT_BYTES)
+        while True:
+            yield b" "
+            time.sleep(0.05)
+
+    with Listener(dripping) as issuer, pytest.raises(KeysUnreachable, match="too slow"):
         fetch_document(f"http://127.0.0.1:{issuer.port}/keys")

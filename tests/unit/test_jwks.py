@@ -8,27 +8,15 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from scrapersky.api.denials import DenialCode
 from scrapersky.api.jwks import KEPT_SECONDS, REFETCH_SECONDS, RETRY_SECONDS, KeySet, KeysUnreachable
-from scrapersky.api.tokens import (
-    TokenConfig,
-    verify,
-)
+from scrapersky.api.tokens import TokenConfig, verify
 from scrapersky.errors import ConfigurationError
-from support.jwts import SECRET, TENANT, claims, denial, forged
+from support.jwts import EC_KEY, RSA_KEY, SECRET, TENANT, PrivateKey, by_key, denial, public
 
-RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
 URL = "https://issuer.example/jwks.json"
-
-
-def public(kid: str | None, key: Any = RSA_KEY, **changes: Any) -> dict[str, Any]:
-    """A public JWK, with changes; a member of None is left out."""
-    algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
-    jwk = {**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig", **changes}
-    return {name: value for name, value in jwk.items() if value is not None}
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def document(*keys: dict[str, Any]) -> bytes:
@@ -42,11 +30,13 @@ class Issuer:
         self.keys = list(keys)
         self.fetched = 0
         self.down = False
+        self.seconds = 0.0  # that an answer takes
         self.now = 1000.0
 
     def fetch(self, url: str) -> bytes:
         assert url == URL
         self.fetched += 1
+        self.now += self.seconds
         if self.down:
             raise KeysUnreachable("down")
         return document(*self.keys)
@@ -60,12 +50,8 @@ def config_for(fetch: Callable[[str], bytes]) -> TokenConfig:
     return TokenConfig("RS256", KeySet(URL, "RS256", fetch=fetch), "authenticated")
 
 
-def by_key(kid: str | None = "one", key: Any = RSA_KEY, algorithm: str = "RS256") -> str:
-    return jwt.encode(claims(), key, algorithm, headers={"kid": kid} if kid else None)
-
-
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA_KEY, "RS256"), (EC_KEY, "ES256")])
-def test_a_published_key_verifies_and_is_fetched_once(key: Any, algorithm: str) -> None:
+def test_a_published_key_verifies_and_is_fetched_once(key: PrivateKey, algorithm: str) -> None:
     issuer = Issuer(public("one", key))
     config = issuer.config(algorithm)
     for _ in range(3):
@@ -75,8 +61,65 @@ def test_a_published_key_verifies_and_is_fetched_once(key: Any, algorithm: str) 
 
 def test_a_token_without_key_id_is_verified_by_the_only_key() -> None:
     assert verify(by_key(None), Issuer(public("one")).config()).tenant_id == TENANT
-    two = Issuer(public("one"), public("two", rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+    two = Issuer(public("one"), public("two", OTHER_KEY))
     assert denial(by_key(None), two.config()) is DenialCode.UNKNOWN_KEY
+
+
+def test_another_key_under_the_same_id_does_not_fit() -> None:
+    assert denial(by_key("one", OTHER_KEY), Issuer(public("one")).config()) is DenialCode.BAD_SIGNATURE
+
+
+def test_two_keys_of_one_id_are_none() -> None:
+    """RFC 7517, 4.5: an id is for telling keys apart. Trying both would make the id worth nothing."""
+    issuer = Issuer(public("one"), public("one", OTHER_KEY), public("one", EC_KEY))
+    assert denial(by_key("one"), issuer.config()) is DenialCode.UNKNOWN_KEY
+    assert verify(by_key("one", EC_KEY, "ES256"), issuer.config("ES256")).tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        "",
+        "../../../../dev/null",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "https://evil.example/jwks.json",
+        "one' or '1'='1",
+        "one; drop table keys",
+        "one\x00",
+        "one\n",
+        " one",
+        "ONE",
+        "*",
+        "\ud83d\ude00",
+        "x" * 3000,
+    ],
+)
+def test_a_key_id_is_only_compared(kid: str) -> None:
+    """It names no file, no address and no row: the one address that is fetched is the configured one."""
+    issuer = Issuer(public("one"))
+    config = issuer.config()
+    assert denial(by_key(kid), config) is DenialCode.UNKNOWN_KEY
+    assert issuer.fetched == 1
+    assert verify(by_key("one"), config).tenant_id == TENANT
+
+
+def test_a_key_that_the_token_brings_along_counts_for_nothing() -> None:
+    """RFC 8725, 3.10: `jwk`, `jku`, `x5u` and `x5c` are the sender's own words."""
+    own = public("one", OTHER_KEY)
+    issuer = Issuer(public("one"))
+    config = issuer.config()
+    for header in (
+        {"jwk": own},
+        {"jku": "https://evil.example/jwks.json"},
+        {"x5u": "https://evil.example/chain.pem"},
+        {"x5c": ["MIIB"]},
+        {"x5t": "AAAA", "x5t#S256": "AAAA"},
+    ):
+        assert denial(by_key("one", OTHER_KEY, **header), config) is DenialCode.BAD_SIGNATURE
+        assert denial(by_key("two", OTHER_KEY, **header), config) is DenialCode.UNKNOWN_KEY
+        assert verify(by_key("one", **header), config).tenant_id == TENANT
+    assert issuer.fetched == 1
 
 
 def test_a_new_key_is_found_by_fetching_again_but_at_most_once_a_minute() -> None:
@@ -93,6 +136,16 @@ def test_a_new_key_is_found_by_fetching_again_but_at_most_once_a_minute() -> Non
     assert issuer.fetched == 2
 
 
+def test_a_thousand_invented_key_ids_are_one_fetch_a_minute() -> None:
+    issuer = Issuer(public("one"))
+    config = issuer.config()
+    for minute in (1, 2):
+        for number in range(500):
+            assert denial(by_key(f"invented-{number}"), config) is DenialCode.UNKNOWN_KEY
+        assert issuer.fetched == minute
+        issuer.now += REFETCH_SECONDS
+
+
 def test_a_withdrawn_key_is_refused_when_the_set_has_aged() -> None:
     issuer = Issuer(public("one"), public("two", EC_KEY))
     config = issuer.config()
@@ -107,9 +160,33 @@ def test_known_keys_outlive_an_issuer_that_is_down() -> None:
     config = issuer.config()
     assert verify(by_key(), config).tenant_id == TENANT
     issuer.down = True
-    issuer.now += KEPT_SECONDS
+    for _ in range(3):
+        issuer.now += KEPT_SECONDS
+        assert verify(by_key(), config).tenant_id == TENANT
+        assert denial(by_key("new"), config) is DenialCode.KEYS_UNAVAILABLE
+    assert issuer.fetched == 4
+
+
+def test_a_rotation_during_an_outage_is_seen_when_it_is_over() -> None:
+    issuer = Issuer(public("one"))
+    config = issuer.config()
     assert verify(by_key(), config).tenant_id == TENANT
-    assert denial(by_key("new"), config) is DenialCode.KEYS_UNAVAILABLE
+    issuer.down = True
+    issuer.now += KEPT_SECONDS
+    assert denial(by_key("two", OTHER_KEY), config) is DenialCode.KEYS_UNAVAILABLE
+    issuer.down, issuer.keys = False, [public("two", OTHER_KEY)]
+    issuer.now += RETRY_SECONDS
+    assert verify(by_key("two", OTHER_KEY), config).tenant_id == TENANT
+    assert denial(by_key(), config) is DenialCode.UNKNOWN_KEY
+
+
+def test_a_fetch_that_failed_slowly_does_not_follow_on_itself() -> None:
+    issuer = Issuer(public("one"))
+    issuer.down, issuer.seconds = True, RETRY_SECONDS + 1
+    config = issuer.config()
+    for _ in range(3):
+        assert denial(by_key(), config) is DenialCode.KEYS_UNAVAILABLE
+    assert issuer.fetched == 1
 
 
 def test_an_issuer_that_was_down_is_asked_again_after_a_pause() -> None:
@@ -129,14 +206,24 @@ def test_an_issuer_that_was_down_is_asked_again_after_a_pause() -> None:
     "changes",
     [
         {"use": "enc"},
+        {"use": ["sig"]},
         {"key_ops": ["sign"]},
+        {"key_ops": []},
         {"key_ops": "verify"},
         {"key_ops": 1},
         {"alg": "RS512"},
+        {"alg": "HS256"},
+        {"alg": "none"},
         {"kty": "EC"},
+        {"kty": "rsa"},
+        {"kty": "oct", "k": "AAAA"},
         {"kid": 1},
         {"d": "AQAB"},
         {"n": None},
+        {"n": ""},
+        {"n": 7},
+        {"n": "!"},
+        {"e": "AA"},
     ],
 )
 def test_a_key_that_is_not_for_this_is_passed_over(changes: dict[str, Any]) -> None:
@@ -164,19 +251,39 @@ def test_a_weak_key_is_refused() -> None:
     assert denial(token, Issuer(public("one", weak)).config()) is DenialCode.UNKNOWN_KEY
 
 
+@pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1()])
+def test_a_key_on_another_curve_is_refused(curve: ec.EllipticCurve) -> None:
+    other = public("one", ec.generate_private_key(curve))
+    for published in (other, {**other, "crv": "P-256"}):
+        assert denial(by_key("one", EC_KEY, "ES256"), Issuer(published).config("ES256")) is DenialCode.UNKNOWN_KEY
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"keys": 1}', b"<html>", b"[" * 100_000])
 def test_what_is_no_key_set_is_as_good_as_none(body: bytes) -> None:
     assert denial(by_key(), config_for(lambda _: body)) is DenialCode.KEYS_UNAVAILABLE
 
 
-@pytest.mark.parametrize("url", ["http://issuer.example/jwks", "ftp://127.0.0.1/jwks", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://issuer.example/jwks",
+        "http://10.0.0.1/jwks",
+        "http://127.0.0.1@issuer.example/jwks",
+        "http://localhost.issuer.example/jwks",
+        "http://127.0.0.1.issuer.example/jwks",
+        "http:///jwks",
+        "https:///jwks",
+        "ftp://127.0.0.1/jwks",
+        "file:///etc/passwd",
+        "//issuer.example/jwks",
+        "",
+    ],
+)
 def test_keys_are_fetched_over_https_alone(url: str) -> None:
     with pytest.raises(ConfigurationError):
         KeySet(url, "RS256")
 
 
-def test_a_public_key_is_not_taken_for_a_shared_secret() -> None:
-    jwk = public("one")
-    secret = json.dumps(jwk).encode()
-    token = forged({"alg": "HS256", "kid": "one"}, claims(), secret)
-    assert denial(token, config_for(lambda _: secret)) is DenialCode.WRONG_ALGORITHM
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8000", "[::1]:8000"])
+def test_a_key_set_on_this_machine_needs_no_tls(host: str) -> None:
+    KeySet(f"http://{host}/jwks", "RS256")

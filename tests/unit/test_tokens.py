@@ -3,13 +3,20 @@
 import base64
 import json
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scrapersky.api.denials import DenialCode
+from scrapersky.api.jwks import KeySet
 from scrapersky.api.tokens import (
+    LAST_SECOND,
     LEEWAY_SECONDS,
     MAX_TOKEN_CHARACTERS,
     SharedSecret,
@@ -19,11 +26,53 @@ from scrapersky.api.tokens import (
     verify,
 )
 from scrapersky.errors import ConfigurationError
-from support.jwts import SECRET, SHARED, TENANT, claims, denial, forged, signed
+from support.jwts import (
+    EC_KEY,
+    RSA_KEY,
+    SECRET,
+    SHARED,
+    TENANT,
+    by_key,
+    claims,
+    denial,
+    forged,
+    part,
+    public,
+    signed,
+)
+
+OTHER = "22222222-2222-4222-8222-222222222222"
+HEADER = {"alg": "HS256", "typ": "JWT"}
+PUBLIC_KEY = RSA_KEY.public_key()
+PEM = PUBLIC_KEY.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+KEYS = json.dumps({"keys": [public("one"), public("two", EC_KEY)]}).encode()
+BY_KEY_SET = {
+    algorithm: TokenConfig(
+        algorithm, KeySet("https://issuer.example/keys", algorithm, fetch=lambda _: KEYS), "authenticated"
+    )
+    for algorithm in ("RS256", "ES256")
+}
+CONFIGS = {"HS256": SHARED, **BY_KEY_SET}
+ALGORITHMS = list(CONFIGS)
+
+
+def token_of(algorithm: str) -> str:
+    """A good token under any of the configurations."""
+    if algorithm == "HS256":
+        return signed()
+    return by_key("one") if algorithm == "RS256" else by_key("two", EC_KEY, "ES256")
+
+
+def now() -> int:
+    return int(time.time())
+
+
+# --- claims ---
 
 
 def test_a_good_token_names_tenant_user_and_end() -> None:
-    until = int(time.time()) + 60
+    until = now() + 60
     identity = verify(signed(exp=until), SHARED)
     assert (identity.tenant_id, identity.subject, identity.expires_at) == (TENANT, "user-1", until)
 
@@ -31,71 +80,156 @@ def test_a_good_token_names_tenant_user_and_end() -> None:
 def test_the_tenant_may_stand_in_the_app_metadata() -> None:
     token = signed(tenant_id=None, app_metadata={"tenant_id": str(TENANT).upper()})
     assert verify(token, SHARED).tenant_id == TENANT
+    assert verify(signed(app_metadata={"tenant_id": str(TENANT)}), SHARED).tenant_id == TENANT
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"exp": int(time.time()) - LEEWAY_SECONDS - 1}, DenialCode.EXPIRED),
+        ({"exp": now() - LEEWAY_SECONDS - 1}, DenialCode.EXPIRED),
+        ({"exp": 0}, DenialCode.EXPIRED),
+        ({"exp": -1}, DenialCode.EXPIRED),
         ({"exp": None}, DenialCode.CLAIM_MISSING),
         ({"aud": None}, DenialCode.CLAIM_MISSING),
+        ({"aud": ""}, DenialCode.CLAIM_MISSING),
+        ({"aud": []}, DenialCode.CLAIM_MISSING),
         ({"sub": None}, DenialCode.CLAIM_MISSING),
+        ({"sub": ""}, DenialCode.CLAIM_MISSING),
         ({"sub": " "}, DenialCode.CLAIM_MISSING),
+        ({"sub": 7}, DenialCode.CLAIM_MISSING),
         ({"sub": "a\x00b"}, DenialCode.CLAIM_MISSING),
         ({"sub": "\ud800"}, DenialCode.CLAIM_MISSING),
         ({"aud": "anon"}, DenialCode.WRONG_AUDIENCE),
-        ({"nbf": int(time.time()) + 600}, DenialCode.NOT_YET_VALID),
-        ({"exp": "soon"}, DenialCode.MALFORMED),
-        ({"exp": float("inf")}, DenialCode.MALFORMED),
+        ({"aud": "Authenticated"}, DenialCode.WRONG_AUDIENCE),
+        ({"aud": "authenticated,anon"}, DenialCode.WRONG_AUDIENCE),
+        ({"aud": ["anon", "authenticated "]}, DenialCode.WRONG_AUDIENCE),
+        ({"aud": ["authenticated", 1]}, DenialCode.WRONG_AUDIENCE),
+        ({"aud": {"authenticated": True}}, DenialCode.WRONG_AUDIENCE),
         ({"tenant_id": None}, DenialCode.NO_TENANT),
+        ({"tenant_id": ""}, DenialCode.NO_TENANT),
+        ({"tenant_id": False}, DenialCode.NO_TENANT),
         ({"tenant_id": "acme"}, DenialCode.NO_TENANT),
         ({"tenant_id": TENANT.int}, DenialCode.NO_TENANT),
+        ({"tenant_id": [str(TENANT)]}, DenialCode.NO_TENANT),
         ({"tenant_id": f"{{{TENANT}}}"}, DenialCode.NO_TENANT),
         ({"tenant_id": TENANT.hex}, DenialCode.NO_TENANT),
+        ({"tenant_id": str(TENANT).replace("1", "\uff11")}, DenialCode.NO_TENANT),  # full-width digits
         ({"tenant_id": None, "user_metadata": {"tenant_id": str(TENANT)}}, DenialCode.NO_TENANT),
-        ({"app_metadata": {"tenant_id": "22222222-2222-4222-8222-222222222222"}}, DenialCode.NO_TENANT),
+        ({"tenant_id": None, "app_metadata": [str(TENANT)]}, DenialCode.NO_TENANT),
+        ({"app_metadata": {"tenant_id": OTHER}}, DenialCode.NO_TENANT),
+        ({"app_metadata": {"tenant_id": ""}}, DenialCode.NO_TENANT),
     ],
 )
 def test_a_wrong_claim_is_refused_with_its_reason(changes: dict[str, Any], code: DenialCode) -> None:
-    assert denial(signed(**changes)) is code
+    assert denial(forged(HEADER, claims(**changes))) is code
 
 
-def test_a_clock_that_is_a_little_off_is_forgiven() -> None:
-    assert verify(signed(exp=int(time.time()) - LEEWAY_SECONDS // 2), SHARED).tenant_id == TENANT
+def test_one_of_several_audiences_is_enough() -> None:
+    """RFC 7519, 4.1.3: each principal looks for itself among them."""
+    assert verify(signed(aud=["anon", "authenticated"]), SHARED).tenant_id == TENANT
 
 
 def test_the_issuer_counts_when_it_is_configured() -> None:
     config = TokenConfig("HS256", SharedSecret(SECRET), "authenticated", issuer="https://issuer.example")
     assert verify(signed(iss="https://issuer.example"), config).tenant_id == TENANT
-    assert denial(signed(iss="https://other.example"), config) is DenialCode.WRONG_ISSUER
+    for other in ("https://other.example", "https://issuer.example/", "issuer", ["https://issuer.example"]):
+        assert denial(forged(HEADER, claims(iss=other)), config) is DenialCode.WRONG_ISSUER
     assert denial(signed(), config) is DenialCode.CLAIM_MISSING
 
 
-@pytest.mark.parametrize("token", ["", "x", "a.b.c", "ä.b.c", "a" * (MAX_TOKEN_CHARACTERS + 1)])
-def test_what_is_no_token_is_malformed(token: str) -> None:
-    assert denial(token) is DenialCode.MALFORMED
+def test_the_last_of_two_claims_of_one_name_counts() -> None:
+    """RFC 7519, 4. Header and claims are each read once, so that no two readers can disagree."""
+    good = json.dumps(claims())
+    twice = good.replace('{"aud"', f'{{"tenant_id": "{OTHER}", "aud"')
+    assert verify(forged(HEADER, twice), SHARED).tenant_id == TENANT
+    assert denial(forged('{"alg": "HS256", "alg": "none"}', good)) is DenialCode.WRONG_ALGORITHM
 
 
-def test_another_secret_does_not_fit() -> None:
-    token = jwt.encode(claims(), "another-secret-of-more-than-thirty-two-bytes", "HS256")
-    assert denial(token) is DenialCode.BAD_SIGNATURE
+# --- times ---
 
 
-def test_a_changed_claim_breaks_the_signature() -> None:
-    header, _, signature = signed().split(".")
-    payload = base64.urlsafe_b64encode(json.dumps(claims(sub="admin")).encode()).rstrip(b"=").decode()
-    assert denial(f"{header}.{payload}.{signature}") is DenialCode.BAD_SIGNATURE
+def test_a_clock_that_is_a_little_off_is_forgiven() -> None:
+    assert verify(signed(exp=now() - LEEWAY_SECONDS + 3), SHARED).tenant_id == TENANT
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "HS384", "RS256", "", None])
-def test_the_token_does_not_choose_its_algorithm(algorithm: str | None) -> None:
-    token = forged({"alg": algorithm, "typ": "JWT"}, claims(), SECRET.encode())
-    assert denial(token) in (DenialCode.WRONG_ALGORITHM, DenialCode.MALFORMED)
+@pytest.mark.parametrize("name", ["nbf", "iat"])
+def test_a_token_of_the_future_is_refused_beyond_the_same_bound(name: str) -> None:
+    assert verify(signed(**{name: now() + LEEWAY_SECONDS - 2}), SHARED).tenant_id == TENANT
+    for ahead in (LEEWAY_SECONDS + 60, 10**300):
+        assert denial(forged(HEADER, claims(**{name: now() + ahead}))) is DenialCode.NOT_YET_VALID
 
 
-def test_a_critical_header_that_nobody_knows_is_refused() -> None:
-    token = forged({"alg": "HS256", "crit": ["exp2"], "exp2": 1}, claims(), SECRET.encode())
-    assert denial(token) is DenialCode.MALFORMED
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize(
+    "value",
+    ['"soon"', '"NOW"', "true", "[1]", '{"a": 1}', "NaN", "Infinity", "-Infinity", "1e400", "9" * 5000],
+)
+def test_a_time_is_a_number(name: str, value: str) -> None:
+    text = json.dumps(claims(**{name: 0})).replace(f'"{name}": 0', f'"{name}": {value}')
+    code = denial(forged(HEADER, text.replace("NOW", str(now()))))
+    # A truth reads as the first second of 1970.
+    assert code is (DenialCode.EXPIRED if (name, value) == ("exp", "true") else DenialCode.MALFORMED)
+
+
+def test_a_time_may_have_a_fraction_and_ends_with_the_calendar() -> None:
+    assert verify(signed(exp=now() + 60.5), SHARED).expires_at == now() + 60
+    assert verify(signed(exp=LAST_SECOND), SHARED).expires_at == LAST_SECOND
+    assert denial(signed(exp=LAST_SECOND + 1)) is DenialCode.MALFORMED
+
+
+# --- algorithm and key ---
+
+
+@pytest.mark.parametrize("configured", ALGORITHMS)
+@pytest.mark.parametrize("used", ALGORITHMS)
+def test_only_the_configured_algorithm_is_taken(configured: str, used: str) -> None:
+    if configured == used:
+        assert verify(token_of(used), CONFIGS[configured]).tenant_id == TENANT
+    else:
+        assert denial(token_of(used), CONFIGS[configured]) is DenialCode.WRONG_ALGORITHM
+
+
+@pytest.mark.parametrize("configured", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm",
+    ["none", "None", "NONE", "nOnE", "none ", "none\x00", "", None, 0, [], ["HS256"], {}, "HS384", "hs256", "PS256"],
+)
+def test_the_token_does_not_choose_its_algorithm(configured: str, algorithm: Any) -> None:
+    config = CONFIGS[configured]
+    header = {"alg": algorithm, "typ": "JWT", "kid": "one"}
+    assert denial(forged(header, claims()), config) is DenialCode.WRONG_ALGORITHM
+    unsigned = forged(header, claims()).rpartition(".")[0] + "."
+    assert denial(unsigned, config) is DenialCode.WRONG_ALGORITHM
+
+
+def test_a_token_without_algorithm_is_refused() -> None:
+    assert denial(forged({"typ": "JWT"}, claims())) is DenialCode.WRONG_ALGORITHM
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        PEM,
+        PEM.strip(),
+        PUBLIC_KEY.public_bytes(Encoding.PEM, PublicFormat.PKCS1),
+        PUBLIC_KEY.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        PUBLIC_KEY.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+        json.dumps(public("one")).encode(),
+        public("one")["n"].encode(),
+        base64.urlsafe_b64decode(public("one")["n"] + "=="),
+        KEYS,
+        b"",
+    ],
+)
+def test_a_public_key_is_no_shared_secret(secret: bytes) -> None:
+    config = BY_KEY_SET["RS256"]
+    assert denial(forged({"alg": "HS256", "kid": "one"}, claims(), secret), config) is DenialCode.WRONG_ALGORITHM
+    assert denial(forged({"alg": "RS256", "kid": "one"}, claims(), secret), config) is DenialCode.BAD_SIGNATURE
+
+
+def test_a_published_key_that_was_configured_as_the_secret_lets_nobody_in() -> None:
+    config = TokenConfig("HS256", SharedSecret(PEM.decode()), "authenticated")
+    assert denial(forged(HEADER, claims(), PEM), config) is DenialCode.UNKNOWN_KEY
 
 
 def test_a_short_secret_is_a_fault_of_configuration() -> None:
@@ -103,21 +237,156 @@ def test_a_short_secret_is_a_fault_of_configuration() -> None:
         SharedSecret("x" * 31)
 
 
+def test_another_secret_does_not_fit() -> None:
+    token = jwt.encode(claims(), "another-secret-of-more-than-thirty-two-bytes", "HS256")
+    assert denial(token) is DenialCode.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("used", ALGORITHMS)
+def test_a_changed_claim_breaks_the_signature(used: str) -> None:
+    header, _, signature = token_of(used).split(".")
+    payload = part(json.dumps(claims(sub="admin")).encode())
+    assert denial(f"{header}.{payload}.{signature}", CONFIGS[used]) is DenialCode.BAD_SIGNATURE
+    assert denial(f"{header}.{payload}.", CONFIGS[used]) is DenialCode.BAD_SIGNATURE
+
+
+# --- header ---
+
+
+@pytest.mark.parametrize("header", [{"crit": ["exp2"], "exp2": 1}, {"crit": []}, {"crit": "b64"}, {"crit": None}])
+def test_a_critical_header_that_nobody_knows_is_refused(header: dict[str, Any]) -> None:
+    assert denial(forged({**HEADER, **header}, claims())) is DenialCode.MALFORMED
+
+
+@pytest.mark.parametrize("header", [{"b64": False}, {"b64": False, "crit": ["b64"]}])
+def test_a_payload_that_is_somewhere_else_is_refused(header: dict[str, Any]) -> None:
+    """RFC 7797."""
+    token = forged({**HEADER, **header}, claims())
+    start, _, signature = token.split(".")
+    for text in (token, f"{start}..{signature}"):
+        assert denial(text) is DenialCode.MALFORMED
+
+
+@pytest.mark.parametrize("kid", [None, 1, True, 1.5, [], ["one"], {"one": 1}])
+@pytest.mark.parametrize("configured", ALGORITHMS)
+def test_a_key_id_is_a_text(configured: str, kid: Any) -> None:
+    token = forged({"alg": configured, "kid": kid}, claims())
+    assert denial(token, CONFIGS[configured]) is DenialCode.MALFORMED
+
+
+@pytest.mark.parametrize("text", ["[]", "1", '"HS256"', "null", "{", "", "{'alg': 'HS256'}", "[" * 3000, '{"alg": 1e}'])
+def test_what_is_no_json_object_is_malformed(text: str) -> None:
+    assert denial(forged(text, claims())) is DenialCode.MALFORMED
+    assert denial(forged(HEADER, text)) is DenialCode.MALFORMED
+
+
+# --- shape ---
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "x",
+        "a.b.c",
+        "ä.b.c",
+        "a" * (MAX_TOKEN_CHARACTERS + 1),
+        ".".join(["eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ", "a", "b", "c", "d"]),  # JWE
+        json.dumps({"payload": "a", "protected": "b", "signature": "c"}),  # JWS in JSON, flattened
+        json.dumps({"payload": "a", "signatures": [{"protected": "b", "signature": "c"}]}),
+    ],
+)
+def test_what_is_no_token_is_malformed(token: str) -> None:
+    assert denial(token) is DenialCode.MALFORMED
+
+
+def test_a_huge_token_is_refused_unread() -> None:
+    assert verify(signed(note="x" * 5500), SHARED).tenant_id == TENANT
+    assert denial(signed(note="x" * 6500)) is DenialCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: token + "=",
+        lambda token: token + "\n",
+        lambda token: token + "A",  # 44 characters of base64 hold another byte
+        lambda token: token + "AA",
+        lambda token: token + ".",
+        lambda token: "." + token,
+        lambda token: token.replace(".", "=.", 1),
+        lambda token: token.replace(".", "\r\n .", 1),
+        lambda token: token.replace(".", "\u2024"),  # ONE DOT LEADER
+        lambda token: token[:-3] + "!" + token[-3:],  # decoders pass over what they do not know
+        lambda token: "\ufeff" + token,
+        lambda token: token.replace("e", "\uff45", 1),
+    ],
+)
+def test_a_token_has_one_spelling(change: Callable[[str], str]) -> None:
+    token = signed()
+    assert verify(token, SHARED).tenant_id == TENANT
+    assert denial(change(token)) in (DenialCode.MALFORMED, DenialCode.BAD_SIGNATURE)
+
+
+def test_the_other_alphabet_of_base64_is_refused() -> None:
+    note = next(note for note in map(str, range(10_000)) if "-" in signed(note=note) and "_" in signed(note=note))
+    token = signed(note=note)
+    assert denial(token.replace("-", "+").replace("_", "/")) is DenialCode.MALFORMED
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+CLAIMS = st.dictionaries(
+    st.sampled_from(["aud", "exp", "sub", "nbf", "iat", "jti", "iss", "tenant_id", "app_metadata"]), JSON
+)
+HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ", "cty", "jwk", "x5c"]), JSON)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CLAIMS, HEADERS, st.booleans())
+def test_whatever_an_issuer_signs_is_taken_or_refused(
+    changes: dict[str, Any], header: dict[str, Any], is_ours: bool
+) -> None:
+    """Another exception would reach the caller as a 503."""
+    token = forged({**HEADER, **header} if is_ours else header, {**claims(), **changes})
+    with suppress(TokenDenied):
+        verify(token, SHARED)
+
+
+# --- the Authorization header ---
+
+
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "bEaReR a.b.c", "Bearer   a.b.c", " Bearer a.b.c  "])
+def test_the_scheme_is_read_in_any_case(header: str) -> None:
+    assert bearer_token(header) == "a.b.c"
+
+
 @pytest.mark.parametrize(
     ("header", "code"),
     [
         (None, DenialCode.MISSING),
+        ("", DenialCode.MISSING),
         ("  ", DenialCode.MISSING),
+        ("a.b.c", DenialCode.MISSING),
         ("Basic dXNlcjpwYXNz", DenialCode.MISSING),
+        ("Bearer\u00a0a.b.c", DenialCode.MISSING),  # NO-BREAK SPACE
+        ("Bearer\u2003a.b.c", DenialCode.MISSING),  # EM SPACE
+        ("Bearer\ta.b.c", DenialCode.MISSING),
+        ("B\u0435arer a.b.c", DenialCode.MISSING),  # CYRILLIC SMALL LETTER IE
+        ("\uff22earer a.b.c", DenialCode.MISSING),  # FULLWIDTH LATIN CAPITAL LETTER B
+        ("\u200bBearer a.b.c", DenialCode.MISSING),  # ZERO WIDTH SPACE
         ("Bearer", DenialCode.MALFORMED),
+        ("Bearer ", DenialCode.MALFORMED),
         ("Bearer a b", DenialCode.MALFORMED),
+        ("Bearer a.b.c,Bearer d.e.f", DenialCode.MALFORMED),  # two headers, as the gateway joins them
     ],
 )
 def test_a_header_without_a_bearer_token_is_told_apart(header: str | None, code: DenialCode) -> None:
     with pytest.raises(TokenDenied) as caught:
         bearer_token(header)
     assert caught.value.code is code
-
-
-def test_the_scheme_is_read_in_any_case() -> None:
-    assert bearer_token("bEaReR a.b.c") == "a.b.c"

@@ -10,18 +10,18 @@ import jwt
 
 from scrapersky.api.denials import DenialCode
 from scrapersky.api.tokens import TokenDenied
+from scrapersky.domain.loopback import is_loopback
 from scrapersky.errors import ConfigurationError
 
 KEPT_SECONDS = 600.0  # a key that the issuer withdraws is refused after this at the latest
 REFETCH_SECONDS = 60.0  # a token with an invented key id must not turn into one request each to the issuer
 RETRY_SECONDS = 5.0  # after a failed fetch; callers in between are answered at once
-FETCH_SECONDS = 3.0  # per attempt: the gateway gives the authorizer 10 s in all
+WAIT_SECONDS = 3.0  # for each step of a fetch
+FETCH_SECONDS = 5.0  # for a whole one, and a last wait: the gateway gives the authorizer 10 s in all
 MAX_DOCUMENT_BYTES = 256 * 1024  # a set holds a handful of keys of about 1 KB
 
 # What a key must say of itself to verify with the algorithm. Symmetric keys (`oct`) fit none of them.
 _KEY_TYPE: Mapping[str, Mapping[str, str]] = {"RS256": {"kty": "RSA"}, "ES256": {"kty": "EC", "crv": "P-256"}}
-
-_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Fetch = Callable[[str], bytes]
 
@@ -44,7 +44,8 @@ class KeySet:
         if algorithm not in _KEY_TYPE:
             raise ConfigurationError(f"{algorithm} has no key set")
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
+        host = parts.hostname or ""
+        if not host or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host))):
             raise ConfigurationError("the key set's address must be https")
         self._url = url
         self._algorithm = algorithm
@@ -81,15 +82,16 @@ class KeySet:
         return candidates[0] if len(candidates) == 1 else None
 
     def _refresh(self) -> None:
-        now = self._clock()
-        if now < self._next_fetch:
+        if self._clock() < self._next_fetch:
             return
         try:
             keys = _usable(self._fetch(self._url), self._algorithm)
         except KeysUnreachable:
-            self._next_fetch = now + RETRY_SECONDS
+            # From when it failed: a fetch may take longer than the pause, and would follow on itself.
+            self._next_fetch = self._clock() + RETRY_SECONDS
             self._up_to_date = False
             return
+        now = self._clock()
         self._keys = keys
         self._up_to_date = True
         self._next_fetch = now + REFETCH_SECONDS
@@ -97,18 +99,25 @@ class KeySet:
 
 
 def fetch_document(url: str) -> bytes:
-    """Fetch the key set, following no redirect. Raises KeysUnreachable."""
+    """Fetch the key set, following no redirect.
+
+    Raises:
+        KeysUnreachable: there is no document of a reasonable size within a reasonable time.
+    """
     import httpx  # with a shared secret nothing is ever fetched
 
     body = bytearray()
+    deadline = time.monotonic() + FETCH_SECONDS
     try:
-        with httpx.stream("GET", url, timeout=FETCH_SECONDS, headers={"Accept": "application/json"}) as response:
+        with httpx.stream("GET", url, timeout=WAIT_SECONDS, headers={"Accept": "application/json"}) as response:
             if response.status_code != httpx.codes.OK:
                 raise KeysUnreachable(f"status {response.status_code}")
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_DOCUMENT_BYTES:
                     raise KeysUnreachable("too large")
+                if time.monotonic() > deadline:
+                    raise KeysUnreachable("too slow")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise KeysUnreachable(type(error).__name__) from error
     return bytes(body)

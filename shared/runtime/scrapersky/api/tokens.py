@@ -3,8 +3,9 @@
 The algorithm is pinned by configuration and never taken from the token (RFC 8725, 3.1).
 """
 
+import re
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import jwt
@@ -17,8 +18,12 @@ from scrapersky.errors import ConfigurationError
 LEEWAY_SECONDS = 10  # clocks of issuer and gateway differ by less; more would lengthen every token's life
 MAX_TOKEN_CHARACTERS = 8192  # API Gateway takes 10,240 bytes for all headers together
 MIN_SECRET_BYTES = 32  # RFC 7518, 3.2: a key of the hash's size or larger
+LAST_SECOND = 253_402_300_799  # of the year 9999, where RFC 3339 ends; a longer number only burdens who carries it
 
 _SCHEME = "bearer"
+# RFC 7515, 3.1 and 2: three parts in base64url without padding, blank or line break. Decoders pass over such things.
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_TIMES = ("exp", "nbf", "iat")
 _REASONS: tuple[tuple[type[Exception], DenialCode], ...] = (
     # The first that fits counts, so subclasses stand before their bases.
     (jwt.ExpiredSignatureError, DenialCode.EXPIRED),
@@ -85,14 +90,13 @@ def bearer_token(authorization: str | None) -> str:
     Raises:
         TokenDenied: there is no header, another scheme, or more than one token.
     """
-    if not authorization or not authorization.strip():
-        raise TokenDenied(DenialCode.MISSING)
-    scheme, *rest = authorization.split()
+    scheme, _, token = (authorization or "").strip(" ").partition(" ")
     if scheme.lower() != _SCHEME:
         raise TokenDenied(DenialCode.MISSING)
-    if len(rest) != 1:
+    token = token.lstrip(" ")
+    if not token or " " in token:
         raise TokenDenied(DenialCode.MALFORMED)
-    return rest[0]
+    return token
 
 
 def verify(token: str, config: TokenConfig) -> Identity:
@@ -101,7 +105,7 @@ def verify(token: str, config: TokenConfig) -> Identity:
     Raises:
         TokenDenied: the token is refused, or the keys to check it with cannot be had.
     """
-    if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
+    if len(token) > MAX_TOKEN_CHARACTERS or not _COMPACT.fullmatch(token):
         raise TokenDenied(DenialCode.MALFORMED)
     try:
         header = jwt.get_unverified_header(token)
@@ -116,7 +120,7 @@ def verify(token: str, config: TokenConfig) -> Identity:
             leeway=LEEWAY_SECONDS,
             options={"require": ["exp", "aud", "sub"], "enforce_minimum_key_length": True},
         )
-        return Identity(_tenant(claims), _subject(claims), int(claims["exp"]))
+        return Identity(_tenant(claims), _subject(claims), _end(claims))
     except jwt.PyJWTError as error:
         raise TokenDenied(_reason(error)) from error
     except (ValueError, OverflowError, RecursionError) as error:  # numbers and nesting that no honest token has
@@ -128,6 +132,13 @@ def _reason(error: jwt.PyJWTError) -> DenialCode:
         if isinstance(error, kind):
             return code
     return DenialCode.MALFORMED
+
+
+def _end(claims: dict[str, Any]) -> int:
+    """`exp` in whole seconds. Times are JSON numbers (RFC 7519, 2); the library also reads texts and truths."""
+    if any(type(claims[name]) not in (int, float) for name in _TIMES if name in claims) or claims["exp"] > LAST_SECOND:
+        raise TokenDenied(DenialCode.MALFORMED)
+    return int(claims["exp"])
 
 
 def _subject(claims: dict[str, Any]) -> str:
