@@ -1,32 +1,74 @@
 """Reads secrets from AWS Secrets Manager; boto3 is loaded with the first one, never at import."""
 
 import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scrapersky.errors import ConfigurationError
+from scrapersky.observability import logger
 
-SECRET_SECONDS = 300  # a rotated secret is in use after five minutes at the latest
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
-_secrets: dict[str, tuple[float, str]] = {}
+SECRET_SECONDS = 300.0  # a rotated secret is in use after five minutes at the latest
+RETRY_SECONDS = 5.0  # with the secret as it was known, while Secrets Manager does not answer
+# Both tries end before the authorizer does; boto3's own minute would make a bare 500 of an outage.
+ANSWER_SECONDS = 3.0
+TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    text: str
+    fresh_until: float  # of the monotonic clock
+
+
+_secrets: dict[str, _Known] = {}
 
 
 def secret(arn: str) -> str:
-    """The secret's text, from Secrets Manager, kept for SECRET_SECONDS.
+    """The secret's text, from Secrets Manager, kept for SECRET_SECONDS, and longer while that does not answer.
 
     Raises:
         ConfigurationError: the secret is not there, not readable or empty. Its content is never told.
     """
-    now = time.monotonic()
-    known = _secrets.get(arn)
-    if known is not None and now - known[0] < SECRET_SECONDS:
-        return known[1]
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    known = _secrets.get(arn)
+    if known is not None and time.monotonic() < known.fresh_until:
+        return known.text
     try:
-        text = boto3.client("secretsmanager").get_secret_value(SecretId=arn).get("SecretString", "").strip()
+        text = _read(arn)
     except (BotoCoreError, ClientError) as error:
-        raise ConfigurationError(f"secret {arn} cannot be read: {type(error).__name__}") from error
+        if known is None or not _is_outage(error):
+            raise ConfigurationError(f"secret {arn} cannot be read: {type(error).__name__}") from error
+        logger().warning("secret kept past its time", extra={"reason": type(error).__name__})
+        text, seconds = known.text, RETRY_SECONDS
+    else:
+        seconds = SECRET_SECONDS
     if not text:
         raise ConfigurationError(f"secret {arn} is empty")
-    _secrets[arn] = (now, text)
+    _secrets[arn] = _Known(text, time.monotonic() + seconds)
     return text
+
+
+def _read(arn: str) -> str:
+    import boto3
+    from botocore.config import Config
+
+    limits = Config(
+        connect_timeout=ANSWER_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        retries={"total_max_attempts": TRIES, "mode": "standard"},
+    )
+    answer = boto3.client("secretsmanager", config=limits).get_secret_value(SecretId=arn)
+    return answer.get("SecretString", "").strip()
+
+
+def _is_outage(error: "BotoCoreError | ClientError") -> bool:
+    """Whether nothing was said of the secret itself: no answer, a fault of the service, or too many questions."""
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError):
+        return True
+    return error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or "Throttling" in error.response["Error"]["Code"]
