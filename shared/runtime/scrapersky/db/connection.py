@@ -6,6 +6,7 @@ statements with external connection poolers"), no SET without LOCAL, no session 
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, LiteralString, Self, TypeVar
@@ -14,9 +15,10 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
-from scrapersky.errors import Unavailable
+from scrapersky.errors import ConfigurationError, Unavailable
 
 T = TypeVar("T")
 RV = TypeVar("RV")
@@ -35,6 +37,8 @@ select set_config('app.tenant_id', %s, true),
        set_config('statement_timeout', %s, true),
        set_config('lock_timeout', %s, true)
 """
+
+_PORTS = re.compile(r"[\d,]*")  # of a DSN: one for each of its hosts
 
 # What ends a transaction through nobody's fault, so that all of it may run again on a fresh connection.
 _LOST = (psycopg.OperationalError, psycopg.InternalError)
@@ -72,8 +76,10 @@ def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConne
     `answer_seconds` bounds every single wait; only migrations, which may build indexes, have a reason to raise it.
 
     Raises:
+        ConfigurationError: the DSN cannot be read.
         psycopg.OperationalError: nothing answers, or the credentials are refused.
     """
+    _require_readable(dsn)
     connection = BoundedConnection.connect(
         dsn,
         autocommit=True,
@@ -87,6 +93,20 @@ def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConne
     )
     connection.answer_seconds = answer_seconds
     return connection
+
+
+def _require_readable(dsn: str) -> None:
+    """Raise ConfigurationError unless the DSN says what it seems to say.
+
+    libpq's own errors quote what they could not read. In a URI whose password holds an unescaped `@`, `/` or `%`, that
+    is a part of the password, taken for the host, the port or an escape.
+    """
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        parts = None
+    if parts is None or "@" in str(parts.get("host", "")) or not _PORTS.fullmatch(str(parts.get("port", ""))):
+        raise ConfigurationError("the database's DSN cannot be read: is its password percent-encoded?")
 
 
 class Database:
