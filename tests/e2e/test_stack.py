@@ -143,9 +143,9 @@ def test_a_message_that_nobody_can_read_ends_at_the_dead_letter_function(stack: 
     marker = f"unreadable {uuid4()}"
     log = stack.data_dir / "functions.log"
 
-    def given_up() -> list[str]:
-        lines = log.read_text("utf-8").splitlines()
-        return [line for line in lines if line.startswith("dead_letter ") and marker in line]
+    def given_up() -> list[dict[str, Any]]:
+        events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+        return [event for event in events if event["service"] == "dead_letter" and event.get("body") == marker]
 
     try:
         sqs.send_message(QueueUrl=queue, MessageBody=marker)

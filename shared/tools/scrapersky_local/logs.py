@@ -1,8 +1,10 @@
-"""What functions write, made readable: one line for one event, in the order in which people look for things."""
+"""What functions write: kept as one JSON object a line, and made readable for those who watch."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from scrapersky_cli.text import printable
 
 # Said by the line's own columns, or the same on every line of a function.
 _NOT_SHOWN = frozenset(
@@ -27,29 +29,45 @@ _NOT_SHOWN = frozenset(
 _FUNCTION_WIDTH = 18  # domain_scan_worker, the longest
 
 
-def readable(function: str, line: str) -> str | None:
-    """The line as a person wants to see it, None for what is none of theirs (metrics, empty lines).
+def entry(function: str, line: str) -> str | None:
+    """The line as `functions.log` keeps it: one JSON object, whoever wrote it. None for an empty line.
 
-    Structured logs become `time function LEVEL message key=value …`, with a traceback below; other text stays.
+    What is no object (a crash's traceback, what the runtime client or a library prints) becomes the `message` of one.
     """
     if not line.strip():
         return None
     event = _event(line)
     if event is None:
-        return f"{_now()} {function:{_FUNCTION_WIDTH}} {line.rstrip()}"
+        event = {"timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"), "message": line}
+    return json.dumps({"service": function, **event}, separators=(",", ":"))
+
+
+def readable(function: str, line: str) -> str | None:
+    """The line as a person wants to see it, None for what is none of theirs (metrics, empty lines).
+
+    Structured logs become `time function LEVEL message key=value …`, with a traceback below; other text stays. Nothing
+    in it acts on the terminal that shows it.
+    """
+    if not line.strip():
+        return None
+    event = _event(line)
+    if event is None:
+        text = line.rstrip().replace("\r", "\n    ")  # how the runtime client ends the lines of a traceback
+        return printable(f"{_now()} {function:{_FUNCTION_WIDTH}} {text}")
     if "_aws" in event:  # an embedded metric
         return None
     keys = " ".join(f"{name}={_value(value)}" for name, value in event.items() if name not in _NOT_SHOWN)
     level = str(event.get("level", "INFO"))
-    text = f"{_time(event)} {function:{_FUNCTION_WIDTH}} {level:7} {event.get('message', '')} {keys}".rstrip()
+    said = f"{_time(event)} {function:{_FUNCTION_WIDTH}} {level:7} {event.get('message', '')} {keys}"
+    text = printable(" ".join(said.splitlines()).rstrip())
     trace = event.get("exception")
     return f"{text}\n{_indented(trace)}" if isinstance(trace, str) else text
 
 
 def _event(line: str) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
-    except ValueError:
+        event = json.loads(line, parse_constant=str)  # NaN is no JSON (RFC 8259, 6), though Python writes it
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 
@@ -73,4 +91,4 @@ def _now() -> str:
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.rstrip().splitlines())
+    return "\n".join(f"    {printable(line)}" for line in text.rstrip().splitlines())

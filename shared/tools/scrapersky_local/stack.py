@@ -27,7 +27,7 @@ from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky_local import database
 from scrapersky_local.aws import REGION, Aws, FunctionOutput
 from scrapersky_local.deploy import Deployment
-from scrapersky_local.logs import readable
+from scrapersky_local.logs import entry, readable
 from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
 from scrapersky_local.processes import PortInUse, StackError, free_port, open_private, require_free
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file
@@ -53,7 +53,7 @@ def print_line(line: str) -> None:
 
 
 def say_nothing(_line: str) -> None:
-    """For those who do not watch; `functions.log` in the data directory has what functions write."""
+    """For those who do not watch; `functions.log` in the data directory has what functions write, an object a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,9 @@ class Stack:
             log = parts.enter_context(open_private(data_dir / "functions.log", "wb"))
 
             def show(output: FunctionOutput) -> None:
-                log.write(f"{output.function} {output.line}\n".encode())
-                log.flush()
+                if kept := entry(output.function, output.line):
+                    log.write(f"{kept}\n".encode())
+                    log.flush()
                 if text := readable(output.function, output.line):
                     self._say(text)
 
