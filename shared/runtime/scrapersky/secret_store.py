@@ -32,11 +32,11 @@ def secret(arn: str) -> str:
     Raises:
         ConfigurationError: the secret is not there, not readable or empty. Its content is never told.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     known = _secrets.get(arn)
     if known is not None and time.monotonic() < known.fresh_until:
         return known.text
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         text = _read(arn)
     except (BotoCoreError, ClientError) as error:
@@ -71,4 +71,6 @@ def _is_outage(error: "BotoCoreError | ClientError") -> bool:
 
     if not isinstance(error, ClientError):
         return True
-    return error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or "Throttling" in error.response["Error"]["Code"]
+    return (
+        error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or "Throttling" in error.response["Error"]["Code"]
+    )
