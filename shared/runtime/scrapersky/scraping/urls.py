@@ -43,10 +43,14 @@ def parse_web_url(text: str, base: WebUrl | None = None) -> WebUrl:
         raise FetchError(ErrorCode.HTTP_ERROR, "the address is no valid URL") from None
     if url.protocol not in _PORTS:
         raise FetchError(ErrorCode.BLOCKED_ADDRESS, "only http and https addresses are fetched")
+    if url.port == "0":  # which httpcore takes for no port at all, and so for another one than is asked for
+        raise FetchError(ErrorCode.BLOCKED_ADDRESS, "port 0 is not a port of the web")
     url.username = ""
     url.password = ""
     url.hash = ""
     if url.hostname.endswith("."):
+        if url.hostname.endswith(".."):  # no name of DNS; without one dot it might be read as another host
+            raise FetchError(ErrorCode.HTTP_ERROR, "the address is no valid URL")
         # The same host to DNS, but neither SNI (RFC 6066 3) nor certificates know the dot.
         url.hostname = url.hostname.removesuffix(".")
     return WebUrl(
