@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scrapersky.errors import ConfigurationError
-from scrapersky.observability import logger
+from scrapersky.observability import hide, logger
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -29,6 +29,8 @@ _secrets: dict[str, _Known] = {}
 def secret(arn: str) -> str:
     """The secret's text, from Secrets Manager, kept for SECRET_SECONDS, and longer while that does not answer.
 
+    No log line shows it.
+
     Raises:
         ConfigurationError: the secret is not there, not readable or empty. Its content is never told.
     """
@@ -48,6 +50,7 @@ def secret(arn: str) -> str:
         seconds = SECRET_SECONDS
     if not text:
         raise ConfigurationError(f"secret {arn} is empty")
+    hide(text)
     _secrets[arn] = _Known(text, time.monotonic() + seconds)
     return text
 
