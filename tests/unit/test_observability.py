@@ -1,6 +1,5 @@
 """Log lines: one JSON object each, whatever is said; and no secret on any, wherever it stands."""
 
-import io
 import json
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from scrapersky import observability
 from scrapersky.observability import HIDDEN, LONGEST_TEXT, hide, logger, observed, shown
 from support.http_events import Context
+from support.log_lines import recorded
 
 # What a library, Python itself and a function write in one process, as Lambda's runtime sets its logging up.
 IN_LAMBDA = """
@@ -41,12 +41,9 @@ def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    handler = logger().registered_handler
-    written = io.StringIO()
-    before = handler.setStream(written)  # type: ignore[attr-defined]
-    yield lambda: [json.loads(line, parse_constant=pytest.fail) for line in written.getvalue().splitlines()]
-    handler.setStream(before)  # type: ignore[attr-defined]
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    with recorded(capsys) as written:
+        yield written.events
 
 
 def failing(error: Callable[[], Exception]) -> Callable[[Any, Any], Any]:
@@ -112,6 +109,7 @@ def test_what_has_the_form_of_a_secret_is_not_shown_and_the_rest_is(text: str, t
         ("postgresql://app:p@ss/word1@db.example/app", "host p@ss/word1 is unknown"),
         ("host=db.example password=s3cret-word user=app", "with s3cret-word"),
         ("host=db.example password='s3cret word' user=app", "with s3cret word"),
+        ("host=db.example password='s3cret\\'s word' user=app", "with s3cret's word"),
         ("key\nof\ttwo'lines\"", repr(["key\nof\ttwo'lines\""])),
         ("key\nof\ttwo lines", json.dumps({"key": "key\nof\ttwo lines"})),
         ("schlüssel-wort", json.dumps("schlüssel-wort")),

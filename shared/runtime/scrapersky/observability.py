@@ -28,7 +28,9 @@ SHORTEST_SECRET = 6  # what is shorter stands in ordinary words as well
 _secrets: set[str] = set()
 
 # The password of a DSN, as a URI or as keywords (libpq, 32.1.1).
-_PASSWORD = re.compile(r"://[^:/?#\s]*:(.*)@|\bpassword\s*=\s*'((?:[^'\\]|\\.)*)'|\bpassword\s*=\s*([^\s&']+)")
+_PASSWORD = re.compile(
+    r"://[^:/?#\s]*:(.*)@|\bpassword\s*=\s*'((?:[^'\\]|\\.)*)'|\bpassword\s*=\s*((?:[^\s&'\\]|\\.)+)"
+)
 # Secrets that only their form tells. Lengths are bounded, so that no text is read over and over to its end.
 _FORMS = (
     (re.compile(r"\beyJ[\w-]{5,2000}\.[\w-]{1,2000}\.[\w-]{0,2000}"), HIDDEN),  # a JWT (RFC 7519, 3.1)
@@ -42,7 +44,7 @@ _FORMS = (
 def hide(secret: str) -> None:
     """Show this secret on no line from now on, nor the password in it, however they are spelled."""
     found = {text for match in _PASSWORD.finditer(secret) for text in match.groups() if text}
-    for text in {secret, *found, *map(unquote, found)}:
+    for text in {secret, *found, *map(unquote, found), *(re.sub(r"\\(.)", r"\1", text) for text in found)}:
         if len(text) >= SHORTEST_SECRET:
             _secrets.update((text, quote(text, safe=""), repr(text)[1:-1], json.dumps(text)[1:-1]))
 
