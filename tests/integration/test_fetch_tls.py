@@ -45,14 +45,17 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(ca, file)
 
 
-def fetch(
-    port: int, ca_file: Path | None, url: str = SITE, limits: FetchLimits = PAGE_LIMITS
-) -> Fetched | FetchFailure:
+def fetcher(port: int, ca_file: Path | None) -> Fetcher:
     policy = NetworkPolicy(
         allowed_networks=(ip_network("127.0.0.0/8"),), resolve=(parse_resolve_rule(f"*.example=127.0.0.1:{port}"),)
     )
-    fetcher = Fetcher(policy=policy, user_agent=AGENT, ca_file=str(ca_file) if ca_file else None)
-    with fetcher.site() as client:
+    return Fetcher(policy=policy, user_agent=AGENT, ca_file=str(ca_file) if ca_file else None)
+
+
+def fetch(
+    port: int, ca_file: Path | None, url: str = SITE, limits: FetchLimits = PAGE_LIMITS
+) -> Fetched | FetchFailure:
+    with fetcher(port, ca_file).site() as client:
         return client.get(url, deadline=time.monotonic() + 30, limits=limits)
 
 
@@ -146,6 +149,44 @@ def test_an_encrypted_answer_keeps_to_the_same_limits(authority: Authority) -> N
     assert failure.code is ErrorCode.TIMEOUT
     assert failure.ms > BRIEF.seconds * 1000 - 50
     assert took < BRIEF.seconds + 0.4
+
+
+@pytest.mark.parametrize(("tickets", "is_fetched"), [(4, True), (5000, False)])
+def test_records_without_content_are_taken_up_to_a_limit(authority: Authority, tickets: int, is_fetched: bool) -> None:
+    """Session tickets stand for them: OpenSSL reads on after each, and no byte of the answer is counted."""
+    context = authority.context("shop.example")
+    context.num_tickets = tickets
+    with Listener(page, tls=context) as listener:
+        answer = fetch(listener.port, authority.file)
+    if is_fetched:
+        assert isinstance(answer, Fetched)
+    else:
+        assert isinstance(answer, FetchFailure)
+        assert (answer.code, answer.message) == (
+            ErrorCode.TLS_FAILURE,
+            "the encrypted connection brings no content",
+        )
+
+
+def test_encrypted_pages_of_one_site_share_a_connection(authority: Authority) -> None:
+    with Listener(page, tls=authority.context("shop.example"), keep_alive=True) as listener:
+        with fetcher(listener.port, authority.file).site() as client:
+            answers = [client.get(f"{SITE}{path}", deadline=time.monotonic() + 10) for path in "abc"]
+        assert [answer.body for answer in answers if isinstance(answer, Fetched)] == [
+            b"page /a",
+            b"page /b",
+            b"page /c",
+        ]
+        assert listener.connections == 1
+
+
+@pytest.mark.parametrize("size", [1, 100, 16_384, 16_385, 300_000])
+def test_an_encrypted_page_of_any_size_is_whole(authority: Authority, size: int) -> None:
+    body = bytes(n % 251 for n in range(size))
+    with Listener(lambda _: [response(body)], tls=authority.context("shop.example")) as listener:
+        answer = fetch(listener.port, authority.file)
+    assert isinstance(answer, Fetched)
+    assert (answer.body, answer.wire_bytes) == (body, size)
 
 
 def test_a_file_without_authorities_is_refused_when_the_fetcher_is_made(tmp_path: Path) -> None:

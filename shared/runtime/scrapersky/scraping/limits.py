@@ -13,6 +13,10 @@ MAX_PIECES: Final = 50_000
 """Chunks of one body. Each costs 7 us of the parser's time however small it is: a page sent byte by byte would take
 five seconds of it. Servers that flush every line stay below this by far."""
 
+MAX_TLS_OVERHEAD: Final = 128 * 1024
+"""Bytes of a TLS handshake, or between two pieces of content: OpenSSL itself takes certificates up to 100 KB, and
+session tickets and key updates are some hundred bytes."""
+
 POLL_SECONDS: Final = 0.25
 """How long a blocking wait lasts before it is asked again whether the work is still wanted."""
 

@@ -9,15 +9,19 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 import httpcore
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.failures import FetchError
-from scrapersky.scraping.limits import POLL_SECONDS, FetchLimits
+from scrapersky.scraping.limits import MAX_TLS_OVERHEAD, POLL_SECONDS, FetchLimits
 
 T = TypeVar("T")
+
+_TLS_PIECE: Final = 16 * 1024
+"""What is handed to OpenSSL at a time: one record (RFC 8446 5.1), so that its work between two checks is small."""
 
 
 class Meter:
@@ -87,16 +91,8 @@ class MeteredStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         meter = self._meter()
-        size = meter.room(max_bytes)
-
-        def receive(seconds: float) -> bytes:
-            self._sock.settimeout(seconds)
-            return self._sock.recv(size)
-
         try:
-            data = meter.wait(receive, timeout)
-        except ssl.SSLError as error:
-            raise FetchError(ErrorCode.TLS_FAILURE, f"the encrypted connection failed ({_reason(error)})") from error
+            data = self.receive(meter.room(max_bytes), timeout)
         except TimeoutError as error:
             raise httpcore.ReadTimeout from error
         except OSError as error:
@@ -120,31 +116,32 @@ class MeteredStream(httpcore.NetworkStream):
                 raise httpcore.WriteError from error
             left = left[sent:]
 
+    def send_now(self, data: bytes) -> None:
+        """Send what goes without waiting. Raises OSError when nothing does."""
+        self._sock.settimeout(0)
+        self._sock.send(data)
+
+    def receive(self, size: int, seconds: float | None) -> bytes:
+        """At most `size` bytes, which are not counted; none at the end. Raises FetchError, TimeoutError, OSError."""
+
+        def receive(seconds: float) -> bytes:
+            self._sock.settimeout(seconds)
+            return self._sock.recv(size)
+
+        return self._meter().wait(receive, seconds)
+
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> "MeteredStream":
+    ) -> "TlsStream":
         """The same connection, encrypted. Raises FetchError with TLS_FAILURE, and closes, when that fails."""
-        meter = self._meter()
-        seconds = meter.limits.connect_seconds if timeout is None else min(timeout, meter.limits.connect_seconds)
+        seconds = self._meter().limits.connect_seconds
         try:
-            tls = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname, do_handshake_on_connect=False)
-        except (OSError, ValueError) as error:  # ValueError: a host that no certificate can name
-            self._sock.close()
-            raise FetchError(ErrorCode.TLS_FAILURE, "no encrypted connection can be made to this host") from error
-
-        def shake_hands(seconds: float) -> None:
-            tls.settimeout(seconds)
-            tls.do_handshake()
-
-        try:
-            meter.wait(shake_hands, seconds)
-        except OSError as error:
-            tls.close()
-            raise FetchError(ErrorCode.TLS_FAILURE, f"the TLS handshake failed ({_reason(error)})") from error
+            stream = TlsStream(self, self._meter, ssl_context, server_hostname)
+            stream.shake_hands(seconds if timeout is None else min(timeout, seconds))
         except BaseException:
-            tls.close()
+            self.close()
             raise
-        return MeteredStream(tls, self._meter)
+        return stream
 
     def close(self) -> None:
         self._sock.close()
@@ -160,7 +157,96 @@ class MeteredStream(httpcore.NetworkStream):
         return bool(poll.poll(0))
 
 
-def _reason(error: OSError) -> str:
+class TlsStream(httpcore.NetworkStream):
+    """TLS over a metered stream. Made by `start_tls`; `shake_hands` comes first.
+
+    What arrives is handed to OpenSSL piece by piece. A socket of the ssl module would let it take for as long as
+    there is anything: a flood of records without content passes every timeout of a read, and every count of bytes.
+    """
+
+    def __init__(
+        self,
+        raw: MeteredStream,
+        meter: Callable[[], Meter],
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None,
+    ) -> None:
+        self._raw = raw
+        self._meter = meter
+        self._arrived = ssl.MemoryBIO()
+        self._to_send = ssl.MemoryBIO()
+        try:
+            self._tls = ssl_context.wrap_bio(self._arrived, self._to_send, server_hostname=server_hostname)
+        except (OSError, ValueError) as error:  # ValueError: a host that no certificate can name
+            raise FetchError(ErrorCode.TLS_FAILURE, "no encrypted connection can be made to this host") from error
+
+    def shake_hands(self, seconds: float) -> None:
+        """Raises FetchError, with TLS_FAILURE for whatever goes wrong within `seconds`."""
+        try:
+            self._run(self._tls.do_handshake, seconds)
+        except (OSError, httpcore.NetworkError, httpcore.TimeoutException) as error:
+            with suppress(OSError):  # the alert that tells the server why: lost when it does not fit at once
+                self._raw.send_now(self._to_send.read())
+            raise FetchError(ErrorCode.TLS_FAILURE, f"the TLS handshake failed ({_reason(error)})") from error
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        meter = self._meter()
+        size = meter.room(max_bytes)
+        try:
+            data = self._run(lambda: self._tls.read(size), timeout)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):  # many servers hang up without a word of TLS
+            return b""
+        except ssl.SSLError as error:
+            raise FetchError(ErrorCode.TLS_FAILURE, f"the encrypted connection failed ({_reason(error)})") from error
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout from error
+        except OSError as error:
+            raise httpcore.ReadError from error
+        meter.received += len(data)
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        left = memoryview(buffer)
+        while left:
+            try:
+                left = left[self._run(lambda: self._tls.write(left), timeout) :]  # noqa: B023  called at once
+            except OSError as error:
+                raise httpcore.WriteError from error
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._raw.get_extra_info(info)
+
+    def _run(self, step: Callable[[], T], seconds: float | None) -> T:
+        """The result of `step`, with what it wants sent and received meanwhile, for `seconds` at the most."""
+        end = None if seconds is None else time.monotonic() + seconds
+        received = 0
+        while True:
+            self._meter().check()
+            try:
+                result = step()
+            except ssl.SSLWantReadError:
+                self._flush()
+            else:
+                self._flush()
+                return result
+            if received > MAX_TLS_OVERHEAD:
+                raise FetchError(ErrorCode.TLS_FAILURE, "the encrypted connection brings no content")
+            data = self._raw.receive(_TLS_PIECE, None if end is None else end - time.monotonic())
+            received += len(data)
+            if data:
+                self._arrived.write(data)
+            else:
+                self._arrived.write_eof()
+
+    def _flush(self) -> None:
+        if self._to_send.pending:
+            self._raw.write(self._to_send.read())
+
+
+def _reason(error: Exception) -> str:
     """What went wrong, in words without addresses or file names."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
@@ -168,4 +254,4 @@ def _reason(error: OSError) -> str:
         return error.reason.replace("_", " ").lower()
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return error.strerror or "the connection broke"
+    return (error.strerror if isinstance(error, OSError) else None) or "the connection broke"
