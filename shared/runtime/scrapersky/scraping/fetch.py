@@ -34,7 +34,7 @@ _HUNG_UP: Final = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProto
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """One hop: `url` answered `status_code` with `location`, as it stood in the header."""
+    """One hop: `url` answered `status_code` with `location`, as it stood in the header, up to MAX_URL_CHARS of it."""
 
     url: str
     status_code: int
@@ -133,6 +133,14 @@ class _Visit:
         )
 
 
+def _location(response: httpx.Response) -> str | None:
+    """Where a redirect leads; None when it does not say. Raises FetchError when it names two places: neither is it."""
+    places = set(response.headers.get_list("location"))
+    if len(places) > 1:
+        raise FetchError(ErrorCode.HTTP_ERROR, "the answer redirects to more than one place")
+    return places.pop() if places else None
+
+
 class SiteClient:
     """Fetches from one site over a few kept connections. Made by `Fetcher.site()`; not for several threads.
 
@@ -179,7 +187,7 @@ class SiteClient:
                     raise FetchError(
                         ErrorCode.TOO_MANY_REDIRECTS, f"the site redirects more than {limits.redirects} times"
                     )
-                visit.redirects.append(answer)
+                visit.redirects.append(replace(answer, location=answer.location[:MAX_URL_CHARS]))
                 target = parse_web_url(answer.location, base=target)
         except FETCH_ERRORS as error:
             return visit.failure(explain(error), meter)
@@ -198,9 +206,8 @@ class SiteClient:
             response.request = request
             if "set-cookie" in response.headers:
                 self._cookies.extract_cookies(response)
-            location = response.headers.get("location")
-            if response.status_code in REDIRECT_STATUSES and location is not None:
-                return Redirect(target.href, response.status_code, location[:MAX_URL_CHARS])
+            if response.status_code in REDIRECT_STATUSES and (location := _location(response)) is not None:
+                return Redirect(target.href, response.status_code, location)
             return self._finish(target, response, visit, meter)
         finally:
             response.close()

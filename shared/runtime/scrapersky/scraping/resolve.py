@@ -14,8 +14,12 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 def system_resolver(host: str, port: int) -> list[str]:
-    """The addresses that the machine's own resolver gives, in the order of RFC 6724. May block for long."""
-    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """The addresses that the machine's own resolver gives, in the order of RFC 6724. May block for long.
+
+    The name is asked for with its last dot, as absolute (RFC 1034 3.1): else a name that is not there would be looked
+    for under the search list of this machine's network, and a page of that network be taken for the site's.
+    """
+    answers = socket.getaddrinfo(f"{host}.", port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 
