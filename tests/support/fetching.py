@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
 from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky.scraping.limits import PAGE_LIMITS, FetchLimits
+from scrapersky.scraping.resolve import Resolver, system_resolver
 
 AGENT = "ScraperSky/1.0 (+https://scrapersky.example)"
 SITE = "http://shop.example/"
@@ -18,11 +19,23 @@ BRIEF = replace(SMALL, seconds=0.5, connect_seconds=0.4)
 """Time that a test can wait for: only for fetches that are to end by it, since a busy machine uses it up as well."""
 
 
-def fetcher(port: int) -> Fetcher:
-    policy = NetworkPolicy(
-        allowed_networks=(ip_network("127.0.0.0/8"),), resolve=(parse_resolve_rule(f"*.example=127.0.0.1:{port}"),)
+def policy(*networks: str, ports: tuple[int, ...] = (80, 443), rules: tuple[str, ...] = ()) -> NetworkPolicy:
+    """What may be reached, written as in a configuration."""
+    return NetworkPolicy(
+        allowed_networks=tuple(ip_network(network) for network in networks),
+        resolve=tuple(parse_resolve_rule(rule) for rule in rules),
+        ports=ports,
     )
-    return Fetcher(policy=policy, user_agent=AGENT)
+
+
+def fetcher(port: int) -> Fetcher:
+    return Fetcher(policy=policy("127.0.0.0/8", rules=(f"*.example=127.0.0.1:{port}",)), user_agent=AGENT)
+
+
+def fetch_by(url: str, policy: NetworkPolicy, resolver: Resolver = system_resolver) -> Fetched | FetchFailure:
+    """What comes of `url` under a policy and with names of the test's own."""
+    with Fetcher(policy=policy, user_agent=AGENT, resolver=resolver).site() as client:
+        return client.get(url, deadline=time.monotonic() + 10)
 
 
 def fetch(port: int, url: str = SITE, limits: FetchLimits = PAGE_LIMITS) -> Fetched | FetchFailure:
