@@ -113,9 +113,9 @@ def test_an_operation_says_what_it_answers_with_an_example_that_fits(
 def test_an_operation_says_which_problems_it_ends_in(method_path_operation: tuple[str, str, dict[str, Any]]) -> None:
     method, path, operation = method_path_operation
     responses = operation["responses"]
-    expected = {"500"}
+    expected = {"405", "500", "503"}
     if path not in PUBLIC:
-        expected |= {"401", "503"}
+        expected.add("401")
     if operation.get("parameters") or operation.get("requestBody"):
         expected.add("422")
     if "{" in path:
@@ -124,8 +124,33 @@ def test_an_operation_says_which_problems_it_ends_in(method_path_operation: tupl
         expected |= {"400", "403", "413", "415"}
     assert expected <= set(responses)
     for status in expected:
-        (media_type,) = resolved(responses[status])["content"]
-        assert media_type == "application/problem+json"
+        assert "application/problem+json" in resolved(responses[status])["content"]
+
+
+@every_operation
+def test_an_operation_says_what_the_gateway_answers_by_itself(
+    method_path_operation: tuple[str, str, dict[str, Any]],
+) -> None:
+    _, _, operation = method_path_operation
+    failures = {status: response for status, response in operation["responses"].items() if status >= "400"}
+    of_gateway = {
+        status for status, response in failures.items() if "application/json" in resolved(response)["content"]
+    }
+    assert of_gateway - {"413"} == {"429", "500", "503"}
+    assert set(resolved(failures["429"])["content"]) == {"application/json"}
+
+
+def test_what_an_answer_always_carries_is_required() -> None:
+    answers = DOCUMENT["components"]["responses"]
+    required = {
+        name: [h for h, header in answer.get("headers", {}).items() if header.get("required")]
+        for name, answer in answers.items()
+    }
+    assert {name: headers for name, headers in required.items() if headers} == {
+        "Problem401": ["WWW-Authenticate"],
+        "Problem405": ["Allow"],
+        "Problem415": ["Accept-Post"],
+    }
 
 
 @every_operation
@@ -146,8 +171,8 @@ def test_starting_work_says_where_to_follow_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["responses"]))
 def test_a_problem_has_an_example_that_fits(name: str) -> None:
-    (content,) = DOCUMENT["components"]["responses"][name]["content"].values()
-    assert_examples_fit(content)
+    for content in DOCUMENT["components"]["responses"][name]["content"].values():
+        assert_examples_fit(content)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from typing import Any
 
 from scrapersky.api.app import Api
 from scrapersky.api.examples import PROBLEM_STATUSES
-from scrapersky.api.operations import problem_response
+from scrapersky.api.operations import gateway_response, problem_response
 from scrapersky.api.problems import CONTENT_TYPE, header_name
-from scrapersky.api.schemas import Problem
+from scrapersky.api.schemas import GatewayMessage, Problem
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS = ROOT / "functions"
@@ -35,9 +35,13 @@ INFO = {
     "summary": "Turns domains into stored, sourced facts.",
     "description": (
         "Work is started with a POST, which answers 202 and the address to follow. Errors are RFC 9457 problems. "
-        "Everything belongs to the token's tenant; another tenant's id is answered as an unknown one."
+        "Everything belongs to the token's tenant; another tenant's id is answered as an unknown one. What is no HTTP "
+        "request (a broken header, or more of them than the gateway takes) never reaches the API, and is answered by a "
+        "bare 4xx."
     ),
 }
+
+THROTTLED = "TooManyRequests"  # name of the answer that the gateway alone gives
 
 Document = dict[str, Any]
 
@@ -86,8 +90,9 @@ def merge(apps: Mapping[str, Api]) -> Document:
                     if owners.setdefault(what, function) != function or method in paths.get(path, {}):
                         raise Conflict(f"{what} is in {owners[what]} and in {function}")
                 paths.setdefault(path, {})[method] = tidied(operation, public=path in app.public)
-    schemas |= problem_schemas()
+    schemas |= error_schemas()
     problems = {name(status): problem_response(status) for status in PROBLEM_STATUSES}
+    problems[THROTTLED] = gateway_response(429)
     return {
         "openapi": "3.1.0",
         "info": INFO,
@@ -111,7 +116,7 @@ def tidied(operation: Document, *, public: bool) -> Document:
             responses[status] = {"$ref": f"#/components/responses/{name(int(status))}"}
         elif status != "422":  # the resolver's own description of a validation error, which no caller ever sees
             responses[status] = response
-    operation["responses"] = responses
+    operation["responses"] = {**responses, "429": {"$ref": f"#/components/responses/{THROTTLED}"}}
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "header":
             parameter["name"] = header_name(parameter["name"])
@@ -125,10 +130,13 @@ def name(status: int) -> str:
     return f"Problem{status}"
 
 
-def problem_schemas() -> Document:
-    """The schema that every operation's problems refer to, with what it refers to itself."""
-    schema = Problem.model_json_schema(ref_template=SCHEMAS + "{model}", mode="serialization")
-    return {**schema.pop("$defs"), "Problem": schema}
+def error_schemas() -> Document:
+    """The schemas that every operation's errors refer to, with what they refer to themselves."""
+    schemas: Document = {}
+    for model in (Problem, GatewayMessage):
+        schema = model.model_json_schema(ref_template=SCHEMAS + "{model}", mode="serialization")
+        schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+    return schemas
 
 
 def used(schemas: Document, document: Document) -> Document:

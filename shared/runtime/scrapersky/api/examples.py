@@ -143,6 +143,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     401: ("token_expired", "Unauthorized", "The token has expired."),
     403: ("tenant_mismatch", "Forbidden", "The body's tenant_id is not the token's."),
     404: ("not_found", "Not found", f"There is no job {_JOB_ID}."),
+    405: ("method_not_allowed", "Method not allowed", "PUT is not one of this path's methods: GET."),
     409: ("job_is_final", "Conflict", "The job is complete already."),
     413: ("too_large", "Body too large", "The body is larger than 3145728 bytes."),
     415: (

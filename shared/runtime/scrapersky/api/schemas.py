@@ -276,6 +276,12 @@ class Problem(Answer):
     errors: list[ProblemField] = Field([], description="The fields that are wrong, where fields are.")
 
 
+class GatewayMessage(Answer):
+    """What the gateway answers by itself, before or instead of the API."""
+
+    message: str
+
+
 def _state(job: Job) -> dict[str, Any]:
     return {
         "job_id": job.id,
