@@ -1,6 +1,7 @@
 """Requests: which bodies, parameters and headers are taken, and that each wrong one is named."""
 
 import base64
+import gzip
 import json
 
 import pytest
@@ -100,6 +101,9 @@ def test_another_kind_of_body_is_a_415(frame: Frame, content_type: str) -> None:
 
 def test_a_compressed_body_is_a_415(frame: Frame) -> None:
     refused(frame.post(json.dumps(GOOD), content_encoding="gzip"), 415, "unsupported_media_type")
+    compressed = base64.b64encode(gzip.compress(json.dumps(GOOD).encode())).decode()
+    answer = frame.call(body=compressed, base64=True, headers={"content-encoding": "gzip"})
+    refused(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,13 @@ def check(event: APIGatewayProxyEventV2) -> None:
     """
     body = event.body
     if body:
-        if len(body) > MAX_BODY_BYTES * 4 // 3 + 4 or len(_bytes(event)) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+        too_large = BodyTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+        if len(body) > MAX_BODY_BYTES * 4 // 3 + 4:
+            raise too_large
         if not _is_json(event.headers) or event.headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedMediaType(JSON_ONLY)
+            raise UnsupportedMediaType(JSON_ONLY)  # said before the body is read: a compressed one is no UTF-8
+        if len(_bytes(event)) > MAX_BODY_BYTES:
+            raise too_large
     if UNSTORABLE.search(event.raw_path):
         _refuse_text(("path",))
     for name, value in event.query_string_parameters.items():
