@@ -27,16 +27,26 @@ Cursor = psycopg.Cursor[DictRow]
 CONNECT_SECONDS = 5  # a pooler that is there answers in milliseconds
 STATEMENT_SECONDS = 8.0  # told to the server; every statement here is indexed and takes milliseconds
 LOCK_SECONDS = 4.0  # a row is only ever held for one short transaction
+# Told to the server too, for a client that has fallen silent: a network may hide for hours that its machine is gone, and
+# the rows that its transaction holds would wait for it as long, a pooled connection with them. Above what one answer may
+# take, and below RETRY_SECONDS: what such a transaction holds up gets through in the end.
+TRANSACTION_SECONDS = 15.0
+IDLE_SECONDS = 5.0  # between two statements of a transaction; they follow each other within milliseconds
 ANSWER_SECONDS = 10.0  # ours, for a server or pooler that no longer answers at all; above STATEMENT_SECONDS
 RETRY_SECONDS = 20.0  # all tries of one transaction together; below every function's timeout
 FIRST_PAUSE_SECONDS = 0.1  # doubles with each try: a restarted pooler is back within a second
 MAX_PAUSE_SECONDS = 2.0
 
+# A server before Postgres 17 knows no transaction_timeout.
 _OPEN = """
 select set_config('app.tenant_id', %s, true),
        set_config('statement_timeout', %s, true),
-       set_config('lock_timeout', %s, true)
+       set_config('lock_timeout', %s, true),
+       set_config('idle_in_transaction_session_timeout', %s, true),
+       case when current_setting('transaction_timeout', true) is not null
+         then set_config('transaction_timeout', %s, true) end
 """
+_LIMITS = tuple(f"{seconds:.0f}s" for seconds in (STATEMENT_SECONDS, LOCK_SECONDS, IDLE_SECONDS, TRANSACTION_SECONDS))
 
 _PORTS = re.compile(r"[\d,]*")  # of a DSN: one for each of its hosts
 
@@ -185,7 +195,7 @@ class Database:
             # psycopg's own transaction block would wait for the answers to BEGIN and to COMMIT: four round trips.
             with connection.pipeline():
                 connection.execute("begin")
-                connection.execute(_OPEN, (str(tenant_id or ""), f"{STATEMENT_SECONDS:.0f}s", f"{LOCK_SECONDS:.0f}s"))
+                connection.execute(_OPEN, (str(tenant_id or ""), *_LIMITS))
                 outcome = work(connection.cursor())
                 # Skipped by the server when a statement before it failed, even if `work` swallowed the error.
                 connection.execute("commit")
