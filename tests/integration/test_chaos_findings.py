@@ -1,12 +1,85 @@
 """Races and losses that the chaos run brought to light, each set up by hand."""
 
+import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
 
 from conftest import TestDatabase
 from scrapersky.db import connection as factory
-from scrapersky.db.connection import Database
+from scrapersky.db import leases, sweep
+from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.leases import ClaimOutcome
 
 LEASE = timedelta(seconds=60)
+
+
+def test_a_second_delivery_at_the_same_moment_leaves_the_host_to_the_job_s_worker(
+    db: Database, postgres: TestDatabase, make_job: Callable[..., UUID]
+) -> None:
+    job_id, first, second = make_job(), uuid4(), uuid4()
+    claims: list[leases.Claim] = []
+
+    def claim_too() -> None:
+        with Database(postgres.app_dsn) as other:
+            claims.extend(leases.claim(other, [job_id], token=second, lease=LEASE))
+
+    late = threading.Thread(target=claim_too)
+
+    def claim_slowly(cursor: Cursor) -> None:
+        cursor.execute(
+            "select * from scrapersky.claim_jobs(%s, %s, %s, %s)", ([job_id], first, LEASE, leases.MAX_ATTEMPTS)
+        ).fetchall()
+        late.start()
+        deadline = time.monotonic() + 5
+        while not postgres.rows(
+            "select 1 from pg_stat_activity where datname = %s and wait_event_type = 'Lock'", postgres.name
+        ):
+            assert time.monotonic() < deadline, "the second claim does not wait for the first one"
+
+    db.run(claim_slowly)
+    late.join()
+    assert [claim.outcome for claim in claims] != [ClaimOutcome.CLAIMED]
+    assert postgres.rows("select token from scrapersky.host_leases") == [(first,)]
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["between two statements", "within a pipeline"])
+def test_whoever_falls_silent_in_a_transaction_does_not_hold_its_rows_for_long(
+    db: Database, postgres: TestDatabase, make_job: Callable[..., UUID], synced: bool
+) -> None:
+    """A machine that is gone says no good-bye: the server hears nothing, and waits with the row locked."""
+    limits = ("1s", "0") if synced else ("0", "1s")  # each alone: the one does what the other cannot
+    job_id, token = make_job(), uuid4()
+    leases.claim(db, [job_id], token=token, lease=timedelta(seconds=-1))
+    silent = psycopg.connect(postgres.app_dsn, autocommit=True, prepare_threshold=None)
+    try:
+        wire = silent.pgconn
+        wire.enter_pipeline_mode()
+        wire.send_query_params(b"begin", None)
+        wire.send_query_params(factory._OPEN.replace("%s", "'{}'").format("", "8s", "4s", *limits).encode(), None)
+        wire.send_query_params(
+            f"select * from scrapersky.renew_leases('{{{job_id}}}', '{{0}}', '{token}', '1 minute')".encode(), None
+        )
+        if synced:
+            wire.pipeline_sync()
+        else:
+            wire.send_flush_request()
+        wire.flush()
+        deadline = time.monotonic() + factory.RETRY_SECONDS
+        while not postgres.rows(
+            "select 1 from pg_locks where relation = 'scrapersky.jobs'::regclass and mode = 'RowExclusiveLock'"
+        ):
+            assert time.monotonic() < deadline, "the row is not locked"
+        assert sweep.leases(db) == (0, 0)  # the row is skipped
+        while sweep.leases(db) == (0, 0):
+            assert time.monotonic() < deadline, "the row is still locked"
+            time.sleep(0.2)
+    finally:
+        silent.pgconn.finish()
 
 
 def test_limits_of_a_transaction_are_gone_after_it(postgres: TestDatabase) -> None:

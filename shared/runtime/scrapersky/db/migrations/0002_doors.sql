@@ -37,7 +37,8 @@ as $$
     order by c.domain -- two workers lock the same hosts in the same order
     on conflict (host) do update
       set job_id = excluded.job_id, token = excluded.token, until = excluded.until, is_pause = false
-      where h.until < now() or (h.job_id = excluded.job_id and not h.is_pause)
+      -- Not by the job alone: a second delivery at the same moment must not take the host from under its worker.
+      where h.until < now() or (h.job_id = excluded.job_id and h.token = excluded.token and not h.is_pause)
     returning h.job_id
   ), claimed as (
     update scrapersky.jobs as j
