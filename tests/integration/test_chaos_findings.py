@@ -11,11 +11,33 @@ import pytest
 
 from conftest import TestDatabase
 from scrapersky.db import connection as factory
-from scrapersky.db import leases, sweep
+from scrapersky.db import leases, outbox, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.leases import ClaimOutcome
 
 LEASE = timedelta(seconds=60)
+
+
+def test_a_message_that_came_before_it_was_marked_sent_does_not_cost_the_next_one(
+    db: Database, postgres: TestDatabase, make_job: Callable[..., UUID]
+) -> None:
+    """A worker may be quicker than the sender: it puts the job off while the row of its message is still open."""
+    for put_off in ("postpone", "release", "sweep"):
+        job_id = make_job(f"{put_off}.example")
+        postgres.rows("update scrapersky.outbox set sent_at = null, held_until = now() where job_id = %s", job_id)
+        (sending,) = outbox.take(db)
+        if put_off == "postpone":
+            leases.postpone(db, [job_id], pause=timedelta(seconds=1))
+        elif put_off == "release":
+            token = uuid4()
+            leases.claim(db, [job_id], token=token, lease=LEASE)
+            leases.release(db, [job_id], token=token)
+        else:
+            leases.claim(db, [job_id], token=uuid4(), lease=timedelta(seconds=-1))
+            assert sweep.leases(db) == (1, 0)
+        outbox.mark_sent(db, [sending.id])
+        assert owed(postgres) == [(job_id,)]
+        postgres.rows("update scrapersky.outbox set sent_at = now() where sent_at is null")
 
 
 def test_a_second_delivery_at_the_same_moment_leaves_the_host_to_the_job_s_worker(
