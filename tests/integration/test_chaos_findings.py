@@ -10,12 +10,23 @@ import psycopg
 import pytest
 
 from conftest import TestDatabase
+from integration.conftest import ScanQueue
 from scrapersky.db import connection as factory
 from scrapersky.db import leases, outbox, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.leases import ClaimOutcome
+from scrapersky.domain.jobs import Caller
+from scrapersky.services import batch, jobs
 
 LEASE = timedelta(seconds=60)
+
+
+def owed(postgres: TestDatabase) -> list[tuple[object, ...]]:
+    return postgres.rows("select job_id from scrapersky.outbox where sent_at is null")
+
+
+def due(postgres: TestDatabase) -> None:
+    postgres.rows("update scrapersky.outbox set held_until = now() where sent_at is null")
 
 
 def test_a_message_that_came_before_it_was_marked_sent_does_not_cost_the_next_one(
@@ -113,3 +124,45 @@ def test_limits_of_a_transaction_are_gone_after_it(postgres: TestDatabase) -> No
         ]
     with factory.connect(postgres.app_dsn) as connection:
         assert connection.execute(settings.encode()).fetchall() == [dict.fromkeys(names, "0")]
+
+
+def test_a_retry_whose_answer_was_lost_is_told_of_its_own_work_whatever_became_of_the_job(
+    db: Database, queue: ScanQueue, caller: Caller, make_job: Callable[..., UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit went through, a worker claimed the job at once, and the transaction ran a second time."""
+    job_id = make_job()
+    started = batch.start(
+        db,
+        queue.sender,
+        caller,
+        domains=["a.example"],
+        max_pages=1,
+        max_concurrent=1,
+        batch_id=None,
+        idempotency=None,
+    )
+    jobs.cancel(db, caller.tenant_id, job_id)
+    batch.cancel(db, caller.tenant_id, started.batch_id)
+    (of_the_batch,) = [domain.job_id for domain in batch.snapshot(db, caller.tenant_id, started.batch_id)[1]]
+    real = db.run
+
+    def claimed_in_between(work: Callable[..., object], *, tenant_id: UUID | None = None) -> object:
+        real(work, tenant_id=tenant_id)
+        with monkeypatch.context() as patch:
+            patch.setattr(db, "run", real)
+            claims = leases.claim(db, [job_id, of_the_batch], token=uuid4(), lease=LEASE)
+        assert ClaimOutcome.CLAIMED in {claim.outcome for claim in claims}
+        return real(work, tenant_id=tenant_id)
+
+    acts: tuple[Callable[[], bool], ...] = (
+        lambda: jobs.retry(db, queue.sender, caller, job_id, None).job_id == job_id,
+        lambda: (
+            batch.retry(db, queue.sender, caller, started.batch_id, error_codes=None, idempotency=None).batch_id
+            == started.batch_id
+        ),
+    )
+    for again in acts:
+        with monkeypatch.context() as patch:
+            patch.setattr(db, "run", claimed_in_between)
+            assert again()
+    assert [jobs.get(db, caller.tenant_id, each).metadata["retries"] for each in (job_id, of_the_batch)] == [1, 1]

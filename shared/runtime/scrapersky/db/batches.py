@@ -123,14 +123,10 @@ select count(*) as ended from ended
 _RETRY = """
 with reopened as (
   update scrapersky.jobs
-  set status = 'pending', attempt = 0, progress = 0, lease_token = %(mark)s, started_at = null, finished_at = null,
+  set status = 'pending', attempt = 0, progress = 0, lease_token = null, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
-      metadata = case when lease_token = %(mark)s then metadata
-        else request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
-  where tenant_id = %(tenant_id)s and batch_id = %(id)s
-    and ((status = any (%(statuses)s) and error_code = any (%(codes)s))
-      -- Or pending by this very statement, which ran before and whose answer was lost.
-      or (status = 'pending' and lease_token = %(mark)s))
+      metadata = request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
+  where tenant_id = %(tenant_id)s and batch_id = %(id)s and status = any (%(statuses)s) and error_code = any (%(codes)s)
   returning tenant_id, id
 ), no_pages as (
   delete from scrapersky.pages as p using reopened as j where p.tenant_id = j.tenant_id and p.job_id = j.id
@@ -257,18 +253,14 @@ def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> int:
 
 
 def retry(
-    cursor: Cursor, tenant_id: UUID, batch_id: UUID, *, codes: Sequence[ErrorCode], mark: UUID, hold: timedelta
+    cursor: Cursor, tenant_id: UUID, batch_id: UUID, *, codes: Sequence[ErrorCode], hold: timedelta
 ) -> Message | None:
-    """Set the batch's jobs that ended by one of `codes` back to pending, in a new round; None when there is none.
-
-    `mark` names this call, so that a second run of it finds its own work.
-    """
+    """Set the batch's jobs that ended by one of `codes` back to pending, in a new round; None when there is none."""
     row = cursor.execute(
         _RETRY,
         {
             "tenant_id": tenant_id,
             "id": batch_id,
-            "mark": mark,
             "hold": hold,
             "codes": [code.value for code in codes],
             "statuses": [JobStatus.FAILED.value, JobStatus.CANCELLED.value],

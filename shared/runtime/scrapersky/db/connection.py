@@ -27,8 +27,8 @@ Cursor = psycopg.Cursor[DictRow]
 CONNECT_SECONDS = 5  # a pooler that is there answers in milliseconds
 STATEMENT_SECONDS = 8.0  # told to the server; every statement here is indexed and takes milliseconds
 LOCK_SECONDS = 4.0  # a row is only ever held for one short transaction
-# Told to the server too, for a client that has fallen silent: a network may hide for hours that its machine is gone, and
-# the rows that its transaction holds would wait for it as long, a pooled connection with them. Above what one answer may
+# Told to the server too, for a client that has fallen silent: a network may hide for hours that its machine is gone,
+# and the rows that its transaction holds would wait as long, a pooled connection with them. Above what one answer may
 # take, and below RETRY_SECONDS: what such a transaction holds up gets through in the end.
 TRANSACTION_SECONDS = 15.0
 IDLE_SECONDS = 5.0  # between two statements of a transaction; they follow each other within milliseconds

@@ -43,13 +43,10 @@ select job.id, job.created_at, message.id as message_id, message.queue, message.
 _RETRY = """
 with job as (
   update scrapersky.jobs
-  set status = 'pending', attempt = 0, progress = 0, lease_token = %(mark)s, started_at = null, finished_at = null,
+  set status = 'pending', attempt = 0, progress = 0, lease_token = null, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
-      metadata = case when lease_token = %(mark)s then metadata
-        else request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1) end
-  where tenant_id = %(tenant_id)s and id = %(id)s
-    -- Or pending by this very statement, which ran before and whose answer was lost.
-    and (status in ('failed', 'cancelled') or (status = 'pending' and lease_token = %(mark)s))
+      metadata = request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
+  where tenant_id = %(tenant_id)s and id = %(id)s and status in ('failed', 'cancelled')
   returning id, tenant_id, kind, domain, correlation_id, created_at
 ), no_pages as (
   delete from scrapersky.pages as p using job where p.tenant_id = job.tenant_id and p.job_id = job.id
@@ -160,10 +157,7 @@ def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Mes
 
 
 def retry(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:
-    """Set a failed or cancelled job back to pending with its message; None when it is neither.
-
-    `mark` names this call, so that a second run of it finds its own work.
-    """
+    """Set a failed or cancelled job back to pending with its message; None when it is neither."""
     row = cursor.execute(_RETRY, parameters).fetchone()
     return (row["created_at"], owed(row)) if row else None
 

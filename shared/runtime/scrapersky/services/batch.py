@@ -17,7 +17,7 @@ from scrapersky.errors import Conflict, NotFound
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
 from scrapersky.services import outbox, paging
-from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS, first_holder
+from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS, first_holder, own_key
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
 RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
@@ -173,14 +173,14 @@ def retry(
         IdempotencyKeyReused: the key stands for another request.
     """
     codes = [code for code in RETRYABLE if error_codes is None or code in error_codes]
-    mark = uuid4()
+    once = idempotency or own_key()
 
     def work(cursor: Cursor) -> tuple[StartedBatch, list[Message]]:
-        first = first_holder(cursor, caller, batch_id, idempotency)
+        first = first_holder(cursor, caller, batch_id, once)
         if first is not None:
             return _existing(cursor, caller, first, None), []
         existing = _existing(cursor, caller, batch_id, None)
-        message = batches.retry(cursor, caller.tenant_id, batch_id, codes=codes, mark=mark, hold=HOLD)
+        message = batches.retry(cursor, caller.tenant_id, batch_id, codes=codes, hold=HOLD)
         if message is None:
             raise Conflict("The batch has no failed or cancelled job to retry.", code="batch_not_retryable")
         return existing, [message]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -69,10 +70,11 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
         Conflict: it is neither failed nor cancelled.
         IdempotencyKeyReused: the key stands for another request.
     """
-    parameters = {"tenant_id": caller.tenant_id, "id": job_id, "mark": uuid4(), "hold": HOLD}
+    parameters = {"tenant_id": caller.tenant_id, "id": job_id, "hold": HOLD}
+    once = idempotency or own_key()
 
     def work(cursor: Cursor) -> tuple[Started, list[Message]]:
-        first = first_holder(cursor, caller, job_id, idempotency)
+        first = first_holder(cursor, caller, job_id, once)
         if first is not None:
             return _existing(cursor, caller, first), []
         made = jobs.retry(cursor, parameters)
@@ -192,6 +194,16 @@ def first_holder(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency:
         )
     resource: UUID = holder["resource_id"]
     return resource
+
+
+def own_key() -> Idempotency:
+    """A key for a request that brought none, where a lost answer to its commit would else tell it a falsehood.
+
+    When the transaction runs again, what it made may have moved on: a worker is quick to claim a retried job, and then
+    nothing in the job's row says who set it back.
+    """
+    key = uuid4()
+    return Idempotency(str(key), sha256(key.bytes).digest())
 
 
 def _key(text: str) -> str:
