@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -35,7 +36,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class TestDatabase:
-    """A migrated database of one test's own."""
+    """A migrated database that nothing else uses."""
 
     __test__ = False
 
@@ -69,8 +70,9 @@ def cluster() -> Iterator[Cluster]:
             yield running
 
 
-@pytest.fixture
-def postgres(cluster: Cluster) -> Iterator[TestDatabase]:
+@contextmanager
+def migrated_database(cluster: Cluster) -> Iterator[TestDatabase]:
+    """A fresh database, for one test or for a module whose tests each keep to a tenant of their own."""
     name = f"test_{uuid4().hex}"
     cluster.admin(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
     yield TestDatabase(
@@ -81,6 +83,12 @@ def postgres(cluster: Cluster) -> Iterator[TestDatabase]:
         direct_dsn=psycopg.conninfo.make_conninfo(cluster.postgres.admin_dsn, dbname=name),
     )
     cluster.admin(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def postgres(cluster: Cluster) -> Iterator[TestDatabase]:
+    with migrated_database(cluster) as database:
+        yield database
 
 
 @pytest.fixture

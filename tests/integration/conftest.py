@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -45,13 +46,21 @@ class ScanQueue:
         return bodies
 
 
+@contextmanager
+def scan_queue() -> Iterator[ScanQueue]:
+    """Queues in an AWS account that is there while the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        with mock_aws():
+            yield ScanQueue()
+
+
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScanQueue]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        yield ScanQueue()
+def queue() -> Iterator[ScanQueue]:
+    with scan_queue() as queue:
+        yield queue
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +19,7 @@ from scrapersky.domain.batches import StartedBatch
 from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.status import ErrorCode, JobStatus
-from scrapersky.errors import Conflict, IdempotencyKeyReused, NotFound
+from scrapersky.errors import Conflict, NotFound
 from scrapersky.services import batch, jobs, sweep
 from scrapersky.services.work import Control
 
@@ -154,25 +153,6 @@ def test_the_same_batch_id_and_request_is_one_batch_and_another_request_a_confli
     stranger = Caller(uuid4(), "stranger")
     start(db, queue, stranger, ["b.example"], batch_id=batch_id)  # ids are each tenant's own
     assert batch.get(db, caller.tenant_id, batch_id).figures.total == 2
-
-
-def test_fifty_requests_with_one_key_at_once_make_one_batch(
-    postgres: TestDatabase, queue: ScanQueue, caller: Caller
-) -> None:
-    key = Idempotency("k", sha256(b"body").digest())
-
-    def request(_: int) -> StartedBatch:
-        with Database(postgres.app_dsn) as db:
-            return start(db, queue, caller, idempotency=key)
-
-    with ThreadPoolExecutor(10) as pool:
-        assert len(set(pool.map(request, range(50)))) == 1
-    assert postgres.one("select (select count(*) from scrapersky.batches), (select count(*) from scrapersky.jobs)") == (
-        1,
-        3,
-    )
-    with Database(postgres.app_dsn) as db, pytest.raises(IdempotencyKeyReused):
-        start(db, queue, caller, idempotency=Idempotency("k", sha256(b"another body").digest()))
 
 
 def test_another_tenants_batch_is_unknown(db: Database, queue: ScanQueue, caller: Caller) -> None:

@@ -14,7 +14,7 @@ from scrapersky.db import leases
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller, Idempotency, Started
 from scrapersky.domain.status import ErrorCode, JobStatus
-from scrapersky.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
+from scrapersky.errors import Conflict, Invalid, NotFound
 from scrapersky.services import domain_scan, domains, jobs, sweep
 
 FOREVER = float("inf")
@@ -85,45 +85,6 @@ def test_two_sweeps_at_once_send_a_message_once(
         assert sum(pool.map(one_sweep, range(4))) == 40
     bodies = [body["job_id"] for body in queue.drain()]
     assert sorted(bodies) == sorted(wanted)
-
-
-def test_the_same_key_and_body_gives_the_first_answer_and_starts_nothing(
-    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
-) -> None:
-    first = start(db, queue, caller, key("k"))
-    assert start(db, queue, caller, key("k")) == first
-    assert postgres.one("select count(*) from scrapersky.jobs") == (1,)
-    assert len(queue.drain()) == 1
-
-
-def test_fifty_requests_with_one_key_at_once_make_one_job(
-    postgres: TestDatabase, queue: ScanQueue, caller: Caller
-) -> None:
-    def request(_: int) -> Started:
-        with Database(postgres.app_dsn) as db:
-            return start(db, queue, caller, key("k"))
-
-    with ThreadPoolExecutor(10) as pool:
-        answers = set(pool.map(request, range(50)))
-    assert len(answers) == 1
-    assert postgres.one("select count(*) from scrapersky.jobs") == (1,)
-
-
-def test_the_same_key_with_another_body_is_refused(db: Database, queue: ScanQueue, caller: Caller) -> None:
-    start(db, queue, caller, key("k"))
-    with pytest.raises(IdempotencyKeyReused):
-        start(db, queue, caller, key("k", "another body"))
-
-
-def test_a_key_past_its_day_starts_anew(db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller) -> None:
-    first = start(db, queue, caller, key("k"))
-    postgres.rows("update scrapersky.idempotency_keys set expires_at = now() - interval '1 second'")
-    assert start(db, queue, caller, key("k", "another body")).job_id != first.job_id
-
-
-def test_two_tenants_use_the_same_key_without_meeting(db: Database, queue: ScanQueue, caller: Caller) -> None:
-    other = Caller(uuid4(), "user-2")
-    assert start(db, queue, caller, key("k")).job_id != start(db, queue, other, key("k", "another body")).job_id
 
 
 def test_another_tenants_job_and_domain_are_unknown(

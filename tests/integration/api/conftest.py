@@ -1,6 +1,7 @@
 """The API functions over Postgres, PgBouncer and SQS, as one tenant's client and one worker see them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -70,29 +71,47 @@ class Client:
     def someone_else(self) -> "Client":
         return replace(self, tenant_id=uuid4())
 
+    def another_process(self) -> "Client":
+        """The same tenant's way to functions of their own: what runs at the same time shares no function's state.
+
+        The frame keeps the request that it answers for the whole interpreter, so that such requests must be equal.
+        """
+        return replace(
+            self, scans=function("domain_scan_api"), batches=function("batch_scan_api"), jobs=function("jobs_api")
+        )
+
     def _function(self, target: str) -> ModuleType:
         if target.startswith(BATCHES):
             return self.batches
         return self.scans if target.startswith((SCAN, ALIAS)) else self.jobs
 
 
-@pytest.fixture
-def client(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+@contextmanager
+def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
+    """The functions with their secret, their queues and their bucket, for a tenant that nobody else has."""
     secret = boto3.client("secretsmanager", region_name=REGION).create_secret(
         Name=postgres.name, SecretString=postgres.app_dsn
     )
-    monkeypatch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
-    monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
-    monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
-    monkeypatch.setenv("BATCH_BUCKET", BUCKET)
     boto3.client("s3", region_name=REGION).create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    for cached in (wiring.sender, wiring.sqs, wiring.s3, wiring.exports):
-        cached.cache_clear()
-    yield Client(function("domain_scan_api"), function("batch_scan_api"), function("jobs_api"), uuid4())
-    for cached in (wiring.sender, wiring.sqs, wiring.s3, wiring.exports):
-        cached.cache_clear()
+    caches = (wiring.sender, wiring.sqs, wiring.s3, wiring.exports)
+    for cache in caches:
+        cache.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
+        patch.setenv("SCAN_QUEUE_URL", queue.url)
+        patch.setenv("BATCH_QUEUE_URL", queue.batch_url)
+        patch.setenv("BATCH_BUCKET", BUCKET)
+        yield Client(function("domain_scan_api"), function("batch_scan_api"), function("jobs_api"), uuid4())
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture
+def client(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
+    with deployed(postgres, queue) as client:
+        yield client
 
 
 Finish = Callable[[str, SiteScan], None]

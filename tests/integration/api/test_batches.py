@@ -3,7 +3,6 @@
 import json
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +11,6 @@ import pytest
 from conftest import TestDatabase
 from integration.api.conftest import BATCHES, Client, figures, jobs_of, refused
 from integration.conftest import ScanQueue
-from support.http_events import Answered
 
 
 def test_a_started_batch_says_where_to_follow_it_and_that_address_works(client: Client, queue: ScanQueue) -> None:
@@ -175,26 +173,6 @@ def test_the_older_name_of_max_concurrent_counts(client: Client) -> None:
 def test_another_tenants_id_in_the_body_is_a_403(client: Client) -> None:
     refused(client.start_batch("shop.example", tenant_id=str(uuid4())), 403, "tenant_mismatch")
     assert client.start_batch("shop.example", tenant_id=str(client.tenant_id)).status == 202
-
-
-def test_the_same_key_twenty_times_at_once_is_one_batch(
-    client: Client, queue: ScanQueue, postgres: TestDatabase
-) -> None:
-    def start(_: int) -> Answered:
-        return client.start_batch("shop.example", "bar.example", "localhost", key="k")
-
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(start, range(20)))
-    assert {answer.status for answer in answers} == {202}
-    assert all(answer.json == answers[0].json for answer in answers)
-    assert postgres.one("select count(*) from scrapersky.batches") == (1,)
-    assert postgres.one("select count(*) from scrapersky.jobs") == (3,)
-    assert len(queue.drain_batches()) == 1
-
-
-def test_the_same_key_with_another_body_is_a_422(client: Client) -> None:
-    client.start_batch("shop.example", key="k")
-    refused(client.start_batch("bar.example", key="k"), 422, "idempotency_key_reused")
 
 
 def test_the_same_batch_id_and_request_gives_the_first_answer_again(client: Client, queue: ScanQueue) -> None:

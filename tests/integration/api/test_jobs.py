@@ -29,14 +29,11 @@ def test_a_failed_job_is_retried_and_followed_at_its_address(client: Client, que
     job_id = client.started("shop.example")
     finish(job_id, failed())
     queue.drain()
-    answer = client.call("POST", f"{JOBS}/{job_id}/retry", headers={"idempotency-key": "again"})
+    answer = client.call("POST", f"{JOBS}/{job_id}/retry")
     assert answer.status == 202
     assert answer.json["job_id"] == job_id
     assert answer.headers["location"] == answer.json["status_url"] == f"https://api.example{JOBS}/{job_id}"
     assert client.get(answer.headers["location"]).json["status"] == "pending"
-
-    again = client.call("POST", f"{JOBS}/{job_id}/retry", headers={"idempotency-key": "again"})
-    assert (again.status, again.json) == (202, answer.json)
     assert len(queue.drain()) == 1
 
 
@@ -45,15 +42,6 @@ def test_a_job_that_is_under_way_or_complete_cannot_be_retried(client: Client, f
     refused(client.call("POST", f"{JOBS}/{job_id}/retry"), 409, "job_not_retryable")
     finish(job_id, found())
     refused(client.call("POST", f"{JOBS}/{job_id}/retry"), 409, "job_not_retryable")
-
-
-def test_one_key_does_not_stand_for_two_jobs(client: Client) -> None:
-    jobs = [client.started(f"s{n}.example") for n in range(2)]
-    for job_id in jobs:
-        client.call("POST", f"{JOBS}/{job_id}/cancel")
-    headers = {"idempotency-key": "k"}
-    assert client.call("POST", f"{JOBS}/{jobs[0]}/retry", headers=headers).status == 202
-    refused(client.call("POST", f"{JOBS}/{jobs[1]}/retry", headers=headers), 422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])

@@ -61,27 +61,6 @@ def test_what_is_no_domain_is_a_422_with_the_reason(client: Client, queue: ScanQ
     assert queue.drain() == []
 
 
-def test_the_same_key_and_body_gives_the_first_answer_and_starts_nothing(
-    client: Client, queue: ScanQueue, postgres: TestDatabase
-) -> None:
-    first = client.start(key="k")
-    again = client.start({"max_pages": 3, "base_url": BODY["base_url"]}, key="k")
-    assert (again.status, again.json, again.headers["location"]) == (202, first.json, first.headers["location"])
-    assert len(queue.drain()) == 1
-    assert postgres.one("select count(*) from scrapersky.jobs") == (1,)
-
-
-def test_the_same_key_with_another_body_is_a_422(client: Client, queue: ScanQueue) -> None:
-    client.start(key="k")
-    refused(client.start({"base_url": "other.example"}, key="k"), 422, "idempotency_key_reused")
-    assert len(queue.drain()) == 1
-
-
-def test_two_tenants_may_use_the_same_key(client: Client) -> None:
-    first, second = client.start(key="k"), client.someone_else().start(key="k")
-    assert first.json["job_id"] != second.json["job_id"]
-
-
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
     [
