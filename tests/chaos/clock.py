@@ -1,0 +1,34 @@
+"""Time in a chaos run: what takes minutes in production takes seconds here, in the same order of sizes.
+
+The runtime's own constants are set, in the processes of the run alone. How long the database may take to answer is
+not among them: a pooler that hangs is given up after as long as in production.
+"""
+
+from datetime import timedelta
+
+from scrapersky.db import sweep
+from scrapersky.services import batch, jobs, work
+
+LEASE_SECONDS = 4
+HOLD = timedelta(seconds=2)
+POSTPONE = timedelta(seconds=1)
+STRANDED_AFTER = timedelta(seconds=10)
+BATCH_STUCK_AFTER = timedelta(seconds=15)
+ROUND_PAUSE_SECONDS = 1
+RENEW_SECONDS = 0.5
+
+VISIBILITY_SECONDS = 5.0  # above the lease, as in the template: a crashed worker's message finds its lease over
+FROZEN_SECONDS = LEASE_SECONDS * 1.75  # long enough for the sweep and for the next worker
+SWEEP_PAUSE_SECONDS = 0.7
+
+
+def shorten() -> None:
+    """Set the constants of this process."""
+    work.POSTPONE = POSTPONE
+    work.RENEW_SECONDS = RENEW_SECONDS
+    batch.ROUND_PAUSE_SECONDS = ROUND_PAUSE_SECONDS
+    vars(batch)["HOLD"] = vars(jobs)["HOLD"] = HOLD
+    sweep.STRANDED_AFTER = STRANDED_AFTER
+    defaults = sweep.batches.__kwdefaults__
+    assert defaults is not None
+    defaults["stuck_after"] = BATCH_STUCK_AFTER
