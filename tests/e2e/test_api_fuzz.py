@@ -1,0 +1,39 @@
+"""The API against its own description: thousands of made-up requests, good and bad, by Schemathesis."""
+
+import json
+from pathlib import Path
+
+import httpx
+
+from e2e.conftest import RunningStack
+from scrapersky_local.openapi import DOCUMENT
+from support.fuzzing import fuzz
+
+OPERATIONS = sum(len(item) for item in json.loads(DOCUMENT.read_text("utf-8"))["paths"].values())
+# Few enough for a suite; chaos.fuzz asks as much as one likes.
+BOUNDED = ("--max-examples", "1", "--workers", "2", "--generation-deterministic")
+
+
+def test_no_answer_is_an_error_of_ours_or_not_as_described(stack: RunningStack, tmp_path: Path) -> None:
+    fuzzed = fuzz(stack.info, tmp_path, *BOUNDED)
+    assert fuzzed.failures == [], fuzzed.text
+    assert fuzzed.report["exit_code"] == 0, fuzzed.text
+    assert {name: phase["status"] for name, phase in fuzzed.report["phases"].items()} == dict.fromkeys(
+        ("examples", "coverage", "fuzzing", "stateful"), "success"
+    )
+    assert fuzzed.operations == OPERATIONS
+    assert fuzzed.cases > 500
+
+
+def test_an_answer_that_is_not_described_would_be_found(api: httpx.Client, stack: RunningStack, tmp_path: Path) -> None:
+    api.post("/api/v3/modernized_page_scraper/scan", json={"base_url": "shop.example"}).raise_for_status()
+    document = json.loads(DOCUMENT.read_text("utf-8"))
+    listing = document["paths"]["/api/v3/jobs"]["get"]
+    del listing["responses"]["422"]
+    listing["responses"]["200"]["headers"] = {"X-Never": {"schema": {"type": "string"}, "required": True}}
+    document["components"]["schemas"]["JobPage"]["properties"]["next_cursor"] = {"type": "boolean"}
+    lying = tmp_path / "lying.json"
+    lying.write_text(json.dumps(document))
+    fuzzed = fuzz(stack.info, tmp_path, *BOUNDED, "--include-path", "/api/v3/jobs", document=lying)
+    found = {failure["title"] for failure in fuzzed.failures}
+    assert found >= {"Undocumented status code", "Missing required response headers", "Response violates schema"}, found
