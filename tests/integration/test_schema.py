@@ -1,4 +1,4 @@
-"""The schema keeps the rules by itself: states, tenants, doors, and migrations that are applied once."""
+"""The schema keeps the rules by itself: states, rows that do not lie, and migrations that are applied once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from conftest import APP_ROLE, Cluster, TestDatabase
-from scrapersky.db.connection import connect
+from conftest import Cluster, TestDatabase
 from scrapersky.db.migrate import Migration, apply, shipped
 from scrapersky.domain.status import FINAL, TRANSITIONS, JobStatus
 from scrapersky.errors import ConfigurationError
@@ -76,80 +75,6 @@ def test_a_row_that_would_lie_is_refused(
     with pytest.raises(psycopg.errors.CheckViolation) as caught:
         postgres.rows(f"update scrapersky.jobs set {change} where id = %s", job_id)
     assert caught.value.diag.constraint_name == constraint
-
-
-# Tables that the application's role can touch at all, and whether their rows are forced on their tenant.
-TABLES = """
-select c.relname, c.relrowsecurity and c.relforcerowsecurity,
-       exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'of_the_tenant')
-from pg_class c
-where c.relnamespace = 'scrapersky'::regnamespace and c.relkind = 'r'
-  and has_any_column_privilege('scrapersky_app', c.oid, 'select, insert, update')
-"""
-
-
-def test_every_table_within_reach_forces_its_rows_on_their_tenant(postgres: TestDatabase) -> None:
-    tables = postgres.rows(TABLES)
-    assert {name for name, _, _ in tables} == {
-        "domains", "batches", "jobs", "outbox", "idempotency_keys", "pages", "facts",
-    }  # fmt: skip
-    assert [name for name, forced, policy in tables if not (forced and policy)] == []
-
-
-def test_control_a_table_without_a_policy_is_found(postgres: TestDatabase) -> None:
-    postgres.rows("create table scrapersky.forgotten (tenant_id uuid)")
-    postgres.rows("grant select on scrapersky.forgotten to scrapersky_app")
-    assert [name for name, forced, policy in postgres.rows(TABLES) if not (forced and policy)] == ["forgotten"]
-
-
-def test_every_unique_key_and_reference_of_a_tenants_row_names_the_tenant(postgres: TestDatabase) -> None:
-    """But for keys that are one generated id, which no tenant chooses."""
-    lacking = postgres.rows("""
-        select c.conrelid::regclass::text, c.conname
-        from pg_constraint c
-        where c.connamespace = 'scrapersky'::regnamespace and c.contype in ('p', 'u', 'f')
-          and exists (
-            select from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tenant_id')
-          and not exists (
-            select from pg_attribute a
-            where a.attrelid = c.conrelid and a.attnum = any (c.conkey) and a.attname = 'tenant_id')
-          and not (c.contype in ('p', 'u') and cardinality(c.conkey) = 1 and exists (
-            select from pg_attribute a
-            where a.attrelid = c.conrelid and a.attnum = c.conkey[1]
-              and a.atttypid in ('uuid'::regtype, 'int8'::regtype)))
-    """)
-    assert lacking == []
-
-
-def test_the_applications_role_owns_nothing_and_bypasses_nothing(postgres: TestDatabase) -> None:
-    assert postgres.one("select rolsuper or rolbypassrls from pg_roles where rolname = %s", APP_ROLE) == (False,)
-    assert postgres.one("select rolsuper or rolbypassrls or rolcanlogin from pg_roles where rolname = 'scrapersky_system'") == (False,)  # fmt: skip  # noqa: E501
-    assert postgres.rows("select relname from pg_class where relowner = %s::regrole", APP_ROLE) == []
-
-
-def test_the_doors_are_owned_by_the_system_role_and_have_a_fixed_search_path(postgres: TestDatabase) -> None:
-    doors = postgres.rows("""
-        select proname, proowner::regrole::text, proconfig::text from pg_proc
-        where pronamespace = 'scrapersky'::regnamespace and prosecdef
-    """)
-    assert {name for name, _, _ in doors} == {
-        "claim_jobs", "renew_leases", "release_jobs", "sweep_leases", "sweep_stranded", "take_outbox",
-        "mark_outbox_sent", "fail_dead_letters", "purge_expired", "gauges", "free_hosts", "postpone_jobs",
-        "sweep_batches", "batch_of_run",
-    }  # fmt: skip
-    assert {(owner, config) for _, owner, config in doors} == {
-        ("scrapersky_system", '{"search_path=pg_catalog, pg_temp"}')
-    }
-
-
-@pytest.mark.parametrize("table", ["domains", "batches", "jobs", "outbox", "idempotency_keys", "pages", "facts"])
-def test_the_application_sees_no_row_without_a_tenant(
-    postgres: TestDatabase, make_job: Callable[..., UUID], table: str
-) -> None:
-    make_job()
-    with connect(postgres.direct_app_dsn) as connection:
-        statement = sql.SQL("select * from scrapersky.{}").format(sql.Identifier(table))
-        assert connection.execute(statement).fetchall() == []
 
 
 @pytest.fixture
