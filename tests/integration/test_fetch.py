@@ -214,6 +214,32 @@ def test_a_kept_connection_that_the_server_closed_meanwhile_does_not_cost_the_pa
     assert listener.connections == 2
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+FORGED = HEAD + b"Content-Length: 3\r\n\r\nbad"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        HEAD + b"Content-Length: 4\r\n\r\npage and more",
+        HEAD + b"Content-Length: 4\r\n\r\npage" + FORGED,
+        HEAD + b"Content-Length: 4\r\n\r\npage" + HEAD + b"Content-Length: 0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\npage\r\n0\r\n\r\n" + FORGED,
+        b"HTTP/1.1 204 No Content\r\n\r\nbody",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n" + FORGED,
+    ],
+    ids=["body", "answer", "empty answer", "answer after chunks", "body of 204", "answer after 304"],
+)
+def test_what_follows_an_answer_is_not_taken_for_the_next_one(first: bytes) -> None:
+    def answer(path: str) -> list[bytes]:
+        return [first] if path == "/first" else [response(path.encode())]
+
+    with Listener(answer, keep_alive=True) as listener, fetcher(listener.port).site() as client:
+        fetched = [client.get(f"{SITE}{path}", deadline=time.monotonic() + 5) for path in ("first", "second", "third")]
+    assert [getattr(answer, "body", answer) for answer in fetched[1:]] == [b"/second", b"/third"]
+    assert listener.connections == 2
+
+
 def test_a_new_connection_that_is_closed_without_a_word_is_not_tried_again() -> None:
     asked: list[str] = []
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-import httpcore
 import httpx
 
 from scrapersky.domain.status import ErrorCode
@@ -27,9 +26,6 @@ from scrapersky.scraping.urls import WebUrl, parse_web_url
 
 REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 """RFC 9110 15.4: those whose Location a client follows by itself."""
-
-_HUNG_UP: Final = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
-"""What a connection that the server closed ends in, when nothing of an answer came over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +195,7 @@ class SiteClient:
         self._backend.meter = meter  # `allow` may have fetched something in between
         visit.status_code = None
         request = self._request(target)
-        response = self._send(request, meter)
+        response = self._transport.handle_request(request)
         try:
             meter.reading_head = False
             visit.status_code = response.status_code
@@ -211,20 +207,6 @@ class SiteClient:
             return self._finish(target, response, visit, meter)
         finally:
             response.close()
-
-    def _send(self, request: httpx.Request, meter: Meter) -> httpx.Response:
-        """The request's response, its body unread. Sent again when the server had closed the kept connection.
-
-        That says nothing about the page: a server may close an idle connection at any time, also while the next
-        request is on its way (RFC 9112 9.3.1). Each try uses one kept connection up, so it ends with a new one.
-        """
-        while True:
-            opened = self._backend.opened
-            try:
-                return self._transport.handle_request(request)
-            except _HUNG_UP:
-                if meter.received or self._backend.opened != opened:
-                    raise
 
     def _request(self, target: WebUrl) -> httpx.Request:
         headers = {
