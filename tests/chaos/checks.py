@@ -77,7 +77,10 @@ _RULES = {
         left join scrapersky.jobs as j on j.id = d.job_id and j.status = 'complete' and j.domain = d.domain
         where d.site_data is not null and (j.id is null or d.site_data <> j.result -> 'site_data')
     """,
-    "nothing is owed": "select id, job_id, batch_id from scrapersky.outbox where sent_at is null",
+    "nothing is owed": """
+        select id, job_id, batch_id, tries, held_until - now() as due_in, now() - created_at as age
+        from scrapersky.outbox where sent_at is null
+    """,
 }
 
 

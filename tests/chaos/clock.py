@@ -6,20 +6,20 @@ not among them: a pooler that hangs is given up after as long as in production.
 
 from datetime import timedelta
 
-from scrapersky.db import sweep
+from scrapersky.db import outbox, sweep
 from scrapersky.services import batch, jobs, work
 
-LEASE_SECONDS = 4
-HOLD = timedelta(seconds=2)
+LEASE_SECONDS = 2  # the least that a worker takes
+HOLD = timedelta(seconds=1)
 POSTPONE = timedelta(seconds=1)
-STRANDED_AFTER = timedelta(seconds=10)
-BATCH_STUCK_AFTER = timedelta(seconds=15)
+STRANDED_AFTER = timedelta(seconds=8)
+BATCH_STUCK_AFTER = timedelta(seconds=12)
 ROUND_PAUSE_SECONDS = 1
 RENEW_SECONDS = 0.5
 
-VISIBILITY_SECONDS = 5.0  # above the lease, as in the template: a crashed worker's message finds its lease over
+VISIBILITY_SECONDS = 3.0  # above the lease, as in the template: a crashed worker's message finds its lease over
 FROZEN_SECONDS = LEASE_SECONDS * 1.75  # long enough for the sweep and for the next worker
-SWEEP_PAUSE_SECONDS = 0.7
+SWEEP_PAUSE_SECONDS = 0.5
 
 
 def shorten() -> None:
@@ -27,7 +27,8 @@ def shorten() -> None:
     work.POSTPONE = POSTPONE
     work.RENEW_SECONDS = RENEW_SECONDS
     batch.ROUND_PAUSE_SECONDS = ROUND_PAUSE_SECONDS
-    vars(batch)["HOLD"] = vars(jobs)["HOLD"] = HOLD
+    for module in (outbox, batch, jobs):
+        vars(module)["HOLD"] = HOLD
     sweep.STRANDED_AFTER = STRANDED_AFTER
     defaults = sweep.batches.__kwdefaults__
     assert defaults is not None

@@ -28,9 +28,9 @@ WORKERS, PUBLISHERS = 8, 2
 BACKLOG = 60  # messages that publishers let wait, so that faults meet a system in work and not a heap
 BATCH_SHARE = 5  # one job of so many is a batch's
 MOST_AT_ONCE = 4  # messages that a worker gets
-WORKER_CHANCE, SWEEPER_CHANCE, SENDING_CHANCE, MACHINERY_CHANCE = 0.55, 0.25, 0.12, 0.6
+WORKER_CHANCE, SWEEPER_CHANCE, SENDING_CHANCE, MACHINERY_CHANCE = 0.55, 0.25, 0.12, 0.3
 IDLE_SECONDS = 0.02
-MACHINERY_PAUSE_SECONDS = 1.0
+MACHINERY_PAUSE_SECONDS = 0.5
 FREEZE_POOLER_SECONDS = (2.0, 11.0)
 QUIET_SECONDS = 90.0  # what is under way ends by itself within this: the longest waits are for a dead connection
 STALLED_SECONDS = 45.0  # nothing has moved for so long: nothing will
@@ -291,7 +291,7 @@ class _Run:
         while (self._busy or self.machine.running) and time.monotonic() < deadline and not self._broken:
             time.sleep(IDLE_SECONDS)
         for _ in range(2):
-            time.sleep(clock.HOLD.total_seconds())
+            time.sleep(max(clock.HOLD, clock.POSTPONE).total_seconds())  # till then what is owed is somebody's to send
             self._processes.invoke("sweeper", {})
         violations = check_quiet(self._database, self._scans.job_ids())
         self._paused.clear()

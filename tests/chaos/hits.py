@@ -92,4 +92,6 @@ def _note(outcome: Outcome) -> str | None:
         return "fenced: nothing written"
     if outcome.tally.get("later"):
         return None
+    if outcome.froze:
+        return "stored: nobody had taken over"
     return "absorbed by a retry"

@@ -1,0 +1,35 @@
+"""A chaos run of a few seconds, and the same with a guard taken away. `tests/chaos/run.py` is the long one."""
+
+
+from chaos.faults import Fault
+from chaos.harness import run
+from conftest import TestDatabase
+
+# What takes its time: half a minute for a connection half open, seconds for the sweeps that recover by age.
+SLOW = frozenset(
+    {
+        Fault.HALF_OPEN,
+        Fault.MUTE_POOLER,
+        Fault.FREEZE_POOLER,
+        Fault.LOST_MESSAGE,
+        Fault.EXECUTION_LOST,
+        Fault.CANCEL_BATCH,
+    }
+)
+FROZEN = frozenset({Fault.FREEZE_SCANNING})
+
+
+def test_nothing_is_lost_and_nothing_is_there_twice(postgres: TestDatabase) -> None:
+    report = run(postgres, seed=1, jobs=100, faults=50, without=SLOW)
+    assert report.violations == []
+    assert report.jobs >= 100
+    assert len(report.injected) >= 50
+
+
+def test_control_a_store_without_its_fence_is_found_out(postgres: TestDatabase) -> None:
+    report = run(postgres, seed=1, jobs=20, faults=4, without=set(Fault) - FROZEN, sabotaged="fence")
+    assert {injected.fault for injected in report.injected} == FROZEN
+    assert {
+        "a final row changes by a retry alone",
+        "a result is stored under the token that holds the lease",
+    } & {violation.rule for violation in report.violations}
