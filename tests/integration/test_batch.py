@@ -155,22 +155,6 @@ def test_the_same_batch_id_and_request_is_one_batch_and_another_request_a_confli
     assert batch.get(db, caller.tenant_id, batch_id).figures.total == 2
 
 
-def test_another_tenants_batch_is_unknown(db: Database, queue: ScanQueue, caller: Caller) -> None:
-    batch_id = start(db, queue, caller).batch_id
-    stranger = Caller(uuid4(), "stranger")
-    with pytest.raises(NotFound):
-        batch.get(db, stranger.tenant_id, batch_id)
-    with pytest.raises(NotFound):
-        batch.snapshot(db, stranger.tenant_id, batch_id)
-    with pytest.raises(NotFound):
-        batch.cancel(db, stranger.tenant_id, batch_id)
-    with pytest.raises(NotFound):
-        batch.retry(db, queue.sender, stranger, batch_id, error_codes=None, idempotency=None)
-    with pytest.raises(NotFound):
-        next(batch.results(db, stranger.tenant_id, batch_id))
-    assert batch.listing(db, stranger.tenant_id) == ([], None)
-
-
 def test_a_cancel_ends_what_is_open_and_a_retry_does_the_rest(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:

@@ -116,6 +116,21 @@ def test_a_start_begins_one_execution_however_often_it_comes(aws: Aws) -> None:
     assert sorted(aws.executions()) == [(f"{run}-1", expected), (f"{run}-2", expected)]
 
 
+def test_a_request_with_another_tenants_batch_id_makes_a_batch_of_its_own(
+    aws: Aws, queue: ScanQueue, postgres: TestDatabase, db: Database, caller: Caller
+) -> None:
+    theirs, other = start(db, queue, caller, ["a.example"]), uuid4()
+    run = run_of(postgres, theirs.batch_id)
+    assert (
+        deliver(asking(other, theirs.batch_id, "b.example", "c.example"), {**begin(run), "tenant_id": str(other)}) == []
+    )
+    assert batch.get(db, caller.tenant_id, theirs.batch_id).figures.total == 1
+    assert batch.get(db, other, theirs.batch_id).figures.total == 2
+    # A start names its run, and the run its tenant: the batch of the same id is not begun by it.
+    assert [name for name, _ in aws.executions()] == [f"{run}-1"]
+    assert aws.dead() == []
+
+
 def test_a_whole_request_makes_one_batch_however_often_it_comes(
     aws: Aws, queue: ScanQueue, postgres: TestDatabase, db: Database
 ) -> None:

@@ -19,7 +19,7 @@ from scrapersky.db.migrate import shipped
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.errors import ConfigurationError
-from scrapersky.services import jobs
+from scrapersky.services import domain_scan, jobs
 from support.http_events import Context, function
 
 
@@ -78,6 +78,33 @@ def test_the_worker_ends_every_job_it_can_and_hands_back_what_it_cannot_read(
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert job.error.code is ErrorCode.DNS_FAILURE
+
+
+def test_what_a_message_says_of_a_tenant_counts_for_nothing(
+    db: Database, postgres: TestDatabase, caller: Caller, make_job: Callable[..., UUID]
+) -> None:
+    job_id, other = make_job("no-such-name.example"), uuid4()
+    swapped = {**message(job_id), "tenant_id": str(other), "domain": "other.example", "batch_id": str(uuid4())}
+    assert function("domain_scan_worker").lambda_handler(records(swapped), Worker()) == {"batchItemFailures": []}
+    job = jobs.get(db, caller.tenant_id, job_id)
+    assert (job.status, job.domain, job.batch_id) == (JobStatus.FAILED, "no-such-name.example", None)
+    assert postgres.rows("select distinct tenant_id from scrapersky.jobs") == [(caller.tenant_id,)]
+    assert jobs.listing(db, other) == ([], None)
+
+
+def test_jobs_of_two_tenants_in_one_chunk_stay_each_its_tenants(
+    db: Database, queue: ScanQueue, caller: Caller, make_job: Callable[..., UUID]
+) -> None:
+    stranger = Caller(uuid4(), "stranger")
+    mine = make_job("no-such-name.example")
+    theirs = domain_scan.start(
+        db, queue.sender, stranger, base_url="nor-this-one.example", max_pages=1, idempotency=None
+    ).job_id
+    chunk = {"job_ids": [str(mine), str(theirs)], "window": 2}
+    assert function("domain_scan_worker").lambda_handler(chunk, Worker())["stored"] == 2
+    for tenant_id, job_id in ((caller.tenant_id, mine), (stranger.tenant_id, theirs)):
+        listed, _ = jobs.listing(db, tenant_id)
+        assert [(job.id, job.status) for job in listed] == [(job_id, JobStatus.FAILED)]
 
 
 def test_a_deployed_worker_does_not_reach_loopback(

@@ -14,7 +14,7 @@ from scrapersky.db import leases
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller, Idempotency, Started
 from scrapersky.domain.status import ErrorCode, JobStatus
-from scrapersky.errors import Conflict, Invalid, NotFound
+from scrapersky.errors import Conflict, Invalid
 from scrapersky.services import domain_scan, domains, jobs, sweep
 
 FOREVER = float("inf")
@@ -85,23 +85,6 @@ def test_two_sweeps_at_once_send_a_message_once(
         assert sum(pool.map(one_sweep, range(4))) == 40
     bodies = [body["job_id"] for body in queue.drain()]
     assert sorted(bodies) == sorted(wanted)
-
-
-def test_another_tenants_job_and_domain_are_unknown(
-    db: Database, queue: ScanQueue, make_job: Callable[..., UUID]
-) -> None:
-    job_id = make_job()
-    stranger = Caller(uuid4(), "stranger")
-    with pytest.raises(NotFound):
-        jobs.get(db, stranger.tenant_id, job_id)
-    with pytest.raises(NotFound):
-        jobs.cancel(db, stranger.tenant_id, job_id)
-    with pytest.raises(NotFound):
-        jobs.retry(db, queue.sender, stranger, job_id, None)
-    with pytest.raises(NotFound):
-        domains.get(db, stranger.tenant_id, "site.example")
-    assert jobs.listing(db, stranger.tenant_id) == ([], None)
-    assert domains.listing(db, stranger.tenant_id) == ([], None)
 
 
 def test_a_cancelled_job_stays_cancelled_and_a_final_one_cannot_be(

@@ -117,9 +117,8 @@ def client(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
 Finish = Callable[[str, SiteScan], None]
 
 
-@pytest.fixture
-def finish(db: Database) -> Finish:
-    """Do the worker's part for a job: claim it and store what it found."""
+def finisher(db: Database) -> Finish:
+    """Does the worker's part for a job: claims it and stores what it found."""
 
     def finish(job_id: str, scan: SiteScan) -> None:
         token = uuid4()
@@ -129,6 +128,11 @@ def finish(db: Database) -> Finish:
         assert leases.store(db, claim, token=token, scan=scan, result=result)
 
     return finish
+
+
+@pytest.fixture
+def finish(db: Database) -> Finish:
+    return finisher(db)
 
 
 def found(title: str = "Shop") -> SiteScan:

@@ -4,7 +4,6 @@ import threading
 import time
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 
@@ -176,36 +175,6 @@ def test_a_cancelled_batch_can_be_taken_up_again(client: Client) -> None:
     assert client.call("POST", f"{batch}/retry").status == 202
     status = client.get(f"{batch}/status").json
     assert (status["status"], status["error"], figures(status)) == ("pending", None, (2, 0, 0, 0))
-
-
-def test_another_tenants_batch_is_answered_as_one_that_never_was(client: Client) -> None:
-    theirs, nobodys = client.started_batch("shop.example").rsplit("/", 1)[1], str(uuid4())
-    stranger = client.someone_else()
-    for method, path in (
-        ("GET", "status"),
-        ("GET", "status?domain_statuses=false"),
-        ("GET", "jobs"),
-        ("GET", "results"),
-        ("GET", "results?format=csv"),
-        ("POST", "cancel"),
-        ("POST", "retry"),
-    ):
-        answers = [stranger.call(method, f"{BATCHES}/{batch_id}/{path}") for batch_id in (theirs, nobodys)]
-        for answer in answers:
-            refused(answer, 404, "not_found")
-        assert answers[0].body.replace(theirs, "ID") == answers[1].body.replace(nobodys, "ID")
-    assert client.get(f"{BATCHES}/{theirs}/status").json["status"] == "pending"
-
-
-def test_a_refused_token_reaches_no_batch(client: Client) -> None:
-    batch = client.started_batch("shop.example")
-    for method, target in (
-        ("POST", BATCHES),
-        ("GET", BATCHES),
-        ("GET", f"{batch}/results"),
-        ("POST", f"{batch}/cancel"),
-    ):
-        refused(client.call(method, target, tenant_id=None), 401, "token_missing")
 
 
 def test_an_id_that_is_none_is_a_422(client: Client) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from conftest import TestDatabase
-from integration.api.conftest import BATCHES, Client, figures, jobs_of, refused
+from integration.api.conftest import BATCHES, Client, figures, refused
 from integration.conftest import ScanQueue
 
 
@@ -170,11 +170,6 @@ def test_the_older_name_of_max_concurrent_counts(client: Client) -> None:
     assert status["metadata"] == {"max_pages": 10, "max_concurrent": 5, "domain_statuses_truncated": False}
 
 
-def test_another_tenants_id_in_the_body_is_a_403(client: Client) -> None:
-    refused(client.start_batch("shop.example", tenant_id=str(uuid4())), 403, "tenant_mismatch")
-    assert client.start_batch("shop.example", tenant_id=str(client.tenant_id)).status == 202
-
-
 def test_the_same_batch_id_and_request_gives_the_first_answer_again(client: Client, queue: ScanQueue) -> None:
     batch_id = str(uuid4())
     first = client.start_batch("shop.example", "localhost", batch_id=batch_id)
@@ -183,12 +178,3 @@ def test_the_same_batch_id_and_request_gives_the_first_answer_again(client: Clie
     assert (again.status, again.json) == (202, first.json)
     assert len(queue.drain_batches()) == 1
     refused(client.start_batch("bar.example", batch_id=batch_id), 409, "batch_exists")
-
-
-def test_two_tenants_may_choose_the_same_batch_id(client: Client) -> None:
-    batch_id = str(uuid4())
-    stranger = client.someone_else()
-    assert client.start_batch("shop.example", batch_id=batch_id).status == 202
-    assert stranger.start_batch("bar.example", batch_id=batch_id).status == 202
-    assert list(jobs_of(client, f"{BATCHES}/{batch_id}")) == ["shop.example"]
-    assert list(jobs_of(stranger, f"{BATCHES}/{batch_id}")) == ["bar.example"]

@@ -1,0 +1,217 @@
+"""One tenant's things are to every other tenant as if they were not there: whatever the route, whatever is swapped.
+
+The routes and their parameters are those of the OpenAPI document: a new one fails here until it is known.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from conftest import TestDatabase
+from integration.api.conftest import BATCHES, JOBS, Client, failed, finisher, found, jobs_of, refused
+from scrapersky.db.connection import Database
+from scrapersky_local.openapi import DOCUMENT
+from support.http_events import Answered
+
+OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
+    (method.upper(), path): operation
+    for path, methods in json.loads(DOCUMENT.read_text())["paths"].items()
+    for method, operation in methods.items()
+}
+PUBLIC = [route for route, operation in OPERATIONS.items() if operation.get("security") == []]
+PROTECTED = [route for route in OPERATIONS if route not in PUBLIC]
+ITEMS = [(method, path) for method, path in PROTECTED if "{" in path]
+LISTS = [(method, path) for method, path in PROTECTED if "{" not in path and method == "GET"]
+POSTS = [(method, path) for method, path in PROTECTED if method == "POST"]
+
+DOMAIN, KEY = "shop.example", "the-key-of-the-owner"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A tenant with things of every kind: the ids of each, by the name that the routes have for them."""
+
+    client: Client
+    ids: dict[str, list[str]]
+    cursors: dict[str, str]
+
+    def names(self) -> Iterator[str]:
+        for ids in self.ids.values():
+            yield from ids
+
+    def things(self) -> list[str]:
+        """All that there is to see, for comparing."""
+        seen = [self.client.get(f"{JOBS}/{job_id}").body for job_id in self.ids["job_id"]]
+        return seen + [self.client.get(f"{BATCHES}/{batch_id}/status").body for batch_id in self.ids["batch_id"]]
+
+
+def owning(client: Client, postgres: TestDatabase) -> Owner:
+    """Let a tenant have jobs in every state, alone and in a batch, with keys."""
+    jobs: list[str] = []
+    with Database(postgres.app_dsn) as db:
+        finish = finisher(db)
+        for state in (None, failed(), found()):
+            jobs.append(client.start({"base_url": DOMAIN}, key=f"{KEY}-{len(jobs)}").json["job_id"])
+            if state is not None:
+                finish(jobs[-1], state)
+        batch = client.start_batch(DOMAIN, "other.example", "localhost", key=KEY).json["batch_id"]
+        in_batch = jobs_of(client, f"{BATCHES}/{batch}")
+        finish(in_batch["other.example"], failed())
+    client.start_batch("another.example")
+    return Owner(
+        client,
+        {"job_id": [*jobs, *in_batch.values()], "batch_id": [batch], "domain": [DOMAIN]},
+        {path: client.get(f"{path}?limit=1").json["next_cursor"] for _, path in LISTS},
+    )
+
+
+@pytest.fixture(scope="module")
+def owner(deployment: Client, postgres: TestDatabase) -> Owner:
+    """One for all tests, for none of them may change it."""
+    return owning(deployment.someone_else(), postgres)
+
+
+@pytest.fixture
+def stranger(owner: Owner) -> Client:
+    """Another tenant, with a job and a batch of its own."""
+    stranger = owner.client.someone_else()
+    stranger.started("mine.example")
+    stranger.started_batch("mine.example")
+    return stranger
+
+
+def unknown(name: str) -> str:
+    """An id of nobody's."""
+    return {"job_id": str(uuid4()), "batch_id": str(uuid4()), "domain": "never.example"}[name]
+
+
+def questions(route: tuple[str, str], owner: Owner) -> list[str]:
+    """The query strings that a route understands: none, and each of its parameters with something of the owner's."""
+    values = {
+        "wait": "0.1",
+        "domain_statuses": "false",
+        "format": "csv",
+        "kind": "domain_scan",
+        "status": "failed",
+        "batch_id": owner.ids["batch_id"][0],
+        "domain": DOMAIN,
+        "domain_filter": "shop",
+        "limit": "500",
+        "cursor": next(iter(owner.cursors.values())) if "{" in route[1] else owner.cursors.get(route[1], ""),
+    }
+    names = [item["name"] for item in OPERATIONS[route].get("parameters", ()) if item["in"] == "query"]
+    return ["", *(f"?{name}={values[name]}" for name in names)]
+
+
+def swapped_headers(owner: Owner) -> list[dict[str, str]]:
+    """What the owner could send along, in a stranger's hands."""
+    tag = owner.client.get(f"{JOBS}/{owner.ids['job_id'][0]}").headers["etag"]
+    return [{}, {"if-none-match": tag}, {"if-none-match": "*"}, {"idempotency-key": KEY}]
+
+
+def parameter(path: str) -> str:
+    (name,) = [part[1:-1] for part in path.split("/") if part[:1] == "{"]
+    return name
+
+
+def label(route: tuple[str, str]) -> str:
+    return " ".join(route)
+
+
+@pytest.mark.parametrize("route", ITEMS, ids=label)
+def test_another_tenants_id_is_answered_as_one_that_never_was(
+    owner: Owner, stranger: Client, route: tuple[str, str]
+) -> None:
+    method, path = route
+    name = parameter(path)
+    ids, nobodys = owner.ids[name], unknown(name)
+    before = owner.things()
+    for identity, query, headers in (
+        *product(ids, [""], [{}]),
+        *product(ids[:1], questions(route, owner), swapped_headers(owner)),
+    ):
+        answers = [
+            stranger.call(method, path.format(**{name: one}) + query, headers=headers) for one in (identity, nobodys)
+        ]
+        for answer in answers:
+            refused(answer, 404, "not_found")
+        assert answers[0].body.replace(identity, "ID") == answers[1].body.replace(nobodys, "ID")
+        assert answers[0].headers == answers[1].headers
+    assert owner.things() == before
+
+
+def test_control_its_own_tenant_is_answered_otherwise(client: Client, postgres: TestDatabase) -> None:
+    owner = owning(client, postgres)
+    for method, path in ITEMS:
+        for one in owner.ids[parameter(path)]:
+            assert client.call(method, path.format(**{parameter(path): one})).status in (200, 202, 409), path
+
+
+@pytest.mark.parametrize("route", LISTS, ids=label)
+def test_a_list_holds_nothing_of_another_tenants(owner: Owner, stranger: Client, route: tuple[str, str]) -> None:
+    newcomer = owner.client.someone_else()
+    for query in questions(route, owner):
+        target = route[1] + query
+        answers = [asking.get(target) for asking in (stranger, newcomer)]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert not [name for name in owner.names() if any(name in answer.body for answer in answers)]
+        assert answers[1].json == {"items": [], "next_cursor": None}
+        if "cursor" not in query:
+            assert owner.client.get(target).json["items"], target  # the same question is a good one
+
+
+def example(operation: dict[str, Any]) -> dict[str, Any]:
+    """A good body for a route, out of the document; none where the route needs none."""
+    content = operation["requestBody"]["content"]["application/json"]
+    value: dict[str, Any] = next((one["value"] for one in content.get("examples", {}).values()), {})
+    return value
+
+
+@pytest.mark.parametrize("route", POSTS, ids=label)
+def test_another_tenant_in_the_body_is_refused(owner: Owner, stranger: Client, route: tuple[str, str]) -> None:
+    method, path = route
+    body = example(OPERATIONS[route])
+    target = path.format(job_id=owner.ids["job_id"][0], batch_id=owner.ids["batch_id"][0])
+    before = owner.things()
+    answer = stranger.call(method, target, json_body={**body, "tenant_id": str(owner.client.tenant_id)})
+    refused(answer, 403, "tenant_mismatch")
+    assert owner.things() == before
+    # The control: with its own id it gets as far as the route.
+    assert stranger.call(method, target, json_body={**body, "tenant_id": str(stranger.tenant_id)}).status in (202, 404)
+
+
+def test_another_tenants_batch_id_in_the_body_is_an_id_of_its_own(owner: Owner, stranger: Client) -> None:
+    (batch_id,) = owner.ids["batch_id"]
+    before = owner.things()
+    answer = stranger.start_batch("evil.example", batch_id=batch_id, key=KEY)
+    assert (answer.status, answer.json["batch_id"], answer.json["job_count"]) == (202, batch_id, 1)
+    assert list(jobs_of(stranger, f"{BATCHES}/{batch_id}")) == ["evil.example"]
+    assert stranger.call("POST", f"{BATCHES}/{batch_id}/cancel").status == 200
+    assert owner.things() == before
+
+
+@pytest.mark.parametrize("route", PROTECTED, ids=label)
+def test_nobody_is_answered_without_a_tenant(owner: Owner, postgres: TestDatabase, route: tuple[str, str]) -> None:
+    method, path = route
+    before = owner.things()
+    target = path.format(**{name: ids[0] for name, ids in owner.ids.items()})
+    for authorizer in (None, {}, {"sub": "user-1"}, {"denied": "token_expired", **identity(owner.client.tenant_id)}):
+        answer: Answered = owner.client.call(method, target, tenant_id=None, authorizer=authorizer)
+        assert answer.status == 401
+        assert not [name for name in owner.names() if name in answer.body]
+    assert owner.things() == before
+
+
+def identity(tenant_id: UUID) -> dict[str, str]:
+    return {"tenant_id": str(tenant_id), "sub": "user-1"}
+
+
+def test_what_is_public_is_the_same_for_everybody(owner: Owner) -> None:
+    assert {path for _, path in PUBLIC} == {"/health", "/health/database", "/openapi.json", "/docs"}
+    for method, path in PUBLIC:
+        assert owner.client.call(method, path, tenant_id=None).status == 200
