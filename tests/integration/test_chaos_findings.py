@@ -15,8 +15,10 @@ from scrapersky.db import connection as factory
 from scrapersky.db import leases, outbox, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.leases import ClaimOutcome
+from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller
-from scrapersky.services import batch, jobs
+from scrapersky.domain.status import ErrorCode
+from scrapersky.services import batch, jobs, work
 
 LEASE = timedelta(seconds=60)
 
@@ -166,3 +168,32 @@ def test_a_retry_whose_answer_was_lost_is_told_of_its_own_work_whatever_became_o
             patch.setattr(db, "run", claimed_in_between)
             assert again()
     assert [jobs.get(db, caller.tenant_id, each).metadata["retries"] for each in (job_id, of_the_batch)] == [1, 1]
+
+
+def test_a_job_that_is_cancelled_before_its_turn_leaves_its_host_to_others(
+    db: Database, postgres: TestDatabase, caller: Caller, make_job: Callable[..., UUID]
+) -> None:
+    first, second = make_job("first.example"), make_job("second.example")
+    begun: list[UUID] = []
+
+    def scan(job: leases.Claim, control: work.Control) -> tuple[SiteScan, None]:
+        begun.append(job.id)
+        with Database(postgres.app_dsn) as other:
+            jobs.cancel(other, caller.tenant_id, second if job.id == first else first)
+            deadline = time.monotonic() + 3 * work.RENEW_SECONDS
+            while len(held(postgres)) > 1 and time.monotonic() < deadline:
+                time.sleep(0.1)
+        assert held(postgres) == [job.domain]
+        return SiteScan((), error=ScanError(ErrorCode.TIMEOUT, "no answer in time")), None
+
+    tally = work.work_off(
+        db, [first, second], scan, lease=LEASE, concurrency=1, deadline=time.monotonic() + 60, patient=False
+    )
+    assert [job.id for job, _ in tally.stored] == begun
+    assert {*begun, *tally.fenced} == {first, second}
+    assert held(postgres) == []
+
+
+def held(postgres: TestDatabase) -> list[object]:
+    """The hosts that nobody else may fetch now."""
+    return [host for (host,) in postgres.rows("select host from scrapersky.host_leases where until > now()")]

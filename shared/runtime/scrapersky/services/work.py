@@ -194,9 +194,12 @@ class _Window:
         for job, control in self.running.values():
             if job.id not in held:
                 control.stopped.set()
-        for job in [job for job in self.waiting if job.id not in held]:
-            self.waiting.remove(job)
-            self.tally.fenced.append(job.id)
+        lost = [job for job in self.waiting if job.id not in held]
+        if lost:
+            leases.release(self.db, [job.id for job in lost], token=self.token)  # their hosts, which nobody is at
+            for job in lost:
+                self.waiting.remove(job)
+                self.tally.fenced.append(job.id)
         if self.busy and self._time_for_one_more():
             asked, self.busy = self.busy, []
             self.claim(asked)
