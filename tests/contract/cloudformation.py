@@ -94,7 +94,7 @@ def allowed(folder: str) -> set[tuple[str, str]]:
 
 def text(value: Any) -> str:
     """What is written of an ARN: the text of a `Fn::Sub`, or the value itself."""
-    return str(value.get("Fn::Sub", value))
+    return value if isinstance(value, str) else str(value.get("Fn::Sub", value))
 
 
 def widened(value: Any) -> str:

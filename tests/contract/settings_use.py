@@ -42,7 +42,7 @@ def variables_read(folder: str) -> set[str]:
     """The variables that the function's settings ask for, those of a local stack left out."""
     read: set[str] = set()
     app = ast.parse((FUNCTIONS / folder / "app.py").read_text())
-    for module, name in _reached(app):
+    for module, name in names_reached(folder):
         reader = getattr(getattr(settings, name, None), "from_env", None) if module == settings.__name__ else None
         if reader is not None:
             for algorithm in EVERY_ALGORITHM:
@@ -50,6 +50,11 @@ def variables_read(folder: str) -> set[str]:
                 reader(env, *([_queues(app)] if name == settings.QueueSettings.__name__ else ()))
                 read |= env.asked
     return read - LOCAL
+
+
+def names_reached(folder: str) -> set[Name]:
+    """The scrapersky functions and classes that the names in the function's app.py lead to."""
+    return _reached(ast.parse((FUNCTIONS / folder / "app.py").read_text()))
 
 
 def _queues(app: ast.Module) -> set[str]:

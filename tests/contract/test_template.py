@@ -16,22 +16,6 @@ LEASE_MARGIN_SECONDS = 30  # a lease must outlive the worker that holds it
 VISIBILITY_FACTOR = 6  # what Lambda asks of a queue that it polls
 GATEWAY_SECONDS = 30  # the most an HTTP API waits for a function
 AUTHORIZER_SECONDS = 10  # the most it waits for an authorizer
-# What AWS offers no narrower resource for: a state machine cannot log without them.
-UNSCOPED = {
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-}
-# What a function does in the bucket, and under which names.
-OBJECTS = {
-    "batch_plan": ("/batches/*", {"s3:PutObject"}),
-    "batch_scan_api": ("/exports/*", {"s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"}),
-}
 # Read by Powertools, not by scrapersky.settings; every function logs.
 LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 ALLOCATOR_VARIABLES = {"MALLOC_ARENA_MAX"}  # read by the C library, of functions that run threads
@@ -75,82 +59,6 @@ def test_no_deployment_can_be_told_that_it_is_local() -> None:
     assert {name for name in LOCAL if name in text} == set()
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_logs_go_to_a_group_of_their_own_and_end(folder: str) -> None:
-    group = cfn.target(cfn.functions()[folder]["LoggingConfig"]["LogGroup"])
-
-    assert group == cfn.logical_id(folder).removesuffix("Function") + "LogGroup"
-    assert "RetentionInDays" in cfn.of_type("AWS::Logs::LogGroup")[group]
-
-
-def test_every_log_group_ends() -> None:
-    assert all("RetentionInDays" in group for group in cfn.of_type("AWS::Logs::LogGroup").values())
-
-
-# --- permissions ---
-
-
-def test_no_action_and_no_resource_is_a_wildcard() -> None:
-    for role in cfn.of_type("AWS::IAM::Role").values():
-        assert "ManagedPolicyArns" not in role  # AWS's own cover every log group, queue or secret
-        for statement in cfn.statements(role):
-            assert not any("*" in action for action in statement["Action"])
-            if not set(statement["Action"]) <= UNSCOPED:
-                # The objects of a bucket and the executions of a state machine have no names yet.
-                assert not any("*" in cfn.text(resource).removesuffix("/*") for resource in statement["Resource"])
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_function_may_do_what_its_environment_and_events_ask_for_and_no_more(folder: str) -> None:
-    group = cfn.logical_id(folder).removesuffix("Function") + "LogGroup"
-    needed = {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}
-    for name, value in cfn.environment(folder).items():
-        given = value["Fn::If"][1] if "Fn::If" in value else value
-        if name.endswith("_SECRET_ARN"):
-            needed.add(("secretsmanager:GetSecretValue", cfn.target(given)))
-        elif name.endswith("_QUEUE_URL"):
-            needed.add(("sqs:SendMessage", cfn.target(given)))
-        elif name.endswith("_STATE_MACHINE_ARN"):
-            needed.add(("states:StartExecution", cfn.target(given)))
-        elif name.endswith("_BUCKET"):
-            needed |= {(action, cfn.target(given)) for action in OBJECTS[folder][1]}
-    for queue, consumer in cfn.consumed_queues().items():
-        if consumer == folder:
-            needed |= {(f"sqs:{verb}", queue) for verb in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
-
-    assert cfn.allowed(folder) == needed
-
-
-@pytest.mark.parametrize("folder", OBJECTS)
-def test_function_reaches_its_own_objects_of_the_bucket_alone(folder: str) -> None:
-    role = cfn.of_type("AWS::IAM::Role")[cfn.target(cfn.functions()[folder]["Role"])]
-    names = {
-        cfn.widened(resource)
-        for statement in cfn.statements(role)
-        if statement["Action"][0].startswith("s3:")
-        for resource in statement["Resource"]
-    }
-
-    assert names == {OBJECTS[folder][0]}
-
-
-def test_the_bucket_is_private_encrypted_and_emptied() -> None:
-    (bucket,) = cfn.of_type("AWS::S3::Bucket").values()
-
-    assert all(bucket["PublicAccessBlockConfiguration"].values())
-    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert rule["Status"] == "Enabled"
-    assert rule["ExpirationInDays"] == {"Ref": "BatchFileExpiryDays"}
-
-
-def test_roles_are_not_shared() -> None:
-    roles = [cfn.target(function["Role"]) for function in cfn.functions().values()]
-
-    assert len(set(roles)) == len(roles)
-
-
 # --- queues and time ---
 
 
@@ -172,7 +80,6 @@ def test_every_queue_has_a_consumer_an_alarm_and_a_way_out() -> None:
     assert dead >= UNCONSUMED
     assert watched == set(queues)
     assert {name for name, queue in queues.items() if "RedrivePolicy" not in queue} == dead
-    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
 
 
 def test_a_dead_message_is_kept_longer_than_it_can_have_waited() -> None:
