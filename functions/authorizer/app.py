@@ -18,6 +18,8 @@ from scrapersky.observability import logger, observed
 from scrapersky.secret_store import secret
 from scrapersky.settings import TokenSettings
 
+SECRET_ANSWER_SECONDS = 3.5  # all tries end before this function does: an outage is to be a 503 of ours
+
 
 @cache
 def key_set(url: str, algorithm: str) -> KeySet:
@@ -30,7 +32,7 @@ def token_config(settings: TokenSettings) -> TokenConfig:
     if settings.jwks_url is not None:
         keys = key_set(settings.jwks_url, settings.algorithm)
     else:
-        keys = SharedSecret(secret(settings.secret_arn or ""))
+        keys = SharedSecret(secret(settings.secret_arn or "", answer_seconds=SECRET_ANSWER_SECONDS))
     return TokenConfig(settings.algorithm, keys, settings.audience, settings.issuer)
 
 

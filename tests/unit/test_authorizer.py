@@ -58,7 +58,12 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Authorizer:
     monkeypatch.setenv("JWT_SECRET_ARN", "arn")
     monkeypatch.setenv("JWT_AUDIENCE", "authenticated")
     authorizer = Authorizer()
-    monkeypatch.setattr(authorizer.module, "secret", {"arn": SECRET}.__getitem__)
+
+    def secret(arn: str, *, answer_seconds: float) -> str:
+        assert (arn, answer_seconds) == ("arn", authorizer.module.SECRET_ANSWER_SECONDS)
+        return SECRET
+
+    monkeypatch.setattr(authorizer.module, "secret", secret)
     return authorizer
 
 
@@ -93,7 +98,7 @@ def test_a_request_without_headers_has_no_token(shared: Authorizer, headers: Any
 def test_control_what_goes_wrong_on_our_side_is_told_as_ours(
     shared: Authorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(arn: str) -> str:
+    def unreadable(arn: str, *, answer_seconds: float) -> str:
         raise ConfigurationError(f"secret {arn} cannot be read")
 
     monkeypatch.setattr(shared.module, "secret", unreadable)

@@ -34,11 +34,11 @@ class SecretsManager:
         self.text = "first"
         self.failure: Exception | None = None
         self.asked = 0
+        self.limits: list[tuple[float, float, int]] = []
         self.now = 1000.0
 
     def client(self, _service: str, *, config: Any) -> "SecretsManager":
-        assert (config.connect_timeout, config.read_timeout) == (ANSWER_SECONDS, ANSWER_SECONDS)
-        assert config.retries["total_max_attempts"] == TRIES
+        self.limits.append((config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]))
         return self
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - as boto3 names it
@@ -96,6 +96,13 @@ def test_an_unknown_secret_that_cannot_be_read_is_an_error_that_tells_nothing(
     manager.failure = failure
     with pytest.raises(ConfigurationError, match=f"^secret {manager.arn} cannot be read: {type(failure).__name__}$"):
         secret(manager.arn)
+
+
+def test_an_answer_is_waited_for_within_the_callers_limit(manager: SecretsManager) -> None:
+    secret(manager.arn)
+    manager.now += SECRET_SECONDS
+    secret(manager.arn, answer_seconds=3.5)
+    assert manager.limits == [(ANSWER_SECONDS, ANSWER_SECONDS, TRIES), (3.5, 3.5, TRIES)]
 
 
 def test_an_empty_secret_is_an_error(manager: SecretsManager) -> None:

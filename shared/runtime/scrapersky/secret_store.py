@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 SECRET_SECONDS = 300.0  # a rotated secret is in use after five minutes at the latest
 RETRY_SECONDS = 5.0  # with the secret as it was known, while Secrets Manager does not answer
-# Both tries end before the authorizer does; boto3's own minute would make a bare 500 of an outage.
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 10.0  # a try; boto3's own minute is longer than most functions live
 TRIES = 2
 
 
@@ -26,8 +25,10 @@ class _Known:
 _secrets: dict[str, _Known] = {}
 
 
-def secret(arn: str) -> str:
+def secret(arn: str, *, answer_seconds: float = ANSWER_SECONDS) -> str:
     """The secret's text, from Secrets Manager, kept for SECRET_SECONDS, and longer while that does not answer.
+
+    `answer_seconds` bounds each of TRIES tries.
 
     No log line shows it.
 
@@ -40,7 +41,7 @@ def secret(arn: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        text = _read(arn)
+        text = _read(arn, answer_seconds)
     except (BotoCoreError, ClientError) as error:
         if known is None or not _is_outage(error):
             raise ConfigurationError(f"secret {arn} cannot be read: {type(error).__name__}") from error
@@ -55,13 +56,13 @@ def secret(arn: str) -> str:
     return text
 
 
-def _read(arn: str) -> str:
+def _read(arn: str, answer_seconds: float) -> str:
     import boto3
     from botocore.config import Config
 
     limits = Config(
-        connect_timeout=ANSWER_SECONDS,
-        read_timeout=ANSWER_SECONDS,
+        connect_timeout=answer_seconds,
+        read_timeout=answer_seconds,
         retries={"total_max_attempts": TRIES, "mode": "standard"},
     )
     answer = boto3.client("secretsmanager", config=limits).get_secret_value(SecretId=arn)
