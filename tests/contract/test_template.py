@@ -6,10 +6,12 @@ import pytest
 
 from contract import cloudformation as cfn
 from contract.settings_use import LOCAL, variables_read
+from scrapersky import secret_store
 from scrapersky.api import jwks
 from scrapersky.api.parameters import MAX_WAIT_SECONDS
 from scrapersky.db import connection, migrate
 from scrapersky.services import work
+from scrapersky_local.openapi import load_function
 
 FOLDERS = sorted(path.parent.name for path in cfn.FUNCTIONS.glob("*/app.py"))
 LEASE_MARGIN_SECONDS = 30  # a lease must outlive the worker that holds it
@@ -126,11 +128,13 @@ def test_what_a_function_waits_for_ends_before_the_function() -> None:
     timeout = {folder: function["Timeout"] for folder, function in cfn.functions().items()}
 
     assert all(
-        timeout[folder] > connection.RETRY_SECONDS
+        timeout[folder] > max(connection.RETRY_SECONDS, secret_store.TRIES * secret_store.ANSWER_SECONDS)
         for folder in FOLDERS
         if "DATABASE_SECRET_ARN" in cfn.environment(folder)
     )
     assert timeout["migrate"] > migrate.ANSWER_SECONDS
+    authorizer = load_function(cfn.FUNCTIONS / "authorizer")
+    assert timeout["authorizer"] > secret_store.TRIES * authorizer.SECRET_ANSWER_SECONDS
     assert timeout["authorizer"] > jwks.FETCH_SECONDS + jwks.WAIT_SECONDS
     assert timeout["domain_scan_worker"] > work.JOB_SECONDS + work.STORE_SECONDS
 
