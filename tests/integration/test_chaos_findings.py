@@ -197,3 +197,34 @@ def test_a_job_that_is_cancelled_before_its_turn_leaves_its_host_to_others(
 def held(postgres: TestDatabase) -> list[object]:
     """The hosts that nobody else may fetch now."""
     return [host for (host,) in postgres.rows("select host from scrapersky.host_leases where until > now()")]
+
+
+def test_a_message_on_its_way_does_not_stand_for_the_one_of_a_retry(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller, make_job: Callable[..., UUID]
+) -> None:
+    """The sweeper is sending when the job is cancelled and retried, and the retry's own sending fails."""
+    job_id = make_job(sender=queue.broken_sender)
+    started = batch.start(
+        db,
+        queue.broken_sender,
+        caller,
+        domains=["a.example"],
+        max_pages=1,
+        max_concurrent=1,
+        batch_id=None,
+        idempotency=None,
+    )
+    postgres.rows("update scrapersky.outbox set held_until = now()")
+    sending = outbox.take(db)
+    assert len(sending) == 2
+    jobs.cancel(db, caller.tenant_id, job_id)
+    batch.cancel(db, caller.tenant_id, started.batch_id)
+    jobs.retry(db, queue.broken_sender, caller, job_id, None)
+    batch.retry(db, queue.broken_sender, caller, started.batch_id, error_codes=None, idempotency=None)
+    outbox.mark_sent(db, [message.id for message in sending])
+    assert postgres.rows(
+        "select job_id, batch_id, body -> 'round' from scrapersky.outbox where sent_at is null order by id"
+    ) == [
+        (job_id, None, None),
+        (None, started.batch_id, 2),
+    ]

@@ -136,9 +136,16 @@ with reopened as (
   update scrapersky.batches set round = round + 1, restarts = 0, begun_at = now()
   where tenant_id = %(tenant_id)s and id = %(id)s and exists (select from reopened)
   returning tenant_id, id, run, round, correlation_id
+), met as (
+  -- The message of a round before may be on its way right now. What its sender says must not be taken for this round's.
+  update scrapersky.outbox as o set sent_at = now() from batch
+  where o.tenant_id = batch.tenant_id and o.batch_id = batch.id and o.sent_at is null
+  returning o.batch_id
 ), message as (
   insert into scrapersky.outbox (tenant_id, batch_id, queue, body, held_until)
-  select tenant_id, id, 'batch', scrapersky.batch_message(run, round, correlation_id), now() + %(hold)s from batch
+  select batch.tenant_id, batch.id, 'batch',
+         scrapersky.batch_message(batch.run, batch.round, batch.correlation_id), now() + %(hold)s
+  from batch left join met on met.batch_id = batch.id -- after it
   on conflict (tenant_id, batch_id) where sent_at is null and batch_id is not null
     do update set body = excluded.body, held_until = excluded.held_until
   returning id, queue, body

@@ -52,10 +52,15 @@ with job as (
   delete from scrapersky.pages as p using job where p.tenant_id = job.tenant_id and p.job_id = job.id
 ), no_facts as (
   delete from scrapersky.facts as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
+), met as (
+  -- A message from before may be on its way right now. What its sender says of it must not be taken for this one.
+  update scrapersky.outbox as o set sent_at = now() from job
+  where o.tenant_id = job.tenant_id and o.job_id = job.id and o.sent_at is null
+  returning o.job_id
 ), message as (
   insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-  select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now() + %(hold)s
-  from job
+  select job.tenant_id, job.id, job.kind, scrapersky.job_message(job.id, job.correlation_id), now() + %(hold)s
+  from job left join met on met.job_id = job.id -- after it
   on conflict (job_id) where sent_at is null do update set held_until = excluded.held_until
   returning id, queue, body
 )
