@@ -1,6 +1,5 @@
 """One run: everything at work at once, everything going wrong, and then the checks."""
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,9 +15,10 @@ from chaos import clock, sabotage
 from chaos.checks import Violation, check_all, check_quiet
 from chaos.clients import BATCH_DOMAINS, Clients
 from chaos.executions import Machine
-from chaos.faults import MACHINERY, SENDING, SWEEPER, WORKER, Fault, Injected, Plan
+from chaos.faults import SENDING, SWEEPER, WORKER, Fault, Injected, Plan
 from chaos.hits import invoke
 from chaos.ledger import Ledger
+from chaos.machinery import break_something
 from chaos.messages import Message, Queue
 from chaos.processes import Outcome, Processes
 from conftest import APP_ROLE, TestDatabase
@@ -28,10 +28,9 @@ WORKERS, PUBLISHERS = 8, 2
 BACKLOG = 60  # messages that publishers let wait, so that faults meet a system in work and not a heap
 BATCH_SHARE = 5  # one job of so many is a batch's
 MOST_AT_ONCE = 4  # messages that a worker gets
-WORKER_CHANCE, SWEEPER_CHANCE, SENDING_CHANCE, MACHINERY_CHANCE = 0.55, 0.25, 0.12, 0.3
+WORKER_CHANCE, SWEEPER_CHANCE, SENDING_CHANCE = 0.55, 0.25, 0.12
 IDLE_SECONDS = 0.02
 MACHINERY_PAUSE_SECONDS = 0.5
-FREEZE_POOLER_SECONDS = (2.0, 11.0)
 QUIET_SECONDS = 90.0  # what is under way ends by itself within this: the longest waits are for a dead connection
 STALLED_SECONDS = 45.0  # nothing has moved for so long: nothing will
 
@@ -126,7 +125,7 @@ class _Run:
             thread.start()
         try:
             while not self._is_done():
-                self._break_machinery()
+                break_something(self._database, self.plan)
                 time.sleep(MACHINERY_PAUSE_SECONDS)
             self.plan.close()
             violations = self._quiet()
@@ -262,27 +261,6 @@ class _Run:
         everything = self._asked >= self._scans_wanted and len(self.ledger.batches) >= self._batches
         enough = self.plan.is_done or (self._asked >= 2 * self._scans_wanted and not self.plan.under_way)
         return bool(self._broken) or (everything and enough)
-
-    def _break_machinery(self) -> None:
-        fault = self.plan.draw(MACHINERY, MACHINERY_CHANCE)
-        pooler = self._database.cluster.pooler
-        if fault is Fault.TERMINATE_BACKENDS:
-            self._database.rows(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s and datname = %s",
-                APP_ROLE,
-                self._database.name,
-            )
-        elif fault is Fault.RESTART_POOLER:
-            pooler.stop()
-            pooler.start()
-        elif fault is Fault.FREEZE_POOLER:
-            process = pooler._process
-            assert process is not None
-            process.send_signal(signal.SIGSTOP)
-            time.sleep(self.plan.uniform(*FREEZE_POOLER_SECONDS))
-            process.send_signal(signal.SIGCONT)
-        if fault is not None:
-            self.plan.done(fault)
 
     def _quiet(self) -> list[Violation]:
         """Let what is under way end, sweep twice, and look whether anything is still owed or forgotten."""
