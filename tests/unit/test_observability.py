@@ -129,6 +129,13 @@ def test_a_word_is_no_secret() -> None:
     assert shown("the app started") == "the app started"
 
 
+def test_a_word_that_is_a_secret_does_not_take_a_line_apart(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    hide("message")
+    logger().info("a message")
+    (line,) = lines()
+    assert line["message"] == f"a {HIDDEN}"
+
+
 def test_keys_are_looked_through_like_values(lines: Callable[[], list[dict[str, Any]]]) -> None:
     hide("s3cret-word")
     logger().info(

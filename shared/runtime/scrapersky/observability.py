@@ -114,7 +114,8 @@ def _write_all_through(handler: logging.Handler) -> None:
 
 def _line(record: Mapping[str, Any]) -> str:
     """A record as one line. ASCII, so that no text can break it, steer a terminal or fail to be encoded."""
-    return json.dumps(_presentable(record), separators=(",", ":"), allow_nan=False)
+    line = {name: _presentable(value) for name, value in record.items()}  # its own names are no secrets
+    return json.dumps(line, separators=(",", ":"), allow_nan=False)
 
 
 def _presentable(value: Any) -> Any:
