@@ -5,7 +5,6 @@ import time
 from typing import Any
 from uuid import UUID, uuid4
 
-from chaos.executions import Machine
 from chaos.faults import CLIENT, PUBLISHER, Fault, Plan
 from chaos.hits import invoke
 from chaos.ledger import BatchRequest, Ledger, Request
@@ -37,14 +36,12 @@ class Clients:
         plan: Plan,
         ledger: Ledger,
         scans: Queue,
-        machine: Machine,
         database: TestDatabase,
     ) -> None:
         self._processes = processes
         self._plan = plan
         self._ledger = ledger
         self._scans = scans
-        self._machine = machine
         self._database = database
         self._tenants = [uuid4() for _ in range(4)]
 

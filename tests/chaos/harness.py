@@ -25,6 +25,7 @@ from conftest import APP_ROLE, TestDatabase
 from support.crowd import serve_crowd
 
 WORKERS, PUBLISHERS = 8, 2
+PAGE_SECONDS = 0.05  # that a real site takes for its page: a scan is killed within
 BACKLOG = 60  # messages that publishers let wait, so that faults meet a system in work and not a heap
 BATCH_SHARE = 5  # one job of so many is a batch's
 MOST_AT_ONCE = 4  # messages that a worker gets
@@ -60,14 +61,17 @@ def run(
     without: Collection[Fault] = (),
     sabotaged: str = "none",
 ) -> Report:
-    """At least so many jobs and so many faults, but those `without`, as `seed` has it, in a fresh database."""
+    """At least so many jobs and so many faults, but those `without`, as `seed` draws them, in a fresh database.
+
+    Jobs are added, up to twice as many, until every fault has had its occasion.
+    """
     begun = time.monotonic()
     with psycopg.connect(database.direct_dsn, autocommit=True) as owner:
         owner.execute(AUDIT.encode())
     sabotage.of_the_database(sabotaged, database.direct_dsn)
     with ExitStack() as stack:
         web = stack.enter_context(serve_crowd())
-        web.latency = 0.05
+        web.latency = PAGE_SECONDS
         chaos = _Run(database, Plan(seed, faults, without), jobs)
         stack.callback(chaos.machine.close)
         pooler = database.cluster.pooler
@@ -117,7 +121,7 @@ class _Run:
         """Chaos, quiet, the rest of the work, and what the checks find."""
         self._processes = processes
         self.machine.serve(processes)
-        self._clients = Clients(processes, self.plan, self.ledger, self._scans, self.machine, self._database)
+        self._clients = Clients(processes, self.plan, self.ledger, self._scans, self._database)
         loops: list[Callable[[], bool]] = [self._work] * WORKERS + [self._publish] * PUBLISHERS
         loops += [self._sweep, self._bury, self._begin_batches, self._publish_batches, self._interfere, self._watch]
         threads = [threading.Thread(target=self._loop, args=(loop,)) for loop in loops]

@@ -4,7 +4,9 @@ and refused; and in the end nothing lost and nothing twice.
     python tests/chaos/run.py [--seed 1 2 3] [--jobs 2000] [--faults 1000] [--sabotage fence]
 
 Postgres, PgBouncer and the product's functions are real; a run's queue and state machine keep SQS's and Step Functions'
-promises and no more. Ends with 1 when a rule does not hold. `--sabotage` takes a guard away, which must end with 1.
+promises and no more. A seed decides every draw, but not which process comes to it first: two runs of a seed are alike,
+not equal. The table says of each fault what happened first to one of its jobs. Ends with 1 when a rule does not hold.
+`--sabotage` takes a guard away, which must end with 1.
 """
 
 import argparse
