@@ -15,7 +15,7 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
 from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky.scraping.limits import PAGE_LIMITS, FetchLimits
-from support.loopback import Listener, redirect, response
+from support.loopback import Listener, redirect, response, says
 from support.stopwatch import Stopwatch
 
 AGENT = "ScraperSky/1.0 (+https://scrapersky.example)"
@@ -108,7 +108,7 @@ def test_what_the_certificate_lacks_is_told(authority: Authority) -> None:
 )
 def test_a_server_that_speaks_no_tls_is_a_tls_failure(authority: Authority, pieces: list[bytes] | None) -> None:
     """The site may still be reached over http, so this is neither a timeout nor an http_error."""
-    with Listener(greeting=pieces) as listener, Stopwatch() as watch:
+    with Listener(script=None if pieces is None else says(*pieces)) as listener, Stopwatch() as watch:
         failure = fetch(listener.port, authority.file, limits=BRIEF_HANDSHAKE)
         assert isinstance(failure, FetchFailure)
         assert failure.code is ErrorCode.TLS_FAILURE

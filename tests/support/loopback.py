@@ -3,6 +3,7 @@
 import random
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,13 @@ CLOSED_PORT = 1
 
 Answer = Callable[[str], Iterable[bytes]]
 """The path that was asked for -> the bytes to send, piece by piece; then, or if there are none, it hangs up."""
+
+Script = Callable[[socket.socket], None]
+"""What is done with a connection from its first byte on, TLS included; then it is closed."""
+
+
+class Reset(Exception):
+    """Raised by an answer or a script: the connection ends in a reset, and what was sent before may be lost."""
 
 
 def response(
@@ -42,21 +50,21 @@ def redirect(location: str, status: str = "302 Found") -> bytes:
 class Listener:
     """A TCP server: `answer` is run for each request. `connections` counts what reached it, `paths` what was asked.
 
-    With `tls`, every connection must be a TLS one. Without `answer`, a connection gets the bytes of `greeting` and is
-    closed, whatever it says; without either it is accepted and kept silent.
+    With `tls`, every connection must be a TLS one. With `script` in place of `answer`, that is all it does with a
+    connection; without either it is accepted and kept silent.
     """
 
     def __init__(
         self,
         answer: Answer | None = None,
         *,
-        greeting: Iterable[bytes] | None = None,
+        script: Script | None = None,
         address: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
         keep_alive: bool = False,
     ) -> None:
         self._answer = answer
-        self._greeting = greeting
+        self._script = script
         self._tls = tls
         self._keep_alive = keep_alive
         self.connections = 0
@@ -100,32 +108,45 @@ class Listener:
                 self._open.append(connection)
                 if self._answer is not None:
                     self._start(partial(self._serve, connection, self._answer))
-                elif self._greeting is not None:
-                    self._start(partial(self._greet, connection, self._greeting))
+                elif self._script is not None:
+                    self._start(partial(self._act, connection, self._script))
 
-    def _greet(self, sock: socket.socket, greeting: Iterable[bytes]) -> None:
-        with suppress(OSError):
-            sock.recv(65536)  # unread bytes would turn the close into a reset
-            for piece in greeting:
-                sock.sendall(piece)
-            sock.shutdown(socket.SHUT_RDWR)
+    def _act(self, sock: socket.socket, script: Script) -> None:
+        try:
+            with suppress(OSError):
+                script(sock)
+                sock.shutdown(socket.SHUT_RDWR)
+        except Reset:
+            _reset(sock)
 
     def _serve(self, sock: socket.socket, answer: Answer) -> None:
-        with suppress(OSError):  # the client may hang up at any point: what it makes of that is what tests look at
-            if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
-                self._open.append(sock)
-            while head := _read_head(sock):
-                self.heads.append(head)
-                path = head.split(b" ")[1].decode()
-                self.paths.append(path)
-                is_answered = False
-                for piece in answer(path):
-                    sock.sendall(piece)
-                    is_answered = True
-                if not (self._keep_alive and is_answered):
-                    break
-            sock.shutdown(socket.SHUT_RDWR)
+        try:
+            with suppress(OSError):  # the client may hang up at any point: what it makes of that is what tests look at
+                if self._tls is not None:
+                    sock = self._tls.wrap_socket(sock, server_side=True)
+                    self._open.append(sock)
+                self._converse(sock, answer)
+                sock.shutdown(socket.SHUT_RDWR)
+        except Reset:
+            _reset(sock)
+
+    def _converse(self, sock: socket.socket, answer: Answer) -> None:
+        while head := _read_head(sock):
+            self.heads.append(head)
+            path = head.split(b" ")[1].decode()
+            self.paths.append(path)
+            is_answered = False
+            for piece in answer(path):
+                sock.sendall(piece)
+                is_answered = True
+            if not (self._keep_alive and is_answered):
+                break
+
+
+def _reset(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def _listen(address: str) -> socket.socket:
@@ -161,3 +182,14 @@ def serving(*pieces: bytes) -> Iterator[Listener]:
 
     with Listener(answer) as listener:
         yield listener
+
+
+def says(*pieces: bytes) -> Script:
+    """A script that says this, whatever it is asked."""
+
+    def script(sock: socket.socket) -> None:
+        sock.recv(65536)  # unread bytes would turn the close into a reset
+        for piece in pieces:
+            sock.sendall(piece)
+
+    return script
