@@ -23,7 +23,7 @@ IdempotencyKey = Annotated[
         pattern="^[!-~]+$",
         description=(
             "1 to 255 visible ASCII characters. For 24 hours the same key with the same body gives the first answer "
-            "again and starts nothing; with another body it is a 422."
+            "again and starts nothing; with another body, or at another address, it is a 422."
         ),
     ),
 ]
