@@ -89,11 +89,12 @@ def test_what_opens_private_networks_is_refused_where_aws_is_not_this_machine(na
         FetchSettings.from_env(env)
 
 
-def test_a_local_stack_may_name_networks_and_rules() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "[::1]", "localhost", "LOCALHOST", "aws.localhost"])
+def test_a_local_stack_may_name_networks_and_rules(host: str) -> None:
     settings = FetchSettings.from_env(
         {
             **COMPLETE,
-            "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+            "AWS_ENDPOINT_URL": f"http://{host}:4566",
             "FETCH_ALLOW_NETWORKS": "127.0.0.0/8, 10.0.0.0/8",
             "FETCH_RESOLVE": "*.example=127.0.0.1:8001",
         }

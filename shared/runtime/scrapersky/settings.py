@@ -6,10 +6,10 @@ function has no way to reach a private network.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Self
 from urllib.parse import urlsplit
 
+from scrapersky.domain.loopback import is_loopback
 from scrapersky.errors import ConfigurationError
 
 Environment = Mapping[str, str]
@@ -192,7 +192,4 @@ def _words(env: Environment, name: str) -> tuple[str, ...]:
 def _is_local(env: Environment) -> bool:
     """Whether the AWS services are on this very machine, which no deployed function can say of itself."""
     host = urlsplit(env.get("AWS_ENDPOINT_URL", "")).hostname
-    try:
-        return host is not None and ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host is not None and is_loopback(host)
