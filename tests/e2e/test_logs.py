@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -12,6 +13,9 @@ import httpx
 from e2e.conftest import RunningStack
 
 SCAN = "/api/v3/modernized_page_scraper/scan"
+BATCH = "/api/v3/batch_page_scraper/batch"
+JOBS = "/api/v3/jobs"
+DOMAINS = "/api/v3/domains"
 WAIT_SECONDS = 30.0
 CONTROLS = "line\nbreak\r\x1b[2J\x9b31m\u2028\u0085\x00"
 
@@ -40,21 +44,31 @@ def function_names(aws: Callable[[str], Any]) -> list[str]:
 
 def test_what_callers_send_in_confidence_is_in_no_log(api: httpx.Client, stack: RunningStack) -> None:
     planted = f"pl4nted{uuid4().hex}"
-    for base_url in (f"https://{planted}:{planted}@shop.example/", f"x.example/?key={planted}#{planted}", CONTROLS):
-        for headers in ({}, {"Idempotency-Key": planted}, {"Authorization": f"Bearer {planted}"}):
-            answer = api.post(
-                f"{SCAN}?key={planted}", json={"base_url": base_url}, headers={"Cookie": planted} | headers
-            )
-            assert answer.status_code in (202, 401, 422), answer.text
-    api.post(SCAN, json={"base_url": "x.example", planted: planted})
+    odd = f"{CONTROLS}{planted}"
+    job = f"{JOBS}/{uuid4()}"
+    bodies = [
+        *(
+            {"base_url": text}
+            for text in (f"https://{planted}:{planted}@x.example/", f"x.example/?k={planted}#{planted}", odd)
+        ),
+        *({"base_url": "x.example", name: odd} for name in ("max_pages", "tenant_id", planted)),
+    ]
+    batches = [{"domains": ["x.example"], name: odd} for name in ("batch_id", "max_concurrent", "tenant_id", odd)]
+    for headers in ({}, {"Idempotency-Key": planted}, {"Authorization": f"Bearer {planted}"}, {"Cookie": planted}):
+        for path, asked in ((SCAN, bodies), (BATCH, [{"domains": [odd, f"{planted} {odd}"]}, *batches])):
+            for body in asked:
+                answer = api.post(path, params={"key": planted}, json=body, headers=headers)
+                assert answer.status_code in (202, 401, 422), answer.text
+    for name in ("domain", "status", "kind", "batch_id", "cursor", "limit"):
+        assert api.get(JOBS, params={name: odd}).status_code == 422
+    for path in (job, f"{job}/cancel", f"{JOBS}/{quote(odd)}", f"{DOMAINS}/{quote(odd)}", f"/{quote(odd)}"):
+        assert api.post(path, json={"tenant_id": odd}).status_code in (404, 405, 422)
     eventually(stack, lambda event: event.get("message") == "job started")
     kept = list(stack.data_dir.rglob("*.log"))
     assert {"functions.log", "aws.log", "postgres.log"} <= {path.name for path in kept}
     secrets = json.loads((stack.data_dir / "secrets.json").read_text("utf-8"))
     hidden = {planted, stack.info.token, secrets["jwt_secret"], secrets["app_password"]}
-    assert {
-        (path.name, secret[:7]) for path in kept for secret in hidden if secret.encode() in path.read_bytes()
-    } == set()
+    assert [(path.name, text[:7]) for path in kept for text in hidden if text.encode() in path.read_bytes()] == []
 
 
 def test_a_function_that_fails_is_told_in_objects_without_what_it_was_given(
