@@ -1,5 +1,6 @@
 """A web of as many small sites as a test wants, all on one port of loopback, that remembers who was fetched when."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,6 +84,11 @@ class _Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without asking for the address's name, which HTTPServer does and which may take seconds."""
         TCPServer.server_bind(self)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hung up: some are killed in the middle of a scan."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
