@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scrapersky.api import schemas
 from scrapersky_local import engine
 from scrapersky_local.engine import Event, Front, Scope, adapt, adapt_gateway, as_api_request, limit_maps
 from scrapersky_local.lambda_host import package
@@ -81,6 +82,26 @@ def test_the_api_is_not_available_until_it_is_named() -> None:
     named = request(f"{engine.OPEN}a1", port=AWS_PORT, method="PUT")
     assert answers(front, health, named, health, request("/bucket", port=AWS_PORT)) == [503, 204, 0, 0]
     assert seen == ["/_aws/execute-api/a1/$default/health", "/bucket"]
+
+
+def test_an_api_that_is_not_there_yet_is_answered_for_as_the_gateway_does() -> None:
+    said: list[Event] = []
+
+    async def aws(_scope: Scope, _receive: object, _send: object) -> None:
+        return None
+
+    async def receive() -> Event:
+        raise AssertionError("the front reads no body")
+
+    async def send(message: Event) -> None:
+        said.append(message)
+
+    with pytest.raises(StopIteration):
+        Front(aws, API_PORT)(request("/health", port=API_PORT), receive, send).send(None)
+    start, end = said
+    assert (start["status"], dict(start["headers"])[b"content-type"]) == (503, b"application/json")
+    assert schemas.GatewayMessage.model_validate_json(end["body"]).message == "Service Unavailable"
+    assert dict(start["headers"])[b"content-length"] == str(len(end["body"])).encode()
 
 
 def test_nobody_names_an_api_at_the_apis_own_address() -> None:

@@ -25,6 +25,7 @@ from scrapersky_local.processes import StackError
 
 MINISTACK = "1.5.33"
 OPEN = "/_scrapersky/open/"
+_UNAVAILABLE = b'{"message":"Service Unavailable"}'  # as the gateway of AWS says it
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -83,14 +84,16 @@ class Front:
             else:
                 await self._engine(scope, receive, send)
         elif self._api_id is None:
-            await _answer(send, 503, (b"retry-after", b"1"))
+            await _answer(send, 503, (b"retry-after", b"1"), body=_UNAVAILABLE)
         else:
             await self._engine(as_api_request(scope, self._api_id), receive, send)
 
 
-async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]})
-    await send({"type": "http.response.body"})
+async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes], body: bytes = b"") -> None:
+    kind = [(b"content-type", b"application/json")] if body else []
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *kind, length]})
+    await send({"type": "http.response.body", "body": body})
 
 
 class _Tee:
