@@ -12,6 +12,7 @@ import pytest
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import Fetched, FetchFailure
+from scrapersky.scraping.limits import MAX_COOKIE_CHARS, MAX_COOKIES
 from support.fetching import AGENT, SITE, SMALL, fetch, fetched, fetcher
 from support.loopback import CLOSED_PORT, Listener, redirect, response, serving
 from support.stopwatch import Stopwatch
@@ -89,6 +90,23 @@ def test_a_cookie_given_with_a_redirect_comes_back() -> None:
         fetch(listener.port)
     assert b"cookie" not in listener.heads[0].lower()
     assert b"cookie: seen=" in listener.heads[1].lower()
+
+
+@pytest.mark.parametrize(
+    ("cookies", "come_back"),
+    [
+        ([f"c{n}=v" for n in range(MAX_COOKIES)], True),
+        ([f"c{n}=v" for n in range(MAX_COOKIES + 1)], False),
+        (["c=" + "v" * (MAX_COOKIE_CHARS - 2)], True),
+        (["c=" + "v" * (MAX_COOKIE_CHARS - 1)], False),
+    ],
+    ids=["as many as are kept", "one too many", "as long as is sent", "too long"],
+)
+def test_cookies_come_back_up_to_a_limit(cookies: list[str], come_back: bool) -> None:
+    headers = ["Location: /", *[f"Set-Cookie: {cookie}" for cookie in cookies]]
+    with serving(response(status="302 Found", headers=headers)) as listener:
+        fetch(listener.port)
+    assert [b"\r\ncookie: c" in head.lower() for head in listener.heads] == [False, *[come_back] * 5]
 
 
 def test_every_hop_is_asked_for_and_a_refusal_ends_the_fetch() -> None:

@@ -18,7 +18,14 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.decoding import ACCEPT_ENCODING, read_body
 from scrapersky.scraping.failures import FETCH_ERRORS, FetchError, explain
 from scrapersky.scraping.guard import PUBLIC, GuardedBackend, NetworkPolicy
-from scrapersky.scraping.limits import MAX_PIECES, MAX_URL_CHARS, PAGE_LIMITS, FetchLimits
+from scrapersky.scraping.limits import (
+    MAX_COOKIE_CHARS,
+    MAX_COOKIES,
+    MAX_PIECES,
+    MAX_URL_CHARS,
+    PAGE_LIMITS,
+    FetchLimits,
+)
 from scrapersky.scraping.resolve import Resolver, system_resolver
 from scrapersky.scraping.streams import Meter
 from scrapersky.scraping.transport import WEB_URL, GuardedTransport
@@ -202,6 +209,8 @@ class SiteClient:
             response.request = request
             if "set-cookie" in response.headers:
                 self._cookies.extract_cookies(response)
+                if len(self._cookies) > MAX_COOKIES:
+                    self._cookies.clear()
             if response.status_code in REDIRECT_STATUSES and (location := _location(response)) is not None:
                 return Redirect(target.href, response.status_code, location)
             return self._finish(target, response, visit, meter)
@@ -219,6 +228,8 @@ class SiteClient:
         if self._cookies:
             request.headers.encoding = "utf-8"  # a cookie is whatever the site sent, and httpx would insist on ASCII
             self._cookies.set_cookie_header(request)
+            if len(request.headers.get("cookie", "")) > MAX_COOKIE_CHARS:
+                del request.headers["cookie"]
         return request
 
     def _finish(self, target: WebUrl, response: httpx.Response, visit: _Visit, meter: Meter) -> Fetched:

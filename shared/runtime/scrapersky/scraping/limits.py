@@ -17,6 +17,12 @@ MAX_TLS_OVERHEAD: Final = 128 * 1024
 """Bytes of a TLS handshake, or between two pieces of content: OpenSSL itself takes certificates up to 100 KB, and
 session tickets and key updates are some hundred bytes."""
 
+MAX_COOKIES: Final = 100
+"""Cookies of one site, of which RFC 6265 6.1 asks for 50. A site that sets more at a time gets none of them back."""
+
+MAX_COOKIE_CHARS: Final = 8 * 1024
+"""The cookies of one request: common servers refuse a longer header (nginx and Apache stop at 8 KiB)."""
+
 POLL_SECONDS: Final = 0.25
 """How long a blocking wait lasts before it is asked again whether the work is still wanted."""
 
