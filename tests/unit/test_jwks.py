@@ -3,15 +3,18 @@
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scrapersky.api.denials import DenialCode
 from scrapersky.api.jwks import KEPT_SECONDS, REFETCH_SECONDS, RETRY_SECONDS, KeySet, KeysUnreachable
-from scrapersky.api.tokens import TokenConfig, verify
+from scrapersky.api.tokens import TokenConfig, TokenDenied, verify
 from scrapersky.errors import ConfigurationError
 from support.jwts import EC_KEY, RSA_KEY, SECRET, TENANT, PrivateKey, by_key, denial, public
 
@@ -256,6 +259,45 @@ def test_a_key_on_another_curve_is_refused(curve: ec.EllipticCurve) -> None:
     other = public("one", ec.generate_private_key(curve))
     for published in (other, {**other, "crv": "P-256"}):
         assert denial(by_key("one", EC_KEY, "ES256"), Issuer(published).config("ES256")) is DenialCode.UNKNOWN_KEY
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        public("two", RSA_KEY, n="AQ"),
+        public("two", RSA_KEY, e="Ag"),  # an even exponent has no inverse
+        public("two", EC_KEY, x="AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"),  # a point that is not on the curve
+        {},
+        {"kty": "RSA"},
+        {"kty": ["RSA"], "kid": {}},
+        "key",
+        None,
+    ],
+)
+def test_a_broken_key_takes_no_other_along(broken: Any) -> None:
+    issuer = Issuer(broken, public("one"), public("three", EC_KEY))
+    assert verify(by_key("one"), issuer.config()).tenant_id == TENANT
+    assert verify(by_key("three", EC_KEY, "ES256"), issuer.config("ES256")).tenant_id == TENANT
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+MEMBERS = st.dictionaries(
+    st.sampled_from(["kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "d"]), JSON
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["RS256", "ES256"]), MEMBERS)
+def test_whatever_stands_in_a_key_it_is_taken_or_passed_over(algorithm: str, changes: dict[str, Any]) -> None:
+    good = public("one", RSA_KEY if algorithm == "RS256" else EC_KEY)
+    issuer = Issuer({**good, **changes})
+    with suppress(TokenDenied):
+        issuer.config(algorithm).keys.find("one")
+    assert issuer.fetched == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"keys": 1}', b"<html>", b"[" * 100_000])
