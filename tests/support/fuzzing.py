@@ -43,6 +43,7 @@ def fuzz(info: StackInfo, folder: Path, *options: str, document: Path = DOCUMENT
         *("--config-file", str(CONFIG), "--no-color"),
         *("run", str(document), "--url", info.api_url, "--header", f"Authorization: Bearer {info.token}"),
         *("--continue-on-failure", "--report-json-path", str(report)),
+        *("--request-timeout", "60", "--suppress-health-check", "too_slow"),  # of a machine that does other things too
         *options,
     ]
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])

@@ -147,9 +147,9 @@ def test_keys_are_looked_through_like_values(lines: Callable[[], list[dict[str, 
 
 @pytest.mark.parametrize("word", ["http://", "eyJ", "bearer ", "://", "DETAIL:  ", "eyJaaaaa.", "a:b@"])
 def test_a_long_text_is_cut_and_soon_read(word: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     told = shown(word * (5_000_000 // len(word)))
-    assert time.perf_counter() - begin < 5  # seconds; without bounds it would be hours
+    assert time.process_time() - begin < 5  # seconds; without bounds it would be hours
     assert len(told) <= LONGEST_TEXT + 3
 
 
