@@ -11,6 +11,7 @@ from uuid import UUID
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from scrapersky.api.denials import DenialCode
@@ -18,9 +19,16 @@ from scrapersky.api.tokens import SharedSecret, TokenConfig, TokenDenied, verify
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
 TENANT = UUID("11111111-1111-4111-8111-111111111111")
+HEADER = {"alg": "HS256", "typ": "JWT"}
 SHARED = TokenConfig("HS256", SharedSecret(SECRET), audience="authenticated")
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
