@@ -14,7 +14,7 @@ from scrapersky.api.denials import DenialCode
 from scrapersky.api.tokens import TokenDenied, verify
 from scrapersky.errors import ConfigurationError
 from support.issuer import OTHER_KEY, Issuer
-from support.jwts import EC_KEY, RSA_KEY, SECRET, TENANT, PrivateKey, by_key, denial, public
+from support.jwts import ANY_JSON, EC_KEY, RSA_KEY, SECRET, TENANT, PrivateKey, by_key, denial, public
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA_KEY, "RS256"), (EC_KEY, "ES256")])
