@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,11 @@ import trustme
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
-from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky.scraping.limits import PAGE_LIMITS, FetchLimits
-from support.loopback import Listener, redirect, response, says
+from support.fetching import AGENT, policy
+from support.loopback import Listener, redirect, response, says, serving
 from support.stopwatch import Stopwatch
 
-AGENT = "ScraperSky/1.0 (+https://scrapersky.example)"
 SITE = "https://shop.example/"
 BRIEF = replace(PAGE_LIMITS, seconds=1.5)
 BRIEF_HANDSHAKE = replace(PAGE_LIMITS, connect_seconds=0.3)
@@ -46,10 +44,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def fetcher(port: int, ca_file: Path | None) -> Fetcher:
-    policy = NetworkPolicy(
-        allowed_networks=(ip_network("127.0.0.0/8"),), resolve=(parse_resolve_rule(f"*.example=127.0.0.1:{port}"),)
-    )
-    return Fetcher(policy=policy, user_agent=AGENT, ca_file=str(ca_file) if ca_file else None)
+    reach = policy("127.0.0.0/8", rules=(f"*.example=127.0.0.1:{port}",))
+    return Fetcher(policy=reach, user_agent=AGENT, ca_file=str(ca_file) if ca_file else None)
 
 
 def fetch(
@@ -133,6 +129,31 @@ def test_a_redirect_from_https_to_another_host_checks_that_hosts_certificate(aut
         assert isinstance(failure, FetchFailure)
         assert (failure.code, failure.url) == (ErrorCode.TLS_FAILURE, "https://other.example/")
         assert [hop.url for hop in failure.redirects] == [SITE]
+
+
+@pytest.mark.parametrize("status", ["301 x", "302 x", "303 x", "307 x", "308 x"])
+def test_a_redirect_from_https_to_http_is_followed_and_told_but_never_inside(authority: Authority, status: str) -> None:
+    """Sites do send their visitors back to http; a secure cookie stays behind."""
+    headers = ["Set-Cookie: key=secret; Secure", "Location: {}"]
+    context = authority.context("shop.example")
+
+    def to(location: str) -> tuple[Fetched | FetchFailure, Listener]:
+        moved = response(status=status, headers=[header.format(location) for header in headers])
+        with serving(response(b"in the clear")) as plain, Listener(lambda _: [moved], tls=context) as encrypted:
+            rules = (f"shop.example:443=127.0.0.1:{encrypted.port}", f"shop.example:80=127.0.0.1:{plain.port}")
+            reach = policy("127.0.0.1/32", rules=rules)
+            shared = Fetcher(policy=reach, user_agent=AGENT, ca_file=str(authority.file))
+            with shared.site() as client:
+                return client.get(SITE, deadline=time.monotonic() + 10), plain
+
+    answer, plain = to("http://shop.example/")
+    assert isinstance(answer, Fetched)
+    assert (answer.url, answer.body) == ("http://shop.example/", b"in the clear")
+    assert [(hop.url, hop.location) for hop in answer.redirects] == [(SITE, "http://shop.example/")]
+    assert b"secret" not in plain.heads[0]
+    refused, plain = to("http://127.0.0.2/")
+    assert isinstance(refused, FetchFailure)
+    assert (refused.code, plain.connections) == (ErrorCode.BLOCKED_ADDRESS, 0)
 
 
 def test_an_encrypted_answer_keeps_to_the_same_limits(authority: Authority) -> None:
