@@ -85,7 +85,9 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_finished_by_another(
 
     assert sweep(stack, session)["reopened"] == 0  # its lease is still alive: nobody else may take it
     assert attempts(database, job_id) == ("running", 1)
+    # The worker's time runs out, with which both its job and its host were taken.
     database.execute("update scrapersky.jobs set lease_until = now() - interval '1 s' where id = %s", (job_id,))
+    database.execute("update scrapersky.host_leases set until = now() - interval '1 s' where job_id = %s", (job_id,))
     assert sweep(stack, session)["reopened"] >= 1
     held.let_go()
 
