@@ -1,10 +1,12 @@
 """The whole stack as a deployment has it, once for all tests, with the demo web and a crowd as the sites in reach."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import boto3
 import httpx
@@ -16,6 +18,7 @@ from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_web.server import DemoWeb, serve
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo
+from scrapersky_local.tokens import Bearer, mint
 from support.crowd import Crowd, serve_crowd
 from support.held_site import HeldSite
 
@@ -116,6 +119,12 @@ def database(stack: RunningStack) -> Iterator[psycopg.Connection[TupleRow]]:
     """The owner's connection: sees what is really stored."""
     with psycopg.connect(stack.info.direct_database_url, autocommit=True) as connection:
         yield connection
+
+
+def token_of(stack: RunningStack, tenant_id: UUID) -> str:
+    """A token of another tenant than the stack's own."""
+    secret = json.loads((stack.data_dir / "secrets.json").read_text("utf-8"))["jwt_secret"]
+    return mint(secret, Bearer(str(tenant_id), "stranger"), ttl_seconds=600)
 
 
 def aws_of(info: StackInfo) -> Callable[[str], Any]:

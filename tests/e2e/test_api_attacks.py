@@ -13,9 +13,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from e2e.conftest import RunningStack
+from e2e.conftest import RunningStack, token_of
 from scrapersky.api.schemas import Problem
-from scrapersky_local.tokens import Bearer, mint, signing_secret
 
 SCAN = "/api/v3/modernized_page_scraper/scan"
 BATCH = "/api/v3/batch_page_scraper/batch"
@@ -91,17 +90,11 @@ class Stranger:
     port: int
 
 
-@pytest.fixture(scope="session")
-def secret(stack: RunningStack) -> str:
-    return signing_secret(stack.info.aws_endpoint_url, stack.info.region)
-
-
 @pytest.fixture
-def somebody(stack: RunningStack, secret: str) -> Stranger:
+def somebody(stack: RunningStack) -> Stranger:
     """Somebody who may leave rows behind."""
     tenant_id = uuid4()
-    token = mint(secret, Bearer(str(tenant_id), "stranger"), ttl_seconds=600)
-    return Stranger(tenant_id, token, int(stack.info.api_url.rpartition(":")[2]))
+    return Stranger(tenant_id, token_of(stack, tenant_id), int(stack.info.api_url.rpartition(":")[2]))
 
 
 @pytest.fixture
