@@ -270,6 +270,26 @@ def test_a_file_made_to_exhaust_the_parser_is_not_parsed() -> None:
     assert "too many rules" in found.failure.message
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Disallow: /" + "*a" * 200_000 + "b",
+        "Disallow: /*" + "a*" * 50 + "b\n",
+        "Disallow: /*" + "a" * 48 + "b" + "a" * 48 + "\n",
+        "Disallow: /*ab\n",
+        "Disallow: /" + "%61" * 160_000,
+    ],
+    ids=["one of many stars", "many of many stars", "long and almost", "short and almost", "escapes"],
+)
+def test_patterns_made_to_exhaust_the_matcher_end_soon(rule: str) -> None:
+    """The URL is one that a site may redirect to; a matcher that went back for each star would never end."""
+    hostile = ("User-agent: *\n" + rule * (500 * 1024 // len(rule)))[: 500 * 1024]
+    begun = time.thread_time()
+    found = verdict(file(hostile), "https://shop.example/" + "a" * 7900)
+    assert time.thread_time() - begun < 10
+    assert found.reason is RobotsReason.ALLOWED
+
+
 def test_a_large_honest_file_is_parsed() -> None:
     agents = "".join(f"User-agent: bot{n}\nDisallow: /\n\n" for n in range(3000))
     rules = "User-agent: *\n" + "".join(f"Disallow: /section{n}/*$\n" for n in range(3000))
