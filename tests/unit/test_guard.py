@@ -139,6 +139,14 @@ def test_names_outside_the_public_dns_are_not_looked_up(host: str) -> None:
     assert connect(host, answers=resolver).code is ErrorCode.BLOCKED_ADDRESS
 
 
+def test_a_name_that_dns_cannot_hold_is_neither_looked_up_nor_repeated() -> None:
+    def resolver(host: str, port: int) -> list[str]:
+        raise AssertionError("looked up")
+
+    failure = connect("a." * 3000 + "example", answers=resolver)
+    assert (failure.code, failure.message) == (ErrorCode.DNS_FAILURE, "the name is longer than 253 characters")
+
+
 def test_a_resolve_rule_does_not_widen_what_is_allowed() -> None:
     policy = NetworkPolicy(resolve=(parse_resolve_rule("*.example=127.0.0.1:8080"),))
     assert connect("shop.example", policy=policy).code is ErrorCode.BLOCKED_ADDRESS

@@ -14,7 +14,7 @@ from typing import Final
 import httpcore
 from ada_url import URL, HostType
 
-from scrapersky.domain.names import name_refusal
+from scrapersky.domain.names import MAX_NAME_CHARS, name_refusal
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.addresses import Address, Network, check_grant, refusal
 from scrapersky.scraping.failures import FetchError
@@ -166,6 +166,8 @@ class GuardedBackend(httpcore.NetworkBackend):
             return [ip_address(host)]
         except ValueError:
             reason = name_refusal(host)
+        if len(host) > MAX_NAME_CHARS:
+            raise FetchError(ErrorCode.DNS_FAILURE, f"the name is longer than {MAX_NAME_CHARS} characters")
         if reason is not None:
             raise FetchError(ErrorCode.BLOCKED_ADDRESS, f"{host} is not looked up: {reason}")
         try:
