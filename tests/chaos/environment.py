@@ -110,10 +110,10 @@ class Process:
         self.point = None
         return True
 
-    def hit(self, point: str) -> None:
-        """Die here, or stand still, if this is the point."""
+    def hit(self, point: str, *, at_once: bool = True) -> None:
+        """Die here, or stand still, if this is the point; or a moment later, in the middle of what follows."""
         if self.reached(point):
-            if self._delay:
+            if self._delay and not at_once:
                 threading.Timer(self._delay, self._strike).start()
             else:
                 self._strike()
@@ -212,7 +212,9 @@ def replace_edges(process: Process, sites_port: int) -> None:
         assert process.token is not None
         return process.token
 
-    vars(domain_scan)["scanner"] = lambda fetcher: scanner(real(fetcher), token, lambda: process.hit("scan"))
+    vars(domain_scan)["scanner"] = lambda fetcher: scanner(
+        real(fetcher), token, lambda is_real: process.hit("scan", at_once=not is_real)
+    )
 
 
 def keep_tallies() -> list[dict[str, list[str]]]:

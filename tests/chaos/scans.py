@@ -4,7 +4,6 @@ A site on `crowd.example` is fetched for real; every other one is decided by its
 it was made under, so that the audit sees who wrote it.
 """
 
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -35,18 +34,21 @@ def sizes(domain: str) -> tuple[int, int]:
     return (REAL_PAGES, REAL_EMAILS) if domain.endswith(REAL) else (PAGES, EMAILS)
 
 
-def scanner(fetch: Scan, token: Callable[[], UUID], begun: Callable[[], None]) -> Scan:
-    """A scan function; `token` tells the claim's, `begun` is called in the middle of every scan."""
+def scanner(fetch: Scan, token: Callable[[], UUID], begun: Callable[[bool], None]) -> Scan:
+    """A scan function; `token` tells the claim's, `begun` is called in every scan.
+
+    A real one is only beginning then (True); one that is made up is as good as over (False).
+    """
 
     def scan(job: Claim, control: Control) -> tuple[SiteScan, Mapping[str, Any] | None]:
         writer = str(token())
         if job.domain.endswith(REAL):
-            begun()
+            begun(True)
             found, result = fetch(job, control)
         else:
             is_slow = zlib.crc32(job.domain.encode()) % SLOW_SHARE == 1
             control.stopped.wait(SLOW_SECONDS if is_slow else QUICK_SECONDS)
-            begun()
+            begun(False)
             found, result = _made(job.domain, writer)
         return SiteScan(found.pages, found.site_data, found.error, {**found.metadata, "writer": writer}), result
 
@@ -56,10 +58,8 @@ def scanner(fetch: Scan, token: Callable[[], UUID], begun: Callable[[], None]) -
 def _made(domain: str, writer: str) -> tuple[SiteScan, Mapping[str, Any] | None]:
     if fails(domain):
         return SiteScan((), error=ScanError(ErrorCode.TIMEOUT, "no answer in time")), None
-    begun = time.monotonic()
     urls = [f"http://{domain}/{number}" for number in range(PAGES)]
     emails = [f"{writer}.{number}@{domain}" for number in range(EMAILS)]
     data = SiteData(title=writer, emails=emails, evidence={email: Evidence(urls[0], "mailto") for email in emails})
     pages = tuple(PageRecord(url, 200, writer, datetime.now(UTC), bytes=100, ms=1) for url in urls)
-    ms = round((time.monotonic() - begun) * 1000)
-    return SiteScan(pages, site_data=data), {"site_data": data.to_json(), "processing_metrics": {"ms": ms}}
+    return SiteScan(pages, site_data=data), {"site_data": data.to_json()}
