@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrapersky.domain.names import MAX_INPUT_CHARS, SPECIAL_USE_SUFFIXES, InvalidDomain, domain_key, name_refusal
+from scrapersky.scraping.urls import parse_web_url
 
 ACCEPTED = [
     # what was typed, the key
@@ -222,3 +223,5 @@ def test_any_text_is_a_fixed_point_of_ascii_or_refused(text: str) -> None:
     assert key == key.lower()
     assert domain_key(key) == key
     assert domain_key(f"https://www.{key}:8443/path?x#y") == domain_key(f"www.{key}")
+    assert parse_web_url(f"https://{key}/").host == key  # what is fetched is what was checked
+    assert name_refusal(key) is None
