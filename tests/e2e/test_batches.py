@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 from e2e.conftest import RunningStack
 from support.batches import BATCH, FINAL, WAIT_SECONDS, executions, figures, final, outcomes, queue_url, start, status
 from support.crowd import Crowd
+from support.function_log import eventually
 
 
 def tenant_of(stack: RunningStack) -> str:
@@ -114,7 +115,7 @@ def test_a_malformed_message_waits_for_people_with_its_reason(stack: RunningStac
     (message,) = received["Messages"]
     assert message["Body"] == marker
     assert message["MessageAttributes"]["reason"]["StringValue"] == "the body is no JSON"
-    assert "MalformedMessages" in (stack.data_dir / "functions.log").read_text("utf-8")
+    assert eventually(stack.data_dir, lambda event: "MalformedMessages" in event)["service"] == "batch_start"
 
 
 def test_a_retry_starts_only_what_failed_for_the_named_reason(api: httpx.Client, stack: RunningStack) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -11,31 +10,13 @@ from uuid import uuid4
 import httpx
 
 from e2e.conftest import RunningStack
+from support.function_log import events, eventually
 
 SCAN = "/api/v3/modernized_page_scraper/scan"
 BATCH = "/api/v3/batch_page_scraper/batch"
 JOBS = "/api/v3/jobs"
 DOMAINS = "/api/v3/domains"
-WAIT_SECONDS = 30.0
 CONTROLS = "line\nbreak\r\x1b[2J\x9b31m\u2028\u0085\x00"
-
-
-def events(stack: RunningStack) -> list[dict[str, Any]]:
-    """All that functions wrote so far."""
-    text = (stack.data_dir / "functions.log").read_text("utf-8")
-    found = [json.loads(line) for line in text.splitlines()]
-    assert all(isinstance(event, dict) and event["service"] for event in found)
-    return found
-
-
-def eventually(stack: RunningStack, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        for event in events(stack):
-            if wanted(event):
-                return event
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def function_names(aws: Callable[[str], Any]) -> list[str]:
@@ -63,7 +44,7 @@ def test_what_callers_send_in_confidence_is_in_no_log(api: httpx.Client, stack: 
         assert api.get(JOBS, params={name: odd}).status_code == 422
     for path in (job, f"{job}/cancel", f"{JOBS}/{quote(odd)}", f"{DOMAINS}/{quote(odd)}", f"/{quote(odd)}"):
         assert api.post(path, json={"tenant_id": odd}).status_code in (404, 405, 422)
-    eventually(stack, lambda event: event.get("message") == "job started")
+    eventually(stack.data_dir, lambda event: event.get("message") == "job started")
     kept = list(stack.data_dir.rglob("*.log"))
     assert {"functions.log", "aws.log", "postgres.log"} <= {path.name for path in kept}
     secrets = json.loads((stack.data_dir / "secrets.json").read_text("utf-8"))
@@ -80,6 +61,6 @@ def test_a_function_that_fails_is_told_in_objects_without_what_it_was_given(
     answer = aws("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
     assert "FunctionError" in answer
     assert token not in answer["Payload"].read().decode()
-    failed = eventually(stack, lambda event: event.get("message") == "function failed")
+    failed = eventually(stack.data_dir, lambda event: event.get("message") == "function failed")
     assert (failed["service"], failed["level"], failed["exception_name"]) == ("batch_finish", "ERROR", "KeyError")
-    assert token not in (stack.data_dir / "functions.log").read_text("utf-8")
+    assert token not in json.dumps(events(stack.data_dir))

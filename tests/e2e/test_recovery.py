@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 
 from e2e.conftest import RunningStack
 from e2e.test_stack import SCAN, WAIT_SECONDS, final
+from support.function_log import events
 from support.held_site import HeldSite
 from support.processes import running_function
 
@@ -41,9 +42,11 @@ def eventually(what: str, found: Callable[[], bool]) -> None:
 
 def endings(stack: RunningStack, job_id: str) -> list[str]:
     """How the workers say that their scans of the job ended."""
-    lines = (stack.data_dir / "functions.log").read_text("utf-8").splitlines()
-    events = [json.loads(line) for line in lines if "scan ended" in line and job_id in line]
-    return [event["outcome"] for event in events]
+    return [
+        event["outcome"]
+        for event in events(stack.data_dir)
+        if event.get("message") == "scan ended" and event["job_id"] == job_id
+    ]
 
 
 def attempts(database: psycopg.Connection[TupleRow], job_id: str) -> tuple[Any, ...] | None:
