@@ -92,14 +92,16 @@ def restart_pooler(stack: RunningStack, *, gone_seconds: float) -> subprocess.Po
 
 @contextmanager
 def lost_leases_ending(database: psycopg.Connection[TupleRow], batch_id: str) -> Iterator[None]:
-    """What two and a half minutes do: a lease ends that no worker has renewed for a while, as each does every 2 s."""
+    """What two and a half minutes do: a lease ends that no worker renews, as each does every 2 s; its host's too."""
     over = threading.Event()
 
     def end_them() -> None:
         while not over.wait(0.5):
             database.execute(
-                "update scrapersky.jobs set lease_until = now()"
-                " where batch_id = %s and status = 'running' and lease_until < now() + make_interval(secs => %s)",
+                "with lost as (update scrapersky.jobs set lease_until = now()"
+                " where batch_id = %s and status = 'running' and lease_until < now() + make_interval(secs => %s)"
+                " returning id)"
+                " update scrapersky.host_leases set until = now() where job_id in (select id from lost)",
                 (batch_id, LEASE_SECONDS - 6),
             )
 
