@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scrapersky.domain.facts import Technology
+from scrapersky.scraping.gathered import Asset
 from scrapersky.scraping.page import PageFacts
-from scrapersky.scraping.soup import Asset
 
 # Long enough to recognise the place by; bounds a row.
 MAX_EVIDENCE_CHARS = 200

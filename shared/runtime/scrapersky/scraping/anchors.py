@@ -1,0 +1,92 @@
+"""Links, images and what else a page points at, gathered while it is parsed."""
+
+from collections.abc import Mapping
+
+from scrapersky.scraping.gathered import (
+    BREAK,
+    MAX_ASSETS,
+    MAX_LINK_TEXT_CHARS,
+    MAX_LINKS,
+    MAX_PICTURES,
+    Asset,
+    Link,
+    Picture,
+)
+from scrapersky.scraping.regions import Regions
+
+# Where lazy loaders and consent managers keep the address of what they load later.
+_LATER = ("data-src", "data-lazy-src", "data-rocket-src", "data-cookieblock-src")
+
+
+class AnchorReader:
+    """Writes no text but the blanks around links, into `pieces`, the page's text so far."""
+
+    def __init__(self, pieces: list[str], regions: Regions) -> None:
+        self.links: list[Link] = []
+        self.assets: list[Asset] = []
+        self.pictures: list[Picture] = []
+        self.cfemails: list[str] = []
+        self.truncated = False
+        self._pieces = pieces
+        self._regions = regions
+        # href, rel, whether it is named logo, label, and where its text begins
+        self._open: tuple[str, str | None, bool, str | None, int] | None = None
+        self._alt: str | None = None
+
+    def start_anchor(self, _tag: str, attrib: Mapping[str, str]) -> None:
+        self.end_anchor()
+        if "data-cfemail" in attrib:
+            self.cfemail(attrib)
+        href = attrib.get("href", "").strip()
+        if not href:
+            return
+        if len(self.links) >= MAX_LINKS:
+            self.truncated = True
+            return
+        self._pieces.append(" ")
+        is_logo = _names_logo(attrib.get("class", ""), attrib.get("id", ""))
+        label = attrib.get("aria-label") or attrib.get("title")
+        self._open = (href, attrib.get("rel"), is_logo, label, len(self._pieces))
+
+    def end_anchor(self) -> None:
+        if self._open:
+            href, rel, _, label, start = self._open
+            text = " ".join("".join(self._pieces[start:]).replace(BREAK, " ").split())[:MAX_LINK_TEXT_CHARS]
+            label = " ".join((label or self._alt or "").split())[:MAX_LINK_TEXT_CHARS]
+            self.links.append(Link(href, rel, text or None, self._regions.place, label or None))
+            self._pieces.append(" ")
+            self._open = self._alt = None
+
+    def image(self, _tag: str, attrib: Mapping[str, str]) -> None:
+        src = attrib.get("src", "")
+        if not src or src.startswith("data:"):  # a placeholder until a script loads the image
+            src = later(attrib) or ""
+        if self._open:
+            self._alt = self._alt or attrib.get("alt")
+        if not src or src.startswith("data:"):
+            return
+        self.asset("img", src)
+        in_header = self._regions.is_header
+        if not (in_header or self._open) or len(self.pictures) >= MAX_PICTURES:
+            return
+        in_logo = self._open is not None and self._open[2]
+        if in_logo or _names_logo(src, attrib.get("class", ""), attrib.get("id", ""), attrib.get("alt", "")):
+            self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
+
+    def asset(self, kind: str, url: str) -> None:
+        url = url.strip()
+        if url and len(self.assets) < MAX_ASSETS and not url.startswith("data:"):
+            self.assets.append(Asset(kind, url))
+
+    def cfemail(self, attrib: Mapping[str, str]) -> None:
+        if len(self.cfemails) < MAX_LINKS:
+            self.cfemails.append(attrib["data-cfemail"])
+
+
+def later(attrib: Mapping[str, str]) -> str | None:
+    """The address that a script will put into `src`, if the element names one."""
+    return next((attrib[name] for name in _LATER if attrib.get(name)), None)
+
+
+def _names_logo(*names: str) -> bool:
+    return "logo" in " ".join(names).lower()
