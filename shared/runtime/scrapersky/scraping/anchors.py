@@ -12,7 +12,7 @@ from scrapersky.scraping.gathered import (
     Link,
     Picture,
 )
-from scrapersky.scraping.regions import Regions
+from scrapersky.scraping.layout import Layout
 
 # Where lazy loaders and consent managers keep the address of what they load later.
 _LATER = ("data-src", "data-lazy-src", "data-rocket-src", "data-cookieblock-src")
@@ -21,14 +21,14 @@ _LATER = ("data-src", "data-lazy-src", "data-rocket-src", "data-cookieblock-src"
 class AnchorReader:
     """Writes no text but the blanks around links, into `pieces`, the page's text so far."""
 
-    def __init__(self, pieces: list[str], regions: Regions) -> None:
+    def __init__(self, pieces: list[str], layout: Layout) -> None:
         self.links: list[Link] = []
         self.assets: list[Asset] = []
         self.pictures: list[Picture] = []
         self.cfemails: list[str] = []
         self.truncated = False
         self._pieces = pieces
-        self._regions = regions
+        self._layout = layout
         # href, rel, whether it is named logo, label, and where its text begins
         self._open: tuple[str, str | None, bool, str | None, int] | None = None
         self._alt: str | None = None
@@ -53,7 +53,7 @@ class AnchorReader:
             href, rel, _, label, start = self._open
             text = " ".join("".join(self._pieces[start:]).replace(BREAK, " ").split())[:MAX_LINK_TEXT_CHARS]
             label = " ".join((label or self._alt or "").split())[:MAX_LINK_TEXT_CHARS]
-            self.links.append(Link(href, rel, text or None, self._regions.place, label or None))
+            self.links.append(Link(href, rel, text or None, self._layout.place, label or None))
             self._pieces.append(" ")
             self._open = self._alt = None
 
@@ -66,7 +66,7 @@ class AnchorReader:
         if not src or src.startswith("data:"):
             return
         self.asset("img", src)
-        in_header = self._regions.is_header
+        in_header = self._layout.is_header
         if not (in_header or self._open) or len(self.pictures) >= MAX_PICTURES:
             return
         in_logo = self._open is not None and self._open[2]

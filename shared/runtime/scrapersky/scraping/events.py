@@ -21,7 +21,7 @@ from scrapersky.scraping.gathered import (
     SHALLOW_DEPTH,
 )
 from scrapersky.scraping.microdata import MicrodataReader
-from scrapersky.scraping.regions import Regions
+from scrapersky.scraping.layout import Layout
 
 # libxml2 walks its stack of open elements on a stray end tag, so that time grows with depth times length.
 # Browsers stop nesting at 512; pages with unclosed <font> and <b> go deeper, none of them this deep.
@@ -44,8 +44,8 @@ class PageReader:
         self.noscripts: list[str] = []
         self.truncated = False
         self._pieces: list[str] = [BREAK]
-        self.regions = Regions()
-        self.anchors = AnchorReader(self._pieces, self.regions)
+        self.layout = Layout()
+        self.anchors = AnchorReader(self._pieces, self.layout)
         self.microdata = MicrodataReader()
         self._soup = soup
         self._has_microdata = has_microdata
@@ -65,14 +65,14 @@ class PageReader:
             **dict.fromkeys(("meta", "link", "base"), self._head_tag),
             **dict.fromkeys(("style", "noscript", "template", "iframe", "noembed", "noframes"), self._start_muted),
             **dict.fromkeys(("header", "nav", "footer", "article"), self._start_place),
-            **dict.fromkeys(("html", "body"), self.regions.root),
+            **dict.fromkeys(("html", "body"), self.layout.root),
             "img": self.anchors.image,
             "script": self._start_script,
             "span": self._start_span,
             "svg": self._start_svg,
             "title": self._start_title,
-            "form": self.regions.form,
-            "input": self.regions.input,
+            "form": self.layout.form,
+            "input": self.layout.input,
         }
 
     @property
@@ -93,7 +93,7 @@ class PageReader:
             self._pieces.append(BREAK)
         if tag in self._starts:
             self._starts[tag](tag, attrib)
-        if depth <= SHALLOW_DEPTH and attrib and (place := self.regions.shallow(tag, attrib)):
+        if depth <= SHALLOW_DEPTH and attrib and (place := self.layout.shallow(tag, attrib)):
             self._start_place(place, attrib)
         if self._has_microdata and ("itemprop" in attrib or "itemscope" in attrib):
             self._start_microdata(tag, attrib)
@@ -135,8 +135,8 @@ class PageReader:
         self._scope_depth = self._scopes[-1][0] if self._scopes else 0
 
     def _start_place(self, tag: str, _attrib: Mapping[str, str]) -> None:
-        if self.regions.enter(tag):
-            self._at_end(self.regions.leave)
+        if self.layout.enter(tag):
+            self._at_end(self.layout.leave)
 
     def _start_muted(self, tag: str, attrib: Mapping[str, str]) -> None:
         if tag == "iframe" and (src := attrib.get("src") or later(attrib)):
@@ -150,7 +150,7 @@ class PageReader:
             self.anchors.asset("script", src)
             self._mute(None)
         elif attrib.get("type", "").strip().lower().startswith("application/ld+json") and not self._muted:
-            self.regions.classes.update(attrib.get("class", "").split())
+            self.layout.classes.update(attrib.get("class", "").split())
             self._open(tag, attrib)
         else:
             self._mute(self._script_data)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from scrapersky.scraping import jsonld
+from scrapersky.scraping import jsonld, organization
 from scrapersky.scraping.charset import decode
 from scrapersky.scraping.gathered import Asset, Icon, Link, Picture
 from scrapersky.scraping.soup import parse, release
@@ -84,14 +84,14 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     soup, seen = parse(decode(body, headers.get("content-type")))
     head = _Head(soup, url)
     json_ld = tuple(head.json_ld[:MAX_JSON_LD])
-    anchors, regions = seen.anchors, seen.regions
+    anchors, layout = seen.anchors, seen.layout
     hrefs = [link.href for link in anchors.links]
     facts = PageFacts(
         url=url,
         base_url=head.base,
         title=head.title,
         description=head.named.get("description"),
-        language=_language(regions.lang, head.named.get("content-language"), headers.get("content-language")),
+        language=_language(layout.lang, head.named.get("content-language"), headers.get("content-language")),
         canonical_url=head.canonical_url,
         favicon_url=head.favicon_url(),
         logo_url=_logo_url(json_ld, head, anchors.pictures),
@@ -115,12 +115,12 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         head_links=tuple(head.links),
         scripts="".join(seen.scripts),
         comments=tuple(seen.comments),
-        classes=frozenset(regions.classes),
-        marks=regions.marks,
-        body_ids=frozenset(regions.body_ids),
-        forms=regions.forms,
-        form_actions=tuple(regions.form_actions),
-        has_password_field=regions.has_password_field,
+        classes=frozenset(layout.classes),
+        marks=layout.marks,
+        body_ids=frozenset(layout.body_ids),
+        forms=layout.forms,
+        form_actions=tuple(layout.form_actions),
+        has_password_field=layout.has_password_field,
         truncated=seen.truncated,
     )
     release(soup, seen)
@@ -225,7 +225,9 @@ def _logo_url(json_ld: tuple[dict[str, Any], ...], head: _Head, pictures: list[P
 
     Logos elsewhere on a page are mostly those of customers and payment services.
     """
-    declared = absolute_url(head.base, jsonld.logo(json_ld)) or absolute_url(head.base, head.open_graph.get("og:logo"))
+    declared = absolute_url(head.base, organization.logo(json_ld)) or absolute_url(
+        head.base, head.open_graph.get("og:logo")
+    )
     if declared:
         return declared
     home = [picture for picture in pictures if _leads_home(head.base, picture.anchor_href)]

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from scrapersky.domain.facts import PageRecord, ScanError, SiteData, SiteScan
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping import jsonld
+from scrapersky.scraping import organization
 from scrapersky.scraping.contacts import find_contacts
 from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
 from scrapersky.scraping.page import PageFacts, parse_page
@@ -106,8 +106,8 @@ def site_data(page: PageFacts, answer: Fetched) -> SiteData:
         emails=list(contacts.emails),
         phones=list(contacts.phones),
         tech_stack=list(technologies),
-        organization=jsonld.organization(page.json_ld, page.url),
-        addresses=jsonld.addresses(page.json_ld, page.url),
+        organization=organization.organization(page.json_ld, page.url),
+        addresses=organization.addresses(page.json_ld, page.url),
         open_graph=page.open_graph,
         evidence={**contacts.emails, **contacts.phones, **contacts.social_evidence},
     )
