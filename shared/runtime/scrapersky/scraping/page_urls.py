@@ -1,0 +1,164 @@
+"""Which links of a site lead to pages that can be read, and which of them are the same page.
+
+A site is its domain and where its home page redirected to: with and without `www.`, by http and by https. Other
+subdomains are sites of their own.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from scrapersky.scraping.urls import absolute_url
+
+MAX_URL_CHARS: Final = 500
+"""People's pages have shorter addresses; longer ones are searches, states and traps."""
+
+MAX_SEGMENTS: Final = 7
+"""Of a path. Deeper pages are listings and archives, or a relative link that grows with every page."""
+
+MAX_REPEATS: Final = 2
+"""How often a segment may stand in one path: `/en/en/en/` is a relative link that leads nowhere new."""
+
+MAX_PARAMETERS: Final = 3
+"""Of a query: more are the facets of a shop's filters, whose combinations have no end."""
+
+# What counts visits and clicks, and changes nothing of the page. Names of Google, Meta, Microsoft, HubSpot, Matomo, ...
+_TRACKING = re.compile(
+    r"utm_.*|hsa_.*|mtm_.*|pk_.*|piwik_.*|matomo_.*|mc_[ce]id|_hs.*|__hs.*|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|"
+    r"msclkid|yclid|twclid|ttclid|igshid|li_fat_id|srsltid|_gl|_ga|mkt_tok|trk|cmpid|ref|referrer|source|campaign",
+    re.IGNORECASE,
+)
+# Whose visit it is: a new value for each visitor, so that every page would be new for ever.
+_SESSION = re.compile(
+    r"phpsessid|jsessionid|aspsessionid.*|sid|sess(?:ion)?_?id|session|cfid|cftoken|oscsid|zenid|xtcsid|s_id",
+    re.IGNORECASE,
+)
+_PATH_SESSION = re.compile(r";jsessionid=[^/?]*|/\((?:S|X)\([^)]*\)\)", re.IGNORECASE)
+# The same things in another order or selection, a day of a calendar, a search, or something that is done by asking.
+_ENDLESS = re.compile(
+    r"sort.*|order.*|dir|limit|per_?page|page_?size|view|display|layout|filters?|filter[_\[].*|f\[.*|facets?|"
+    r"colou?r|size|price|(?:min|max)_?price|rating|tags?|q|s|query|search|keywords?|"
+    r"date|day|month|year|week|calendar|tribe.*|eventdisplay|ical|outlook-ical|"
+    r"replytocom|share|print|format|output|amp|feed|attachment_id|"
+    r"add[-_]to[-_](?:cart|wishlist)|remove_item|action|do|task|redirect.*|return.*|next|url|goto|login|logout|token",
+    re.IGNORECASE,
+)
+# What cannot be an HTML page: documents, pictures, sound, films, archives, programs, data.
+_FILES = re.compile(
+    r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|txt|csv|epub|vcf|ics|xml|rss|atom|json|js|mjs|css|map|wasm|"
+    r"jpe?g|png|gif|webp|svg|ico|bmp|tiff?|avif|heic|psd|ai|eps|mp[34]|m4[av]|webm|avi|mov|mkv|wmv|wav|ogg|flac|"
+    r"zip|rar|7z|t?gz|bz2|xz|tar|dmg|exe|msi|apk|deb|rpm|iso|woff2?|ttf|otf|eot|swf)$",
+    re.IGNORECASE,
+)
+_INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class PageUrl:
+    """A page of the site. `key` is the same for all its spellings; `template` for all pages that are made alike."""
+
+    url: str
+    key: str
+    template: str
+    path: str
+    depth: int
+    """Segments of its path."""
+    has_query: bool
+
+
+@dataclass(slots=True)
+class SiteUrls:
+    """The addresses of one site, whose home page is `home_url` (after redirects)."""
+
+    domain: str
+    home_url: str
+    _hosts: frozenset[str] = field(init=False)
+    _home_host: str = field(init=False)
+    _origin: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        home = urlsplit(self.home_url)
+        self._home_host = _bare(home.hostname or "")
+        self._hosts = frozenset({_bare(self.domain), self._home_host})
+        self._origin = f"{home.scheme}://{home.netloc}"
+
+    def holds(self, url: str) -> bool:
+        """Whether an absolute URL is of this site."""
+        try:
+            parts = urlsplit(url)
+            return parts.scheme in ("http", "https") and _bare(parts.hostname or "") in self._hosts
+        except ValueError:
+            return False
+
+    def page(self, base_url: str, href: str) -> PageUrl | None:
+        """The page that a link leads to; None when it is not of this site, or none that is to be read."""
+        if href.startswith("#") or len(href) > MAX_URL_CHARS:
+            return None
+        url = absolute_url(base_url, href)
+        if url is None or len(url) > MAX_URL_CHARS or not self.holds(url):
+            return None
+        parts = urlsplit(url)
+        if "@" in parts.netloc or parts.port is not None:
+            return None
+        path = _PATH_SESSION.sub("", parts.path) or "/"
+        segments = [segment for segment in path.split("/") if segment]
+        if len(segments) > MAX_SEGMENTS or any(segments.count(segment) > MAX_REPEATS for segment in segments):
+            return None
+        if _FILES.search(path) or _FILES.search(unquote(path)):
+            return None
+        query = _query(parts.query)
+        if query is None:
+            return None
+        # One page by either scheme, with and without www: asked for where the home page is, it needs no redirect.
+        origin = self._origin if _bare(parts.hostname or "") == self._home_host else f"{parts.scheme}://{parts.netloc}"
+        asked = f"?{query}" if query else ""
+        return PageUrl(
+            url=f"{origin}{path}{asked}",
+            key=_key(_bare(parts.hostname or ""), path, query),
+            template=_template(segments, query),
+            path=path,
+            depth=len(segments),
+            has_query=bool(query),
+        )
+
+    def key(self, url: str) -> str:
+        """The key of an absolute URL that was read."""
+        parts = urlsplit(url)
+        return _key(_bare(parts.hostname or ""), _PATH_SESSION.sub("", parts.path), _query(parts.query) or parts.query)
+
+
+def _bare(host: str) -> str:
+    host = host.lower().rstrip(".")
+    while host.startswith("www.") and host.count(".") > 1:
+        host = host[4:]
+    return host
+
+
+def _query(text: str) -> str | None:
+    """What is left of a query that says which page is meant, in order; None when it says something else."""
+    if not text:
+        return ""
+    try:
+        given = parse_qsl(text, keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        return None
+    kept = [(name, value) for name, value in given if not (_TRACKING.fullmatch(name) or _SESSION.fullmatch(name))]
+    if len(kept) > MAX_PARAMETERS or any(_ENDLESS.fullmatch(name) for name, _ in kept):
+        return None
+    return urlencode(sorted(kept))
+
+
+def _key(host: str, path: str, query: str) -> str:
+    return f"{host}{_INDEX.sub('/', path).rstrip('/')}?{query}"
+
+
+def _template(segments: list[str], query: str) -> str:
+    """The path but for its last segment, with all numbers alike, and the names of the query's parameters."""
+    folder = "/".join(segments[:-1])
+    last = segments[-1] if segments and _DIGITS.search(segments[-1]) else "*"
+    names = "&".join(pair.partition("=")[0] for pair in query.split("&")) if query else ""
+    if query:
+        last = segments[-1] if segments else ""
+    return _DIGITS.sub("0", f"/{folder}/{last}?{names}")
