@@ -6,6 +6,7 @@ after two contact pages the imprint is next, and of a shop's thousand products a
 """
 
 import heapq
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -29,6 +30,7 @@ _QUERY: Final = 4.0
 _ARTICLE: Final = 8.0  # a date or a headline for a path
 _NEAR: Final = 8.0  # linked by a page that says who is behind the site: its neighbours say more of that
 _SAME_KIND: Final = 18.0  # for each page of the kind that was chosen before
+_YEAR = re.compile(r"/(?:19|20)\d\d/")
 _NAMED_TYPES: Final = {"ContactPage": "contact", "AboutPage": "about"}
 
 
@@ -157,7 +159,7 @@ def _better(one: Kind | None, other: Kind | None) -> Kind | None:
 def _is_article(path: str) -> bool:
     """Whether a path reads like a headline or holds a date."""
     last = path.rstrip("/").rpartition("/")[2]
-    return last.count("-") >= 4 or any(part.isdigit() and len(part) == 4 for part in path.split("/"))
+    return last.count("-") >= 4 or bool(_YEAR.search(path))
 
 
 def _hints(page: PageFacts) -> list[tuple[str, str | None]]:

@@ -8,7 +8,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 from urllib.parse import unquote
@@ -19,8 +19,8 @@ MAX_WORDS: Final = 8
 MAX_UNSPACED_CHARS: Final = 16
 """The same for text that is written without spaces."""
 
-MAX_PHRASE_WORDS: Final = 4
-"""No phrase of the table has more."""
+MIN_BEGINNING_CHARS: Final = 4
+"""No `word*` of the table is shorter: words are looked up by so many letters."""
 
 PLAIN_SCORE: Final = 30.0
 """What a page is worth of which no word tells its kind; below all kinds."""
@@ -30,7 +30,9 @@ PARENT_SHARE: Final = 0.6
 
 SKIP: Final = "skip"
 
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
+)  # the last is the dotless i
 _TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _WORD = re.compile(r"[^\W_]+")
 _EXTENSION = re.compile(r"\.(?:html?|php\d?|aspx?|jsp|cfm|do|shtml|xhtml)$", re.IGNORECASE)
@@ -48,12 +50,14 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    phrases: dict[tuple[str, ...], Kind]
-    beginnings: dict[str, Kind]
-    beginning_lengths: tuple[int, ...]
-    unspaced: tuple[tuple[str, Kind], ...]
+    phrases: dict[str, list[tuple[tuple[str, ...], Kind]]]
+    """By their first word."""
+    beginnings: dict[str, list[tuple[str, Kind]]]
+    """By their own first letters."""
+    unspaced: list[tuple[str, Kind]]
 
 
+@lru_cache(maxsize=2_000)
 def kind_of_text(text: str | None) -> Kind | None:
     """The kind of page that a link with this text leads to; None when the text does not tell."""
     return _kind(_words_of(text)) if text else None
@@ -61,10 +65,10 @@ def kind_of_text(text: str | None) -> Kind | None:
 
 def kind_of_path(path: str) -> Kind | None:
     """The kind of page that a URL's path names, best in its last segment; None when the path does not tell."""
-    segments = [segment for segment in unquote(path).split("/") if segment]
+    segments = [segment for segment in path.split("/") if segment]
     best: Kind | None = None
     for number, segment in enumerate(reversed(segments)):
-        found = _kind(_words_of(_CAMEL.sub(" ", _EXTENSION.sub("", segment))))
+        found = _kind_of_segment(segment)
         if found is None:
             continue
         if found.name == SKIP:
@@ -76,6 +80,12 @@ def kind_of_path(path: str) -> Kind | None:
     return best
 
 
+@lru_cache(maxsize=2_000)
+def _kind_of_segment(segment: str) -> Kind | None:
+    segment = unquote(segment)
+    return _kind(_words_of(_CAMEL.sub(" ", _EXTENSION.sub("", segment) if "." in segment else segment)))
+
+
 def _kind(words: list[str]) -> Kind | None:
     if not words or len(words) > MAX_WORDS:
         return None
@@ -83,26 +93,25 @@ def _kind(words: list[str]) -> Kind | None:
     for kind, places in _matches(words, _known()):
         told.setdefault(kind.name, (kind, set()))[1].update(places)
     best = None
-    for kind, places in told.values():
+    for kind, covered in told.values():
         if kind.name != SKIP:
             # The less of a text the words are, the less it is about them: `contact lenses`.
-            score = kind.score * (len(places) + 1) / (len(words) + 1)
+            score = kind.score * (len(covered) + 1) / (len(words) + 1)
             if score > max(PLAIN_SCORE, best.score if best else 0.0):
                 best = Kind(kind.name, score)
-        elif len(places) == len(words):
+        elif len(covered) == len(words):
             return kind
     return best
 
 
 def _matches(words: list[str], known: _Words) -> Iterator[tuple[Kind, Sequence[int]]]:
     """Each kind that some of the words name, and which words do."""
-    for length in range(min(len(words), MAX_PHRASE_WORDS), 0, -1):
-        for start in range(len(words) - length + 1):
-            if kind := known.phrases.get(tuple(words[start : start + length])):
-                yield kind, range(start, start + length)
     for place, word in enumerate(words):
-        for length in known.beginning_lengths:
-            if len(word) >= length and (kind := known.beginnings.get(word[:length])):
+        for phrase, kind in known.phrases.get(word, ()):
+            if tuple(words[place : place + len(phrase)]) == phrase:
+                yield kind, range(place, place + len(phrase))
+        for beginning, kind in known.beginnings.get(word[:MIN_BEGINNING_CHARS], ()):
+            if word.startswith(beginning):
                 yield kind, (place,)
     text = "".join(words)
     if len(text) <= MAX_UNSPACED_CHARS and max(text) >= _FIRST_UNSPACED:
@@ -128,23 +137,22 @@ def _plain(text: str) -> str:
 @cache
 def _known() -> _Words:
     """The table, read once and at first use."""
-    phrases: dict[tuple[str, ...], Kind] = {}
-    beginnings: dict[str, Kind] = {}
-    unspaced: dict[str, Kind] = {}
+    known = _Words({}, {}, [])
     table = tomllib.loads(files(__package__).joinpath("page_words.toml").read_text(encoding="utf-8"))
     for name, entry in table.items():
         kind = Kind(name, float(entry.pop("score")))
-        for given in {spelling for words in entry.values() for word in words for spelling in _spellings(word)}:
-            words = _words_of(given)
-            if max(given) >= _FIRST_UNSPACED:
-                unspaced.setdefault("".join(words), kind)
-            elif given.endswith("*"):
-                beginnings.setdefault(words[0], kind)
+        given = {spelling for words in entry.values() for word in words for spelling in _spellings(word)}
+        for word in sorted(given):
+            words = _words_of(word)
+            if max(word) >= _FIRST_UNSPACED:
+                known.unspaced.append(("".join(words), kind))
+            elif word.endswith("*"):
+                known.beginnings.setdefault(words[0][:MIN_BEGINNING_CHARS], []).append((words[0], kind))
             else:
-                phrases.setdefault(tuple(words), kind)
-                phrases.setdefault(("".join(words),), kind)  # `/aboutus`
-    lengths = sorted({len(word) for word in beginnings}, reverse=True)
-    return _Words(phrases, beginnings, tuple(lengths), tuple(unspaced.items()))
+                joined = "".join(words)  # `/aboutus`
+                for phrase in {tuple(words), (joined,)}:
+                    known.phrases.setdefault(phrase[0], []).append((phrase, kind))
+    return known
 
 
 def _spellings(word: str) -> set[str]:

@@ -7,7 +7,7 @@ subdomains are sites of their own.
 import re
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from scrapersky.scraping.urls import absolute_url
 
@@ -45,11 +45,10 @@ _ENDLESS = re.compile(
     re.IGNORECASE,
 )
 # What cannot be an HTML page: documents, pictures, sound, films, archives, programs, data.
-_FILES = re.compile(
-    r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|txt|csv|epub|vcf|ics|xml|rss|atom|json|js|mjs|css|map|wasm|"
-    r"jpe?g|png|gif|webp|svg|ico|bmp|tiff?|avif|heic|psd|ai|eps|mp[34]|m4[av]|webm|avi|mov|mkv|wmv|wav|ogg|flac|"
-    r"zip|rar|7z|t?gz|bz2|xz|tar|dmg|exe|msi|apk|deb|rpm|iso|woff2?|ttf|otf|eot|swf)$",
-    re.IGNORECASE,
+_FILES: Final = frozenset(
+    "pdf doc docx xls xlsx ppt pptx odt ods odp rtf txt csv epub vcf ics xml rss atom json js mjs css map wasm "
+    "jpg jpeg png gif webp svg ico bmp tif tiff avif heic psd ai eps mp3 mp4 m4a m4v webm avi mov mkv wmv wav ogg flac "
+    "zip rar 7z gz tgz bz2 xz tar dmg exe msi apk deb rpm iso woff woff2 ttf otf eot swf".split()
 )
 _INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
@@ -77,6 +76,8 @@ class SiteUrls:
     _hosts: frozenset[str] = field(init=False)
     _home_host: str = field(init=False)
     _origin: str = field(init=False)
+    _bare: dict[str, str] = field(default_factory=dict)
+    """Hosts without their `www.`, since a page names the same ones again and again."""
 
     def __post_init__(self) -> None:
         home = urlsplit(self.home_url)
@@ -85,42 +86,41 @@ class SiteUrls:
         self._origin = f"{home.scheme}://{home.netloc}"
 
     def holds(self, url: str) -> bool:
-        """Whether an absolute URL is of this site."""
-        try:
-            parts = urlsplit(url)
-            return parts.scheme in ("http", "https") and _bare(parts.hostname or "") in self._hosts
-        except ValueError:
-            return False
+        """Whether an absolute http(s) URL is of this site."""
+        return _bare(urlsplit(url).hostname or "") in self._hosts
 
     def page(self, base_url: str, href: str) -> PageUrl | None:
         """The page that a link leads to; None when it is not of this site, or none that is to be read."""
         if href.startswith("#") or len(href) > MAX_URL_CHARS:
             return None
         url = absolute_url(base_url, href)
-        if url is None or len(url) > MAX_URL_CHARS or not self.holds(url):
+        if url is None or len(url) > MAX_URL_CHARS:
             return None
-        parts = urlsplit(url)
-        if "@" in parts.netloc or parts.port is not None:
+        scheme, _, rest = url.partition("://")
+        authority, slash, rest = rest.partition("#")[0].partition("/")  # ada writes a slash after every host
+        # Neither a port nor a user: the first is not fetched, the second not a link for everybody.
+        host = self._bare.get(authority) or self._bare.setdefault(authority, _bare(authority))
+        if host not in self._hosts:
             return None
-        path = _PATH_SESSION.sub("", parts.path) or "/"
+        path, _, query = rest.partition("?")
+        path = _PATH_SESSION.sub("", slash + path) if ";" in path or "(" in path else slash + path
         segments = [segment for segment in path.split("/") if segment]
         if len(segments) > MAX_SEGMENTS or any(segments.count(segment) > MAX_REPEATS for segment in segments):
             return None
-        if _FILES.search(path) or _FILES.search(unquote(path)):
+        if segments and "." in segments[-1] and segments[-1].rpartition(".")[2].lower() in _FILES:
             return None
-        query = _query(parts.query)
-        if query is None:
+        kept = _query(query)
+        if kept is None:
             return None
         # One page by either scheme, with and without www: asked for where the home page is, it needs no redirect.
-        origin = self._origin if _bare(parts.hostname or "") == self._home_host else f"{parts.scheme}://{parts.netloc}"
-        asked = f"?{query}" if query else ""
+        origin = self._origin if host == self._home_host else f"{scheme}://{authority}"
         return PageUrl(
-            url=f"{origin}{path}{asked}",
-            key=_key(_bare(parts.hostname or ""), path, query),
-            template=_template(segments, query),
+            url=f"{origin}{path}?{kept}" if kept else f"{origin}{path}",
+            key=_key(host, path, kept),
+            template=_template(segments, kept),
             path=path,
             depth=len(segments),
-            has_query=bool(query),
+            has_query=bool(kept),
         )
 
     def key(self, url: str) -> str:
@@ -151,14 +151,16 @@ def _query(text: str) -> str | None:
 
 
 def _key(host: str, path: str, query: str) -> str:
-    return f"{host}{_INDEX.sub('/', path).rstrip('/')}?{query}"
+    if "." in path:
+        path = _INDEX.sub("/", path)
+    return f"{host}{path.rstrip('/')}?{query}"
 
 
 def _template(segments: list[str], query: str) -> str:
     """The path but for its last segment, with all numbers alike, and the names of the query's parameters."""
-    folder = "/".join(segments[:-1])
-    last = segments[-1] if segments and _DIGITS.search(segments[-1]) else "*"
-    names = "&".join(pair.partition("=")[0] for pair in query.split("&")) if query else ""
     if query:
-        last = segments[-1] if segments else ""
-    return _DIGITS.sub("0", f"/{folder}/{last}?{names}")
+        names = "&".join(pair.partition("=")[0] for pair in query.split("&"))
+        return _DIGITS.sub("0", f"/{'/'.join(segments)}?{names}")
+    if segments and not _DIGITS.search(segments[-1]):
+        segments = [*segments[:-1], "*"]
+    return _DIGITS.sub("0", "/".join(segments))
