@@ -165,7 +165,8 @@ def organizations(objects: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
 
 def _values(text: str) -> list[Any]:
     """The JSON values in `text`, one after the other. Raises ValueError when there is anything else, or nothing."""
-    values, position = [], 0
+    values: list[Any] = []
+    position = 0
     while position < len(text) and len(values) < MAX_OBJECTS:
         value, position = _DECODER.raw_decode(text, position)
         values.append(value)

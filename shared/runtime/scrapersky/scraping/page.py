@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from scrapersky.scraping import jsonld, organization
+from scrapersky.scraping import icons, jsonld
 from scrapersky.scraping.charset import decode
 from scrapersky.scraping.gathered import Asset, Icon, Link, Picture
+from scrapersky.scraping.icons import Logo
 from scrapersky.scraping.soup import parse, release
 from scrapersky.scraping.urls import absolute_url
 
@@ -23,8 +23,6 @@ MAX_METAS = 200
 MAX_JSON_LD = 500
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8}){0,6}")
-_ICON_SIZE = re.compile(r"(\d{1,5})x\d{1,5}", re.IGNORECASE)
-_ICON_RELS = ("icon", "apple-touch-icon", "apple-touch-icon-precomposed", "mask-icon", "fluid-icon")
 _CLOUDFLARE_PATH = "/cdn-cgi/l/email-protection#"
 
 
@@ -35,7 +33,8 @@ class PageFacts:
     `base_url` is what the page's relative URLs start from. `text` is what a reader sees, one line for each block, and
     `noscript` what one without JavaScript sees besides. `cfemail` are Cloudflare's hex tokens. `open_graph` and
     `twitter` are card tags with their prefix, `metas` all other named ones (name, property or http-equiv, lower case).
-    `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `header_images` may be logos.
+    `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `icons` and `logos` are
+    candidates, best first; `header_images` are named logo.
 
     `scripts`, `comments`, `classes` (of html, body, forms and JSON-LD), `head_links` (rel, href), `marks` (attributes
     of the outermost elements: name -> first value), `body_ids` (their ids) and `form_actions` (as written) are what
@@ -51,6 +50,7 @@ class PageFacts:
     favicon_url: str | None
     logo_url: str | None
     icons: tuple[Icon, ...]
+    logos: tuple[Logo, ...]
     manifest_url: str | None
     header_images: tuple[Picture, ...]
     open_graph: dict[str, str]
@@ -84,6 +84,11 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     soup, seen = parse(decode(body, headers.get("content-type")))
     head = _Head(soup, url)
     json_ld = tuple(head.json_ld[:MAX_JSON_LD])
+    microdata = tuple(seen.microdata.items)
+    ranked_icons = tuple(icons.ranked(head.icons))
+    favicon = icons.favicon(ranked_icons)
+    logos = tuple(icons.logos(head.base, json_ld, microdata, head.open_graph, seen.anchors.pictures))
+    logo = icons.logo(logos)
     anchors, layout = seen.anchors, seen.layout
     hrefs = [link.href for link in anchors.links]
     facts = PageFacts(
@@ -93,9 +98,10 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         description=head.named.get("description"),
         language=_language(layout.lang, head.named.get("content-language"), headers.get("content-language")),
         canonical_url=head.canonical_url,
-        favicon_url=head.favicon_url(),
-        logo_url=_logo_url(json_ld, head, anchors.pictures),
-        icons=tuple(head.icons),
+        favicon_url=favicon.url if favicon else None,
+        logo_url=logo.url if logo else None,
+        icons=ranked_icons,
+        logos=logos,
         manifest_url=head.manifest_url,
         header_images=tuple(anchors.pictures),
         open_graph=head.open_graph,
@@ -103,7 +109,7 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         metas=head.named,
         json_ld=json_ld,
         microdata=tuple(seen.microdata.pairs),
-        microdata_items=tuple(seen.microdata.items),
+        microdata_items=microdata,
         generators=tuple(head.generators),
         links=tuple(anchors.links),
         assets=tuple(anchors.assets + head.stylesheets),
@@ -155,11 +161,6 @@ class _Head:
             elif tag.name == "script":
                 self.json_ld.extend(jsonld.read("".join(str(node) for node in tag.contents)))
 
-    def favicon_url(self) -> str | None:
-        """The largest icon; of equals the last, as the HTML Standard has it. A touch icon only for want of others."""
-        ranked = [(_icon_size(icon), number) for number, icon in enumerate(self.icons) if icon.rel != "mask-icon"]
-        return self.icons[max(ranked)[1]].url if ranked else None
-
     def _meta(self, tag: Tag) -> None:
         content = one_line(_attribute(tag, "content"))
         if not content:
@@ -190,7 +191,10 @@ class _Head:
         elif "manifest" in words:
             self.manifest_url = self.manifest_url or absolute_url(self.base, href)
         else:
-            icon_rel, url = next((name for name in _ICON_RELS if name in words), None), absolute_url(self.base, href)
+            icon_rel, url = (
+                next((name for name in icons.ICON_RELS if name in words), None),
+                absolute_url(self.base, href),
+            )
             if icon_rel and url:
                 self.icons.append(Icon(url, icon_rel, _attribute(tag, "sizes"), _attribute(tag, "type")))
 
@@ -205,41 +209,7 @@ def _attribute(tag: Tag, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _icon_size(icon: Icon) -> int:
-    """Width in pixels by the `sizes` attribute, 1 when it does not say; a drawing fits every size."""
-    if icon.rel != "icon":
-        return 0
-    if "any" in icon.sizes.lower() or icon.url.lower().partition("?")[0].endswith(".svg"):
-        return 100_000
-    return max((int(width) for width in _ICON_SIZE.findall(icon.sizes)), default=1)
-
-
 def _language(*candidates: str | None) -> str | None:
     """The first that is one language tag: html's `lang`, then the meta pragma, then the header (HTML, "language")."""
     tags = (candidate.strip() for candidate in candidates if candidate)
     return next((tag for tag in tags if _LANGUAGE.fullmatch(tag)), None)
-
-
-def _logo_url(json_ld: tuple[dict[str, Any], ...], head: _Head, pictures: list[Picture]) -> str | None:
-    """What the page declares as its logo, else an image named so in its header or in a link to its home page.
-
-    Logos elsewhere on a page are mostly those of customers and payment services.
-    """
-    declared = absolute_url(head.base, organization.logo(json_ld)) or absolute_url(
-        head.base, head.open_graph.get("og:logo")
-    )
-    if declared:
-        return declared
-    home = [picture for picture in pictures if _leads_home(head.base, picture.anchor_href)]
-    for picture in home + [picture for picture in pictures if picture.in_header]:
-        if url := absolute_url(head.base, picture.src):
-            return url
-    return None
-
-
-def _leads_home(base: str, href: str | None) -> bool:
-    url = absolute_url(base, href)
-    if url is None:
-        return False
-    target, here = urlsplit(url), urlsplit(base)
-    return target.hostname == here.hostname and target.path.strip("/") in ("", here.path.strip("/"))
