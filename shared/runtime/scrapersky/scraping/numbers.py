@@ -1,0 +1,114 @@
+"""Phone numbers in E.164 by the numbering plans of libphonenumber. Its import takes 20 to 50 ms: only for candidates.
+
+A national number is read by the plans of the countries that its site belongs to. What no plan makes a number, or none
+is known for, cannot be dialled by who reads the result, and is no fact.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from scrapersky.scraping.phones import digits_of
+
+# Plans of variable length, where what lacks its trunk 0 may be valid and yet be a local number without its area code.
+_WITH_TRUNK_ZERO = frozenset({"DE", "AT", "FI", "SE", "JP"})
+# Where national numbers are written with it, so that digits without it and without a label are something else.
+_USUALLY_TRUNK_ZERO_NAMES = "FR GB NL BE CH IE NZ ZA RO HR SI RS BG SK TR UA ID MY TH VN EG MA IL AE"
+_USUALLY_TRUNK_ZERO = frozenset(_USUALLY_TRUNK_ZERO_NAMES.split())
+_TRUNK_ZERO = re.compile(r"\( ?0 ?\)")
+_PREFIXES = re.compile(r"^\(?00(?=[1-9])\)?")
+# A country code and seven digits: nothing shorter is reached from abroad.
+_LEAST_DIGITS = 8
+_GROUPS = re.compile(r"\d+")
+
+
+def e164(text: str, countries: Iterable[str], *, declared: bool) -> str | None:
+    """The number in E.164, else None: `text` is as written, `countries` those to try, in order.
+
+    `declared`: a link, field or label says that it is a phone number, so that an international one, or one with its
+    trunk 0, only has to be of a possible length: plans grow faster than their descriptions.
+    """
+    text = _PREFIXES.sub("+", text.strip())
+    if text.startswith("+"):
+        return _international(text, declared) or (
+            _national(text[1:], countries, declared) if text[1:2] == "0" else None
+        )
+    return _national(text, countries, declared)
+
+
+def is_grouped(text: str, number: str) -> bool:
+    """Whether a national number is written in groups, the first of which is its area code or network's."""
+    library = _library()
+    parsed = library.parse(number, None)
+    usual = library.format_number(parsed, library.PhoneNumberFormat.NATIONAL)
+    written, expected = _GROUPS.findall(text), _GROUPS.findall(usual)
+    if len(written) < 2 or not expected:
+        return False
+    if written[0] == str(parsed.country_code) and written[0] != expected[0]:
+        written = written[1:]
+    short, long = sorted((written[0], expected[0]), key=len)
+    return len(short) > 1 and long.startswith(short)
+
+
+def country_of(number: str) -> str | None:
+    """The country that a number in E.164 belongs to."""
+    library = _library()
+    country: str | None = library.region_code_for_number(library.parse(number, None))
+    return country
+
+
+def _international(text: str, declared: bool) -> str | None:
+    for spelling in dict.fromkeys((_TRUNK_ZERO.sub("", text), _TRUNK_ZERO.sub("0", text))):
+        if number := _number(spelling, None, declared):
+            return number
+    return None
+
+
+def _national(text: str, countries: Iterable[str], declared: bool) -> str | None:
+    tried = list(countries)
+    text = _TRUNK_ZERO.sub("0", text)
+    for lenient in (False, True) if declared and digits_of(text).startswith("0") else (False,):
+        for country in tried[:1] if lenient else tried:
+            needs_zero = country in _WITH_TRUNK_ZERO or (not declared and country in _USUALLY_TRUNK_ZERO)
+            if needs_zero and not digits_of(text).startswith("0"):
+                if number := _with_country_code(text, country):
+                    return number
+                continue
+            if number := _number(text, country, lenient):
+                return number
+    return None
+
+
+def _with_country_code(text: str, country: str) -> str | None:
+    """`49 30 1234567`: an international number whose `+` was forgotten."""
+    library = _library()
+    code = str(library.country_code_for_region(country))
+    return _number(f"+{text.lstrip('(')}", None, False) if digits_of(text).startswith(code) else None
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str, country: str | None, lenient: bool) -> str | None:
+    library = _library()
+    if country is not None and country not in library.SUPPORTED_REGIONS:
+        return None
+    try:
+        parsed = library.parse(text, country)
+    except library.NumberParseException:
+        return None
+    if not library.is_valid_number(parsed):
+        reason = library.is_possible_number_with_reason(parsed)
+        # North America's plan is complete: what it does not know are the numbers of templates, 555-555-5555.
+        if not lenient or reason != library.ValidationResult.IS_POSSIBLE or parsed.country_code == 1:
+            return None
+    if library.number_type(parsed) == library.PhoneNumberType.PREMIUM_RATE:
+        return None
+    parsed.extension = None
+    number: str = library.format_number(parsed, library.PhoneNumberFormat.E164)
+    return number if len(number) > _LEAST_DIGITS else None
+
+
+def _library() -> Any:
+    import phonenumbers
+
+    return phonenumbers
