@@ -14,7 +14,6 @@ from scrapersky.scraping.page import PageFacts
 MAX_CANDIDATES = 200
 MAX_PROFILES = 200
 
-_FRAMES = ("header", "nav", "footer")
 _NETWORK_WORDS = re.compile(
     r"facebook|twitter|linked|insta|youtube|tiktok|pinterest|github|xing|threads|bluesky|mastodon|whatsapp|telegram|vimeo|"
     r"yelp|trip|reddit|discord|twitch|snap|medium|line|sound|spotify|social|follow|folg|suivez|segui|volg|\bx\b|\bfb\b|\big\b",
@@ -22,7 +21,6 @@ _NETWORK_WORDS = re.compile(
 )
 
 _Things = list[dict[str, Any]]
-_Microdata = tuple[tuple[str, str], ...]
 _Seen = TypeVar("_Seen")
 
 
@@ -64,28 +62,26 @@ def read(page: PageFacts) -> PageContacts:
     """What one page shows of its site's contacts, undecided. Cheap: no numbering plans are looked at."""
     things = list(jsonld.walk(page.json_ld))
     organizations = jsonld.organizations(page.json_ld)
-    microdata: tuple[tuple[str, str], ...] = getattr(page, "microdata", ())
     addresses = [thing.get("addressCountry") for thing in things if "addressCountry" in thing]
     countries = [name for value in addresses for name in _country_names(value)]
-    countries += [value for name, value in microdata if name == "addressCountry"]
+    countries += [value for name, value in page.microdata if name == "addressCountry"]
+    # ISO 3166-2, as "DE-BW" (geotags.com, "geo.region").
+    countries += [value[:2] for name in ("geo.country", "geo.region") if (value := page.metas.get(name))]
     names = [name for thing in organizations for name in jsonld.strings(thing.get("name"))]
     names += [name for name in (page.open_graph.get("og:site_name"),) if name]
-    found_phones = _phones(page, things, microdata)
-    found_emails = (
-        seen for seen in _emails(page, things, microdata) if not email_classes.is_placeholder(seen.address, page.url)
-    )
+    found_emails = (seen for seen in _emails(page, things) if not email_classes.is_placeholder(seen.address, page.url))
     return PageContacts(
         url=page.url,
         language=page.language,
         emails=_capped(found_emails, MAX_CANDIDATES),
-        phones=_capped(found_phones, MAX_CANDIDATES),
-        profiles=_capped(_profiles(page, organizations, microdata), MAX_PROFILES),
+        phones=_capped(_phones(page, things), MAX_CANDIDATES),
+        profiles=_capped(_profiles(page, organizations), MAX_PROFILES),
         countries=tuple(dict.fromkeys(countries[:20])),
         names=tuple(dict.fromkeys(names[:5])),
     )
 
 
-def _emails(page: PageFacts, things: _Things, microdata: _Microdata) -> Iterator[SeenEmail]:
+def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
     placed = list(emails.placed_addresses_in(page.text))
     makers = {address for address, before in placed if email_classes.names_maker(before)}
     for link in page.links:
@@ -93,7 +89,7 @@ def _emails(page: PageFacts, things: _Things, microdata: _Microdata) -> Iterator
         if scheme == "mailto:":
             for address in emails.addresses_of_mailto(link.href[7:]):
                 yield SeenEmail("mailto", address, address in makers or _made_by(page.text, link.text))
-        elif scheme == "javasc" and (hidden := emails.address_of_typo3(link.href)):
+        elif scheme == "javascr" and (hidden := emails.address_of_typo3(link.href)):
             yield SeenEmail("mailto", hidden, False)
     for token in page.cfemail:
         if found := emails.address_of_cfemail(token):
@@ -103,7 +99,7 @@ def _emails(page: PageFacts, things: _Things, microdata: _Microdata) -> Iterator
             yield from (
                 SeenEmail("json-ld", address, False) for address in emails.addresses_of_mailto(_no_scheme(value))
             )
-    for name, value in microdata:
+    for name, value in page.microdata:
         if name == "email":
             yield from (
                 SeenEmail("microdata", address, False) for address in emails.addresses_of_mailto(_no_scheme(value))
@@ -111,17 +107,19 @@ def _emails(page: PageFacts, things: _Things, microdata: _Microdata) -> Iterator
     yield from (SeenEmail("text", address, address in makers) for address, _ in placed)
 
 
-def _phones(page: PageFacts, things: _Things, microdata: _Microdata) -> Iterator[SeenPhone]:
+def _phones(page: PageFacts, things: _Things) -> Iterator[SeenPhone]:
     fixed_country = regions.country_of_domain(_host(page.url)) is not None
     for link in page.links:
         if seen := _phone_of_link(link.href):
             yield seen
+        elif link.label and not link.text:  # an icon or a picture of the number
+            yield from (SeenPhone("text", c.text, c.label, None, True) for c in phones.numbers_in(link.label))
     for thing in things:
         for key, label in (("telephone", "phone"), ("faxNumber", "fax")):
             for value in jsonld.strings(thing.get(key)):
                 if number := phones.number_of_field(value):
                     yield SeenPhone("json-ld", number, label, None, True)
-    for name, value in microdata:
+    for name, value in page.microdata:
         if name in ("telephone", "faxNumber") and (number := phones.number_of_field(value)):
             yield SeenPhone("microdata", number, "fax" if name == "faxNumber" else "phone", None, True)
     text = phones.readable(page.text)
@@ -152,19 +150,27 @@ def _phone_of_link(href: str) -> SeenPhone | None:
     return SeenPhone("whatsapp", f"+{digits}", "", None, True) if digits.isdecimal() else None
 
 
-def _profiles(page: PageFacts, organizations: _Things, microdata: _Microdata) -> Iterator[tuple[str, social.Profile]]:
+def _profiles(page: PageFacts, organizations: _Things) -> Iterator[tuple[str, social.Profile]]:
     for link in page.links:
         if found := social.profile(link.href):
-            in_frame = getattr(link, "place", None) in _FRAMES
-            icon = not link.text or (len(link.text) < 30 and _NETWORK_WORDS.search(link.text) is not None)
-            yield "link", social.Profile(*found, declared=False, in_frame=in_frame, icon=icon)
+            names = f"{link.text or ''} {link.label or ''}"
+            icon = not link.text or (len(names) < 60 and _NETWORK_WORDS.search(names) is not None)
+            yield "link", social.Profile(*found, declared=False, in_frame=link.place is not None, icon=icon)
     for thing in organizations:
         for value in jsonld.strings(thing.get("sameAs")):
             if found := social.profile(value):
                 yield "json-ld", social.Profile(*found, declared=True, in_frame=False, icon=False)
-    for name, value in microdata:
+    for name, value in page.microdata:
         if name == "sameAs" and (found := social.profile(value)):
             yield "microdata", social.Profile(*found, declared=True, in_frame=False, icon=False)
+    for value in (page.metas.get("article:publisher", ""), _profile_of_card(page.twitter.get("twitter:site", ""))):
+        if found := social.profile(value):
+            yield "meta", social.Profile(*found, declared=True, in_frame=False, icon=False)
+
+
+def _profile_of_card(handle: str) -> str:
+    """The profile that a Twitter card's `twitter:site` names: "@acme"."""
+    return f"https://x.com/{handle[1:]}" if handle[:1] == "@" else handle
 
 
 def _capped(found: Iterable[_Seen], most: int) -> tuple[_Seen, ...]:
