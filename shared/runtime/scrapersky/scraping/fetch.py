@@ -57,6 +57,8 @@ class Fetched:
     redirects: tuple[Redirect, ...] = ()
     is_cut: bool = False
     """The body was longer than the limits, which asked for the first part only."""
+    set_cookies: tuple[str, ...] = ()
+    """The Set-Cookie headers, which cannot be told apart once they are joined by commas (RFC 6265 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,4 +271,5 @@ class SiteClient:
             fetched_at=datetime.now(UTC),
             redirects=tuple(visit.redirects),
             is_cut=not is_whole,
+            set_cookies=tuple(response.headers.get_list("set-cookie")),
         )

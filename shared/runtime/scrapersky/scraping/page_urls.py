@@ -45,11 +45,12 @@ _ENDLESS = re.compile(
     re.IGNORECASE,
 )
 # What cannot be an HTML page: documents, pictures, sound, films, archives, programs, data.
-_FILES: Final = frozenset(
+_FILE_ENDINGS: Final = (
     "pdf doc docx xls xlsx ppt pptx odt ods odp rtf txt csv epub vcf ics xml rss atom json js mjs css map wasm "
     "jpg jpeg png gif webp svg ico bmp tif tiff avif heic psd ai eps mp3 mp4 m4a m4v webm avi mov mkv wmv wav ogg flac "
-    "zip rar 7z gz tgz bz2 xz tar dmg exe msi apk deb rpm iso woff woff2 ttf otf eot swf".split()
+    "zip rar 7z gz tgz bz2 xz tar dmg exe msi apk deb rpm iso woff woff2 ttf otf eot swf"
 )
+_FILES: Final = frozenset(_FILE_ENDINGS.split())
 _INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 
@@ -75,7 +76,7 @@ class SiteUrls:
     home_url: str
     _hosts: frozenset[str] = field(init=False)
     _home_host: str = field(init=False)
-    _origin: str = field(init=False)
+    origin: str = field(init=False)
     _bare: dict[str, str] = field(default_factory=dict)
     """Hosts without their `www.`, since a page names the same ones again and again."""
 
@@ -83,7 +84,7 @@ class SiteUrls:
         home = urlsplit(self.home_url)
         self._home_host = _bare(home.hostname or "")
         self._hosts = frozenset({_bare(self.domain), self._home_host})
-        self._origin = f"{home.scheme}://{home.netloc}"
+        self.origin = f"{home.scheme}://{home.netloc}"
 
     def holds(self, url: str) -> bool:
         """Whether an absolute http(s) URL is of this site."""
@@ -113,7 +114,7 @@ class SiteUrls:
         if kept is None:
             return None
         # One page by either scheme, with and without www: asked for where the home page is, it needs no redirect.
-        origin = self._origin if host == self._home_host else f"{scheme}://{authority}"
+        origin = self.origin if host == self._home_host else f"{scheme}://{authority}"
         return PageUrl(
             url=f"{origin}{path}?{kept}" if kept else f"{origin}{path}",
             key=_key(host, path, kept),

@@ -36,7 +36,8 @@ _LOGIN_PATH = re.compile(
 )
 _LOGIN_TITLE = re.compile(
     r"\b(?:log ?in|log ?on|sign ?in|anmelden|anmeldung|einloggen|connexion|iniciar sesi[oó]n|accedi|inloggen|"
-    r"logowanie|zaloguj|logga in|log ind|logg inn|kirjaudu|přihlášení|bejelentkezés|giriş|вход|войти|ログイン|登录|登入)\b",
+    r"logowanie|zaloguj|logga in|log ind|logg inn|kirjaudu|přihlášení|bejelentkezés|giriş|вход|войти|"
+    r"ログイン|登录|登入)\b",
     re.IGNORECASE,
 )
 _FRAME_IDS: Final = frozenset(
@@ -85,12 +86,16 @@ class _Rule:
     most_links: int | None = None
 
 
-def find_wall(page: PageFacts, status_code: int, headers: Mapping[str, str]) -> Wall | None:
-    """The wall that an answer is, or None for a page. `headers` are looked up in lower case.
+NEEDS_JS: Final = Wall(ErrorCode.NEEDS_JS, "the site")
+"""What `is_empty_frame` tells."""
+
+
+def find_wall(page: PageFacts, status_code: int, headers: Mapping[str, str], *, domain: str) -> Wall | None:
+    """The wall that an answer is, or None for a page. `headers` are looked up in lower case, `domain` is whose scan.
 
     A frame that a script would fill is none yet: `is_empty_frame` tells, when all of the site has been looked at.
     """
-    seen = _Seen(page, status_code, headers)
+    seen = _Seen(page, status_code, headers, domain)
     for rule in _rules():
         if seen.fits(rule):
             return Wall(rule.code, rule.by)
@@ -123,12 +128,13 @@ def is_empty_frame(page: PageFacts) -> bool:
 class _Seen:
     """One answer, laid out so that a rule that does not fit is soon done with."""
 
-    def __init__(self, page: PageFacts, status_code: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, page: PageFacts, status_code: int, headers: Mapping[str, str], domain: str) -> None:
         self.page = page
         self.status_code = status_code
         self.headers = headers
         parts = urlsplit(page.url)
         self.host = parts.hostname or ""
+        self.is_elsewhere = not _is_below(self.host, domain)
         self.path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         self.text = " ".join(page.text[:_TEXT_CHARS].split())
         self.chars = len(page.text) if len(page.text) > _TEXT_CHARS else len(self.text)
@@ -153,7 +159,7 @@ class _Seen:
             return False
         if not all(pattern.search(self.headers.get(name, "")) for name, pattern in rule.header.items()):
             return False
-        if rule.host and not any(self.host == host or self.host.endswith(f".{host}") for host in rule.host):
+        if rule.host and not (self.is_elsewhere and any(_is_below(self.host, host) for host in rule.host)):
             return False
         if rule.path and not rule.path.search(self.path):
             return False
@@ -162,6 +168,10 @@ class _Seen:
         if rule.text and not rule.text.search(self.text):
             return False
         return not rule.code_has or any(part in self.code for part in rule.code_has)
+
+
+def _is_below(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
 
 
 @cache
