@@ -144,13 +144,13 @@ def _known() -> _Words:
         given = {spelling for words in entry.values() for word in words for spelling in _spellings(word)}
         for word in sorted(given):
             words = _words_of(word)
-            if max(word) >= _FIRST_UNSPACED:
-                known.unspaced.append(("".join(words), kind))
+            joined = "".join(words)
+            if max(joined) >= _FIRST_UNSPACED:
+                known.unspaced.append((joined, kind))
             elif word.endswith("*"):
                 known.beginnings.setdefault(words[0][:MIN_BEGINNING_CHARS], []).append((words[0], kind))
             else:
-                joined = "".join(words)  # `/aboutus`
-                for phrase in {tuple(words), (joined,)}:
+                for phrase in {tuple(words), (joined,)}:  # the second for `/aboutus`
                     known.phrases.setdefault(phrase[0], []).append((phrase, kind))
     return known
 

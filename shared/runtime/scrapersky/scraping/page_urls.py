@@ -158,10 +158,13 @@ def _key(host: str, path: str, query: str) -> str:
 
 
 def _template(segments: list[str], query: str) -> str:
-    """The path but for its last segment, with all numbers alike, and the names of the query's parameters."""
+    """The path without its last segment and with all numbers alike, or all of it with the names of a query's fields.
+
+    Of the last segment it counts whether there is a number in it: an article has a name, a day or an item a number.
+    """
     if query:
         names = "&".join(pair.partition("=")[0] for pair in query.split("&"))
         return _DIGITS.sub("0", f"/{'/'.join(segments)}?{names}")
-    if segments and not _DIGITS.search(segments[-1]):
-        segments = [*segments[:-1], "*"]
+    if segments:
+        segments = [*segments[:-1], "0" if _DIGITS.search(segments[-1]) else "*"]
     return _DIGITS.sub("0", "/".join(segments))
