@@ -29,31 +29,31 @@ class AnchorReader:
         self.truncated = False
         self._pieces = pieces
         self._layout = layout
-        # href, rel, whether it is named logo, label, and where its text begins
-        self._open: tuple[str, str | None, bool, str | None, int] | None = None
+        self._open: tuple[str, Mapping[str, str], int] | None = None  # href, attributes, where its text begins
         self._alt: str | None = None
 
     def start_anchor(self, _tag: str, attrib: Mapping[str, str]) -> None:
-        self.end_anchor()
+        if self._open:
+            self.end_anchor()
         if "data-cfemail" in attrib:
             self.cfemail(attrib)
-        href = attrib.get("href", "").strip()
+        href = attrib["href"].strip() if "href" in attrib else ""
         if not href:
             return
         if len(self.links) >= MAX_LINKS:
             self.truncated = True
             return
         self._pieces.append(" ")
-        is_logo = _names_logo(attrib.get("class", ""), attrib.get("id", ""))
-        label = attrib.get("aria-label") or attrib.get("title")
-        self._open = (href, attrib.get("rel"), is_logo, label, len(self._pieces))
+        self._open = (href, attrib, len(self._pieces))
 
     def end_anchor(self) -> None:
         if self._open:
-            href, rel, _, label, start = self._open
+            href, attrib, start = self._open
             text = " ".join("".join(self._pieces[start:]).replace(BREAK, " ").split())[:MAX_LINK_TEXT_CHARS]
-            label = " ".join((label or self._alt or "").split())[:MAX_LINK_TEXT_CHARS]
-            self.links.append(Link(href, rel, text or None, self._layout.place, label or None))
+            label = attrib.get("aria-label") or attrib.get("title") or self._alt
+            if label:
+                label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
+            self.links.append(Link(href, attrib.get("rel"), text or None, self._layout.place, label or None))
             self._pieces.append(" ")
             self._open = self._alt = None
 
@@ -69,8 +69,10 @@ class AnchorReader:
         in_header = self._layout.is_header
         if not (in_header or self._open) or len(self.pictures) >= MAX_PICTURES:
             return
-        in_logo = self._open is not None and self._open[2]
-        if in_logo or _names_logo(src, attrib.get("class", ""), attrib.get("id", ""), attrib.get("alt", "")):
+        names = [src, *(attrib.get(name, "") for name in ("class", "id", "alt"))]
+        if self._open:
+            names += [self._open[1].get("class", ""), self._open[1].get("id", "")]
+        if "logo" in " ".join(names).lower():
             self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
 
     def asset(self, kind: str, url: str) -> None:
@@ -86,7 +88,3 @@ class AnchorReader:
 def later(attrib: Mapping[str, str]) -> str | None:
     """The address that a script will put into `src`, if the element names one."""
     return next((attrib[name] for name in _LATER if attrib.get(name)), None)
-
-
-def _names_logo(*names: str) -> bool:
-    return "logo" in " ".join(names).lower()

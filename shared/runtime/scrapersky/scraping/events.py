@@ -20,8 +20,8 @@ from scrapersky.scraping.gathered import (
     MAX_SCRIPT_CHARS,
     SHALLOW_DEPTH,
 )
-from scrapersky.scraping.microdata import MicrodataReader
 from scrapersky.scraping.layout import Layout
+from scrapersky.scraping.microdata import MicrodataReader
 
 # libxml2 walks its stack of open elements on a stray end tag, so that time grows with depth times length.
 # Browsers stop nesting at 512; pages with unclosed <font> and <b> go deeper, none of them this deep.
@@ -87,14 +87,15 @@ class PageReader:
 
     def start(self, tag: str, attrib: Mapping[str, str]) -> None:
         self._depth = depth = self._depth + 1
-        if depth > MAX_DEPTH:
-            raise TooDeepError
         if tag not in INLINE and self._pieces[-1] is not BREAK:
             self._pieces.append(BREAK)
         if tag in self._starts:
             self._starts[tag](tag, attrib)
-        if depth <= SHALLOW_DEPTH and attrib and (place := self.layout.shallow(tag, attrib)):
-            self._start_place(place, attrib)
+        if depth <= SHALLOW_DEPTH:
+            if attrib and (place := self.layout.shallow(tag, attrib)):
+                self._start_place(place, attrib)
+        elif depth > MAX_DEPTH:
+            raise TooDeepError
         if self._has_microdata and ("itemprop" in attrib or "itemscope" in attrib):
             self._start_microdata(tag, attrib)
 
