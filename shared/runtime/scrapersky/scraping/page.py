@@ -81,7 +81,7 @@ class PageFacts:
 
 def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     """Reads a page's bytes as sent (after content decoding) from `url`, with its response headers, lower-case keys."""
-    soup, seen = parse(decode(body, headers.get("content-type")))
+    soup, seen = parse(decode(body, headers.get("content-type"), url))
     head = _Head(soup, url)
     json_ld = tuple(head.json_ld[:MAX_JSON_LD])
     microdata = tuple(seen.microdata.items)
