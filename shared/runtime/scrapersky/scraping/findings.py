@@ -5,17 +5,16 @@ which software is used and who is behind it is true wherever on the site it stan
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from scrapersky.domain.facts import Evidence, SiteData, Technology
-from scrapersky.scraping import contacts, identity
+from scrapersky.scraping import contacts, identity, technology
 from scrapersky.scraping.contacts import PageContacts
 from scrapersky.scraping.extras import ExtraFetches
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.identity import PageIdentity, SiteIdentity, Stated
 from scrapersky.scraping.page import PageFacts
 from scrapersky.scraping.security_txt import SecurityTxt
-from scrapersky.scraping.technology import find_technologies, wordpress_theme
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,13 @@ class PageFindings:
 
 def read(page: PageFacts, answer: Fetched) -> PageFindings:
     """The page's findings; the page can be dropped afterwards."""
+    cookies = [text.partition("=")[0].strip() for text in answer.set_cookies]
     return PageFindings(
         url=page.url,
         contacts=contacts.read(page),
         identity=identity.read(page),
-        technologies=tuple(replace(t, page_url=page.url) for t in find_technologies(page, answer.headers)),
-        wordpress_theme=wordpress_theme(page),
+        technologies=technology.find_technologies(page, answer.headers, cookies),
+        wordpress_theme=technology.wordpress_theme(page),
         truncated=page.truncated,
     )
 
@@ -85,13 +85,10 @@ def _identity(facts: SiteData, named: SiteIdentity) -> None:
 
 
 def _software(facts: SiteData, pages: Sequence[PageFindings]) -> None:
-    by_name: dict[str, Technology] = {}
-    for technology in (technology for page in pages for technology in page.technologies):
-        known = by_name.get(technology.name)
-        if known is None or (known.version is None and technology.version is not None):
-            by_name[technology.name] = technology
+    found = technology.merge(page.technologies for page in pages)
+    by_name = {item.name: item for item in found}
     wordpress, elementor = by_name.get("WordPress"), by_name.get("Elementor")
-    facts.tech_stack = list(by_name.values())
+    facts.tech_stack = list(found)
     facts.is_wordpress = wordpress is not None
     facts.wordpress_version = wordpress.version if wordpress else None
     facts.wordpress_theme = next((page.wordpress_theme for page in pages if page.wordpress_theme), None)
