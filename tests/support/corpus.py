@@ -122,11 +122,13 @@ def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -
     kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress_theme(page))}
     rest: set[str] = set()
     for technology in find_technologies(page, headers):
+        if technology.category == "WordPress theme":
+            continue
         if technology.category == "WordPress plugin" or technology.name in plugins:
             kinds["plugins"].add(technology.name)
         elif technology.category in _CMS:
             kinds["cms"].add(technology.name)
-        elif technology.category != "WordPress theme":
+        else:
             rest.add(technology.name)
     kinds["technologies"] = rest
     for kind, found in kinds.items():

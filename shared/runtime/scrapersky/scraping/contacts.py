@@ -116,10 +116,9 @@ def _number(seen: SeenPhone, given: list[str], guessed: list[str]) -> str | None
     near = [seen.country] if seen.country else []
     # An address beside a number says more than the language, and less than the domain.
     tried = [*given[:1], *near, *given[1:]] if given else near or guessed
-    number = numbers.e164(seen.text, tried, declared=declared)
-    if number is None or declared or seen.text.startswith(("+", "00")):
-        return number
-    return number if numbers.is_grouped(seen.text, number) and seen.likely else None
+    if declared or seen.text.startswith("+"):
+        return numbers.e164(seen.text, tried, declared=declared)
+    return numbers.unlabelled(seen.text, tried, likely=seen.likely)
 
 
 def _countries_dialled(pages: Sequence[PageContacts]) -> list[str]:

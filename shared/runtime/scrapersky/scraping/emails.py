@@ -26,7 +26,7 @@ _AT_WORDS = "at|@|ät|aet|arroba|arobase|chiocciola|zavinac|zavináč|malpa|mał
 _DOT_WORDS = r"dot|punkt|point|punto|ponto|punt|kropka|tečka|tecka|nokta|\."
 _BLANK = r"[ \t\xa0]{0,2}"
 _WRITTEN_AT = re.compile(
-    rf"(?<=[\w-]){_BLANK}(?:[(\[{{<|]{_BLANK}(?:{_AT_WORDS}){_BLANK}[)\]}}>|]|[_-](?:at|AT)[_-]){_BLANK}(?=[\w-])"
+    rf"(?<=[\w-]){_BLANK}(?:[(\[{{<|]{_BLANK}(?:{_AT_WORDS}){_BLANK}[)\]}}>|]|_(?:at|AT)_){_BLANK}(?=[\w-])"
     r"|(?<=[\w-])\((?:a|à)\)(?=[\w-])",
     re.IGNORECASE,
 )
@@ -40,7 +40,7 @@ _SPOKEN = re.compile(
 )
 _SPOKEN_DOT = re.compile(r"[ \xa0](?:dot|DOT)[ \xa0]")
 _BRACKETS = ("(", "[", "{", "<", "|")
-_ANY_AT = re.compile(rf"[(\[{{<|]{_BLANK}(?:{_AT_WORDS}|a|à){_BLANK}[)\]}}>|]|[_-](?:at|AT)[_-]", re.IGNORECASE)
+_AT_BEGINNING = re.compile(rf"{_BLANK}(?:{_AT_WORDS}|a|à){_BLANK}[)\]}}>|]", re.IGNORECASE)
 # A blank on both sides of the sign, after a name that nobody bears.
 _SPACED = re.compile(
     r"(?<![\w.@-])(info|kontakt|contact|contacto|office|mail|hello|hallo|sales|support|service|post|hola|bonjour)"
@@ -49,6 +49,9 @@ _SPACED = re.compile(
 )
 _FULL_WIDTH = {0xFF20: "@", 0xFE6B: "@", 0xFF0E: "."}
 _UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xAD, 0xFEFF, 0x200E, 0x200F))
+
+# What people are told to take out.
+_NO_SPAM = re.compile(r"[._+-]?no-?spam[._+-]?", re.IGNORECASE)
 
 # What follows the last dot in a file name (logo@2x.ai, lib@main.zip) more often than in a host's.
 _FILE_ENDINGS = frozenset({"map", "mov", "zip"})
@@ -76,7 +79,7 @@ def placed_addresses_in(text: str) -> Iterator[tuple[str, str]]:
     while at >= 0:
         local = _LOCAL.search(text, max(0, at - _LOCAL_CHARS), at)
         if local and not _is_path(text, local.start()) and (domain := _domain(text, at + 1)):
-            name = local[0].strip("-.'&")
+            name = _NO_SPAM.sub("", local[0]).strip("-.'&")
             if name and ".." not in name and not _HEX_NAME.fullmatch(name):
                 yield f"{name.lower()}@{domain}", text[max(0, local.start() - 120) : local.start()]
         at = text.find("@", at + 1)
@@ -128,14 +131,24 @@ def _written_plainly(text: str) -> str:
             text = text.translate(_FULL_WIDTH)
         if "@" in text and any(chr(sign) in text for sign in _UNSEEN):
             text = text.translate(_UNSEEN)
-    if any(bracket in text for bracket in _BRACKETS) or "_at_" in text or "-at-" in text:
-        if _ANY_AT.search(text):
-            text = _WRITTEN_DOT.sub(".", _WRITTEN_AT.sub("@", text))
-        elif "@" in text:
-            text = _WRITTEN_DOT.sub(".", text)
+    if _has_written_at(text) or ("_" in text and "_at_" in text):
+        text = _WRITTEN_DOT.sub(".", _WRITTEN_AT.sub("@", text))
+    elif "@" in text and any(bracket in text for bracket in _BRACKETS):
+        text = _WRITTEN_DOT.sub(".", text)
     if " dot " in text or " DOT " in text:
         text = _SPOKEN.sub(lambda found: f"{found[1]}@{_SPOKEN_DOT.sub('.', found[2])}", text)
-    return _SPACED.sub(r"\1@", text) if " @ " in text else text
+    return _SPACED.sub(r"\1@", text) if "@" in text and " @ " in text else text
+
+
+def _has_written_at(text: str) -> bool:
+    """Whether a bracket opens a word for "at": brackets are few, and each is looked behind."""
+    for bracket in _BRACKETS:
+        at = text.find(bracket)
+        while at >= 0:
+            if _AT_BEGINNING.match(text, at + 1):
+                return True
+            at = text.find(bracket, at + 1)
+    return False
 
 
 def _domain(text: str, start: int) -> str | None:

@@ -132,6 +132,11 @@ def _instagram(at: Address) -> str | None:
     return f"https://www.instagram.com/{name}" if whole and _NAME.fullmatch(name) else None
 
 
+def _pinterest(at: Address) -> str | None:
+    whole = len(at.segments) == 1 or at.segments[1] in ("_created", "_saved", "_profile")
+    return _name("www.pinterest.com", deep=True)(at) if whole else None
+
+
 def _vimeo(at: Address) -> str | None:
     # A number is a video.
     return None if at.segments[0].isdecimal() else _name("vimeo.com")(at)
@@ -216,7 +221,7 @@ PROFILES: dict[str, Canonical] = {
     "instagram": _instagram,
     "youtube": _youtube,
     "tiktok": _tiktok,
-    "pinterest": _name("www.pinterest.com"),
+    "pinterest": _pinterest,
     "github": _name("github.com"),
     "xing": _under("www.xing.com", "companies", "pages", "profile"),
     "threads": _at_name("www.threads.net"),

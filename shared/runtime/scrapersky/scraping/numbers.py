@@ -20,6 +20,8 @@ _TRUNK_ZERO = re.compile(r"\( ?0 ?\)")
 _PREFIXES = re.compile(r"^\(?00(?=[1-9])\)?")
 # A country code and seven digits: nothing shorter is reached from abroad.
 _LEAST_DIGITS = 8
+# National helplines are short and free of charge, as Childline's 0800 1111: nobody's own number.
+_SHORT_CODES_END = 10_000_000
 _GROUPS = re.compile(r"\d+")
 
 
@@ -37,18 +39,35 @@ def e164(text: str, countries: Iterable[str], *, declared: bool) -> str | None:
     return _national(text, countries, declared)
 
 
-def is_grouped(text: str, number: str) -> bool:
-    """Whether a national number is written in groups, the first of which is its area code or network's."""
+def unlabelled(text: str, countries: Iterable[str], *, likely: bool) -> str | None:
+    """The E.164 of a national number that only its form speaks for: in groups, its area code or network's first.
+
+    One in an unlikely place, or that no plan knows yet, must be written to the letter as numbers of its kind are.
+    """
+    tried = list(countries)
+    number = e164(text, tried, declared=False)
+    if number is not None:
+        return number if _grouping(text, number) in (("first", "whole") if likely else ("whole",)) else None
+    number = e164(text, tried, declared=True) if likely else None
+    return number if number is not None and _grouping(text, number) == "whole" else None
+
+
+def _grouping(text: str, number: str) -> str | None:
+    """`whole` when the groups are those that the library would write, `first` when the first one is, else None."""
     library = _library()
     parsed = library.parse(number, None)
     usual = library.format_number(parsed, library.PhoneNumberFormat.NATIONAL)
     written, expected = _GROUPS.findall(text), _GROUPS.findall(usual)
-    if len(written) < 2 or not expected:
-        return False
+    if len(written) > 1 and written[0] in ("0", "1"):  # "0 805 123 456", "1 800 555 0199"
+        written = [*([written[0] + written[1]] if expected[0].startswith("0") else [written[1]]), *written[2:]]
     if written[0] == str(parsed.country_code) and written[0] != expected[0]:
         written = written[1:]
+    if len(written) < 2 or not expected:
+        return None
+    if written == expected:
+        return "whole"
     short, long = sorted((written[0], expected[0]), key=len)
-    return len(short) > 1 and long.startswith(short)
+    return "first" if len(short) > 1 and long.startswith(short) else None
 
 
 def country_of(number: str) -> str | None:
@@ -101,7 +120,10 @@ def _number(text: str, country: str | None, lenient: bool) -> str | None:
         # North America's plan is complete: what it does not know are the numbers of templates, 555-555-5555.
         if not lenient or reason != library.ValidationResult.IS_POSSIBLE or parsed.country_code == 1:
             return None
-    if library.number_type(parsed) == library.PhoneNumberType.PREMIUM_RATE:
+    kind = library.number_type(parsed)
+    if kind == library.PhoneNumberType.PREMIUM_RATE:
+        return None
+    if kind == library.PhoneNumberType.TOLL_FREE and parsed.national_number < _SHORT_CODES_END:
         return None
     parsed.extension = None
     number: str = library.format_number(parsed, library.PhoneNumberFormat.E164)

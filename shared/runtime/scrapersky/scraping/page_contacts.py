@@ -13,6 +13,8 @@ from scrapersky.scraping.page import PageFacts
 # What one page may hold of each until its site is resolved.
 MAX_CANDIDATES = 200
 MAX_PROFILES = 200
+# Those of a text that are looked at, with repeats.
+MAX_ADDRESSES = 2_000
 
 _NETWORK_WORDS = re.compile(
     r"facebook|twitter|linked|insta|youtube|tiktok|pinterest|github|xing|threads|bluesky|mastodon|whatsapp|telegram|vimeo|"
@@ -82,8 +84,8 @@ def read(page: PageFacts) -> PageContacts:
 
 
 def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
-    placed = list(emails.placed_addresses_in(page.text))
-    makers = {address for address, before in placed if email_classes.names_maker(before)}
+    placed = list(islice(emails.placed_addresses_in(page.text), MAX_ADDRESSES))
+    makers = {address for address, before in set(placed) if email_classes.names_maker(before)}
     for link in page.links:
         scheme = link.href[:7].lower()
         if scheme == "mailto:":
@@ -127,7 +129,7 @@ def _phones(page: PageFacts, things: _Things) -> Iterator[SeenPhone]:
         where = candidate.start, candidate.end
         likely = bool(candidate.label) or candidate.alone or phones.in_contact_text(text, *where)
         country = None if fixed_country or candidate.text[0] == "+" else regions.country_near(text, *where)
-        if likely or candidate.text[0] == "+":
+        if likely or candidate.text[0] == "+" or phones.is_typical(candidate.text):
             yield SeenPhone("text", candidate.text, candidate.label, country, likely)
 
 

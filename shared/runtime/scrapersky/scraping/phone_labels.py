@@ -17,7 +17,7 @@ _PHONE_ENDINGS = (
     *("電話", "電話番号", "携帯", "代表", "ダイヤル", "电话", "手机", "热线", "전화", "전화번호", "โทร", "tel"),
     *("telefon", "hotline", "telefonnummer", "rufnummer", "handy"),
 )
-_FAX_ENDINGS = ("ファックス", "ファクス", "传真", "傳真", "팩스", "fax", "faxnummer")
+_FAX_ENDINGS = ("ファックス", "ファクス", "传真", "傳真", "팩스", "fax", "faxnummer", "fax番号")
 _OTHER_ENDINGS = ("nummer", "idnr", "konto")
 _WORD = re.compile(rf"[^\W\d_]+(?:[-.'][^\W\d_]+)*|©|[{_PHONE_SIGNS}{_FAX_SIGNS}]")
 _JOINTS = frozenset({"/", "&", "+", "-", "und", "and", "et", "y", "e", "en"})

@@ -6,6 +6,7 @@ in the text: one scan for runs of digits, then a look at a few characters on eit
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -15,6 +16,8 @@ from scrapersky.scraping.phone_labels import label_before
 MAX_DIGITS = 15
 MIN_DIGITS = 7
 _MAX_RAW_CHARS = 60
+# More numbers of any kind than a page that people read has: a table of data.
+_MAX_RUNS = 20_000
 _CONTEXT_CHARS = 160
 
 _DASHES = "\\-\u2010-\u2015\u2212\uff0d"
@@ -22,10 +25,12 @@ _BLANKS = " \t\xa0\u2000-\u200a\u202f\u3000"
 # First a class of what a number begins with, in ASCII, and no lookbehind: several times faster than `\d`. The whole
 # run is taken, whatever it ends with, so that nothing is ever read twice.
 _RUN = re.compile(rf"[+(0-9][0-9()/.{_BLANKS}{_DASHES}\u00b7\uff08\uff09]{{6,}}")
+# "1-800-FLOWERS" from its 8 on: a literal first, which is looked for many times as fast.
 _VANITY = re.compile(
-    rf"(?:\+?1[{_BLANKS}.{_DASHES}]{{0,3}})?\(?8(?:00|33|44|55|66|77|88)\)?[{_BLANKS}.{_DASHES}]{{1,3}}"
+    rf"8(?:00|33|44|55|66|77|88)\)?[{_BLANKS}.{_DASHES}]{{1,3}}"
     r"(?=[0-9-]{0,6}[A-Z])[A-Z0-9](?:-?[A-Z0-9]){5,11}(?![A-Za-z0-9])"
 )
+_BEFORE_VANITY = re.compile(rf"(?:\+?1[{_BLANKS}.{_DASHES}]{{0,3}})?\(?\Z")
 _CONTEXT = re.compile(
     r"@|\b(?:contact|kontakt|conta[ct]|tel|tél|phone|call|ruf|adres|address|anschrift)", re.IGNORECASE
 )
@@ -38,7 +43,8 @@ _DATE = re.compile(
     r"|(?:19|20)\d\d ?[-/] ?(?:19|20)?\d\d)(?!\d)"
 )
 _CLOCK = re.compile(r"\(?[0-2]?\d[.][0-5]\d ?[-/] ?[0-2]?\d[.][0-5]\d(?!\d)")
-_DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\d{1,3}\.\d{4,}(?: +-?\d{1,3}\.\d{4,})?|\d{1,3}(?:\.\d{3})+")
+_DOTTED = re.compile(r"(?!0\d)(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,3}\.\d{4,}(?: +-?\d{1,3}\.\d{4,})?|\d{1,3}(?:\.\d{3})+)")
+_SLASH = re.compile(r" ?[/|] ?")
 _SPLIT = re.compile(r" */ *-[\d ]*|   +| [-/.]+ (?=[0(])|(?<=\d) ?/ ?(?=[0(])|(?<=\d)\)? +(?=\(0?\d{2})")
 _UNIT_BEFORE = ("€", "$", "£", "¥", "₹", "₺", "#", "№", "=", "<", ">", "≈", "~", "±", "\xd7")
 _UNIT_AFTER = re.compile(
@@ -48,6 +54,8 @@ _UNIT_AFTER = re.compile(
     re.IGNORECASE,
 )
 _FAX_AFTER = re.compile(r"[ \xa0]{0,2}[(\[][ \xa0]?(?:tele)?fax", re.IGNORECASE)
+# How numbers are written and hardly anything else is: with a trunk 0 in front, or in the groups of North America.
+_TYPICAL = re.compile(r"\(?0\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
 # A list of numbers under one label: "Tel. 1, 2 or 3".
 _JOINT = re.compile(
     r"[\s,;|/&·•]{0,4}(?:oder|or|ou|or|und|and|et|y|o|e|i|en|lub|nebo|och|og|veya|ve)?[\s,;|/&·•]{0,4}\Z"
@@ -129,7 +137,7 @@ def is_number(text: str) -> bool:
 def numbers_in(text: str) -> Iterator[Candidate]:
     """Candidates in running text (see `readable`), in order, with repeats; numbers of other things are left out."""
     last_end, last_label = -1, ""
-    for match in _RUN.finditer(text):
+    for match in islice(_RUN.finditer(text), _MAX_RUNS):
         start, end = match.span()
         end = start + len(match[0].rstrip("(\uff08+/.-\u2010\u2011\u2012\u2013\u2014 \t\xa0\u2009\u202f\u3000"))
         if text[end : end + 1] == ":" and text[end + 1 : end + 2].isdigit():  # "030 1234567 8:00-12:00"
@@ -156,10 +164,16 @@ def numbers_in(text: str) -> Iterator[Candidate]:
         for piece in _pieces(written):
             if is_number(piece):
                 yield Candidate(piece, label, _alone(text, start, end), start, end)
-    if "8" in text:
-        for match in _VANITY.finditer(text):
-            if not text[match.start() - 1 : match.start()].isalnum():
-                yield Candidate(_plain(match[0]), "phone", False, *match.span())
+    for match in _VANITY.finditer(text):
+        prefix = _BEFORE_VANITY.search(text, max(0, match.start() - 6), match.start())
+        start = prefix.start() if prefix else match.start()
+        if not text[start - 1 : start].isalnum():
+            yield Candidate(_plain(text[start : match.end()]), "phone", False, start, match.end())
+
+
+def is_typical(number: str) -> bool:
+    """Whether a candidate is written as hardly anything but a phone number is."""
+    return _TYPICAL.match(number) is not None
 
 
 def in_contact_text(text: str, start: int, end: int) -> bool:
@@ -180,7 +194,9 @@ def _plain(number: str) -> str:
 
 def _pieces(written: str) -> list[str]:
     """One run is two numbers when both are long enough: `030 1234567 / 0171 1234567`. A second extension is dropped."""
-    parts = [part.strip(" -/.") for part in _SPLIT.split(written) if part]
+    parts = _SLASH.split(written)
+    if len(parts) < 2 or any(len(digits_of(part)) < MIN_DIGITS for part in parts):
+        parts = [part.strip(" -/.") for part in _SPLIT.split(written) if part]
     whole = [part for part in parts if len(digits_of(part)) >= MIN_DIGITS]
     if len(whole) == len(parts) or (whole and len(digits_of(written)) > MAX_DIGITS):
         return [_closed(part) for part in whole]
