@@ -24,6 +24,7 @@ class AnchorReader:
     def __init__(self, pieces: list[str], layout: Layout) -> None:
         self.links: list[Link] = []
         self.assets: list[Asset] = []
+        self.stylesheets: list[Asset] = []
         self.pictures: list[Picture] = []
         self.cfemails: list[str] = []
         self.truncated = False
@@ -79,6 +80,11 @@ class AnchorReader:
         url = url.strip()
         if url and len(self.assets) < MAX_ASSETS and not url.startswith("data:"):
             self.assets.append(Asset(kind, url))
+
+    def stylesheet(self, url: str) -> None:
+        url = url.strip()
+        if url and len(self.stylesheets) < MAX_ASSETS:
+            self.stylesheets.append(Asset("stylesheet", url))
 
     def cfemail(self, attrib: Mapping[str, str]) -> None:
         if len(self.cfemails) < MAX_LINKS:

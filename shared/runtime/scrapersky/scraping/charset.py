@@ -86,7 +86,7 @@ _LANGUAGE_OF_DOMAIN = {
 }
 # Of one language: where the first cannot be, or makes less sense, it is the next.
 _RIVALS = {"cp932": ("euc-jp", "cp932"), "cp1251": ("cp1251", "koi8-r"), "iso8859-2": ("cp1250", "iso8859-2")}
-# What text becomes in a rival's encoding: KOI8-R has small Cyrillic letters where windows-1251 has capitals, ISO 8859-2 has
+# Text in the encoding of a rival: KOI8-R has small letters where windows-1251 has capitals, ISO 8859-2 has
 # letters where windows-1250 has signs, and EUC-JP read as Shift_JIS is half-width katakana.
 _INSIDE_OUT = re.compile(
     "[\u0430-\u044f][\u0410-\u042f]|[A-Za-z\xc0-\u017e][\xa6\xac\xb1\xb6\xbc\u02c7\u02d8\u02db]|[\uff61-\uff9f]"

@@ -15,6 +15,7 @@ from scrapersky.scraping.gathered import (
     INLINE,
     MAX_COMMENT_CHARS,
     MAX_COMMENTS,
+    MAX_DATA_BLOCK_CHARS,
     MAX_HEAD_TAGS,
     MAX_NOSCRIPT_CHARS,
     MAX_SCRIPT_CHARS,
@@ -55,6 +56,7 @@ class PageReader:
         self._sink: Callable[[str], None] | None = None  # takes the text of muted elements, or nothing does
         self._head_tags = 0
         self._script_chars = 0
+        self._data_chars = 0
         self._noscript_chars = 0
         self._open_tag: str | None = None
         # What is to be done when the element at a depth ends, innermost last.
@@ -62,10 +64,11 @@ class PageReader:
         self._scope_depth = 0
         self._starts: dict[str, Callable[[str, Mapping[str, str]], None]] = {
             **dict.fromkeys(("a", "area"), self.anchors.start_anchor),
-            **dict.fromkeys(("meta", "link", "base"), self._head_tag),
+            **dict.fromkeys(("meta", "base"), self._head_tag),
             **dict.fromkeys(("style", "noscript", "template", "iframe", "noembed", "noframes"), self._start_muted),
             **dict.fromkeys(("header", "nav", "footer", "article"), self._start_place),
             **dict.fromkeys(("html", "body"), self.layout.root),
+            "link": self._link,
             "img": self.anchors.image,
             "script": self._start_script,
             "span": self._start_span,
@@ -150,11 +153,14 @@ class PageReader:
         elif src := attrib.get("src") or later(attrib):
             self.anchors.asset("script", src)
             self._mute(None)
-        elif attrib.get("type", "").strip().lower().startswith("application/ld+json") and not self._muted:
+        elif not (kind := attrib.get("type", "").strip().lower()) or "javascript" in kind or kind == "module":
+            self._mute(self._script_data)
+        elif kind.startswith("application/ld+json") and not self._muted:
             self.layout.classes.update(attrib.get("class", "").split())
             self._open(tag, attrib)
-        else:
-            self._mute(self._script_data)
+        else:  # an application's state and the like: of its megabytes, the beginning can be settings
+            self._data_chars = 0
+            self._mute(self._block_data)
 
     def _start_span(self, _tag: str, attrib: Mapping[str, str]) -> None:
         if attrib:
@@ -202,11 +208,25 @@ class PageReader:
             self._script_chars += len(data)
             self.scripts.append(data)
 
+    def _block_data(self, data: str) -> None:
+        room = MAX_DATA_BLOCK_CHARS - self._data_chars
+        if room > 0:
+            self._data_chars += len(data)
+            self._script_data(data[:room])
+
     def _noscript_data(self, data: str) -> None:
         room = MAX_NOSCRIPT_CHARS - self._noscript_chars
         if room > 0:
             self._noscript_chars += len(data)
             self.noscripts.append(data[:room])
+
+    def _link(self, tag: str, attrib: Mapping[str, str]) -> None:
+        """Most of a head's links are stylesheets, which need no Tag."""
+        words = attrib.get("rel", "").lower().split()
+        if "stylesheet" in words or "preload" in words or "modulepreload" in words:
+            self.anchors.stylesheet(attrib.get("href", ""))
+        elif words and "preconnect" not in words and "dns-prefetch" not in words:
+            self._head_tag(tag, attrib)
 
     def _head_tag(self, tag: str, attrib: Mapping[str, str]) -> None:
         if self._head_tags < MAX_HEAD_TAGS:

@@ -112,7 +112,7 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         microdata_items=microdata,
         generators=tuple(head.generators),
         links=tuple(anchors.links),
-        assets=tuple(anchors.assets + head.stylesheets),
+        assets=tuple(anchors.assets + anchors.stylesheets),
         text=seen.text,
         noscript="".join(seen.noscripts),
         mailto=tuple(href[7:] for href in hrefs if href[:7].lower() == "mailto:"),
@@ -145,7 +145,6 @@ class _Head:
         self.manifest_url: str | None = None
         self.generators: list[str] = []
         self.json_ld: list[dict[str, Any]] = []
-        self.stylesheets: list[Asset] = []
         self.links: list[tuple[str, str]] = []
         self.icons: list[Icon] = []
         tags = [node for node in soup.contents if isinstance(node, Tag)]
@@ -182,9 +181,6 @@ class _Head:
         if not rel or not href:
             return
         words = rel.split()
-        if "stylesheet" in words or "preload" in words or "modulepreload" in words:
-            self.stylesheets.append(Asset("stylesheet", href))
-            return
         self.links.append((rel, href))
         if "canonical" in words:
             self.canonical_url = self.canonical_url or absolute_url(self.base, href)

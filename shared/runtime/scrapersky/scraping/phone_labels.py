@@ -5,6 +5,9 @@ import re
 from scrapersky.scraping.words import words
 
 _WINDOW_CHARS = 48
+# A text keeps the blanks that its page's source is indented with.
+_INDENTED_CHARS = 200
+_BLANKS = re.compile(r"[ \t\xa0]{2,}")
 _MAX_FILLERS = 4
 _PHONE_SIGNS = "\u260e\u2706\u260f\U0001f4de\U0001f4f1\U0001f57b\U0001f57e"
 _FAX_SIGNS = "\U0001f4e0\U0001f5b7"
@@ -25,9 +28,14 @@ _JOINTS = frozenset({"/", "&", "+", "-", "und", "and", "et", "y", "e", "en"})
 
 def label_before(text: str, start: int) -> str:
     """`phone`, `fax` or `other` by the last telling word before a number; empty when nothing stands near."""
-    window = text[max(0, start - _WINDOW_CHARS) : start]
+    window = text[max(0, start - _INDENTED_CHARS) : start].rstrip()
+    if not window or window[-1].isdigit():
+        return ""
+    if "  " in window:
+        window = _BLANKS.sub(" ", window)
+    window = window[-_WINDOW_CHARS:]
     # What stands before another number is that one's.
-    begun = max((at + 1 for at, character in enumerate(window) if character.isdigit()), default=0)
+    begun = max(map(window.rfind, "0123456789")) + 1
     found = list(_WORD.finditer(window, begun))
     for fillers, at in enumerate(range(len(found) - 1, -1, -1)):
         word, end = found[at][0], found[at].end()
