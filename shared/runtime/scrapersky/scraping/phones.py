@@ -46,7 +46,16 @@ _CLOCK = re.compile(r"\(?[0-2]?\d[.][0-5]\d ?[-/] ?[0-2]?\d[.][0-5]\d(?!\d)")
 _DOTTED = re.compile(r"(?!0\d)(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,3}\.\d{4,}(?: +-?\d{1,3}\.\d{4,})?|\d{1,3}(?:\.\d{3})+)")
 _SLASH = re.compile(r" ?[/|] ?")
 _SPLIT = re.compile(r" */ *-[\d ]*|   +| [-/.]+ (?=[0(])|(?<=\d) ?/ ?(?=[0(])|(?<=\d)\)? +(?=\(0?\d{2})")
-_UNIT_BEFORE = ("€", "$", "£", "¥", "₹", "₺", "#", "№", "=", "<", ">", "≈", "~", "±", "\xd7")
+# None of these is followed by nothing, so that none is "in" an empty text.
+_UNITS = frozenset("\u20ac$\u00a3\u00a5\u20b9\u20ba#\u2116=<>\u2248~\u00b1\u00d7")
+_PATH_GLUE = frozenset("_/=#&@%")
+_GLUE_BEFORE = _PATH_GLUE | frozenset(".,-\u2013")
+_GLUE_AFTER = frozenset("_#=&@%$\u20ac\u00a3")
+# "TEL03-5555-0123", and the next element's text glued on: "030 1234567Fax", "212-555-0142x204".
+_GLUED_LABEL = re.compile(r"(?<![A-Za-z])(?:tele?|fax|fon|ph|phone|cell|mob)\Z", re.IGNORECASE)
+_GLUED_AFTER = re.compile(r"[A-Z][a-z]{2}|x\d|ext")
+_ACCOUNT = re.compile(r"[A-Z]{2}\d\d")
+_NO_END = "(\uff08+/.-\u2010\u2011\u2012\u2013\u2014 \t\xa0\u2009\u202f\u3000"
 _UNIT_AFTER = re.compile(
     r"[ \xa0]?(?:€|%|\$|£|¥|₹|₺|円|°|\xd7|eur\b|usd|gbp|chf|kč|kc\b|zł|zl\b|kr\b|sek\b|ft\b|tl\b|mm\b|cm\b|"
     r"km\b|m²|m2|qm|kg\b|"
@@ -138,14 +147,12 @@ def numbers_in(text: str) -> Iterator[Candidate]:
     """Candidates in running text (see `readable`), in order, with repeats; numbers of other things are left out."""
     last_end, last_label = -1, ""
     for match in islice(_RUN.finditer(text), _MAX_RUNS):
-        start, end = match.span()
-        end = start + len(match[0].rstrip("(\uff08+/.-\u2010\u2011\u2012\u2013\u2014 \t\xa0\u2009\u202f\u3000"))
-        if text[end : end + 1] == ":" and text[end + 1 : end + 2].isdigit():  # "030 1234567 8:00-12:00"
-            end = start + max(map(match[0].rfind, " \xa0"))
-        if end - start < MIN_DIGITS or _touches_more(text, start, end):
+        start = match.start()
+        end = _end_of(text, match)
+        if end - start < MIN_DIGITS or _DATE.match(text, start) or _touches_more(text, start, end):
             continue
         written = _plain(text[start:end][: 2 * _MAX_RAW_CHARS])
-        if _DATE.match(written) or _CLOCK.match(written):
+        if len(digits_of(written)) < MIN_DIGITS or _CLOCK.match(written):
             continue
         label = label_before(text, start)
         if not label and last_end >= 0 and start - last_end < 14 and _JOINT.fullmatch(text[last_end:start]):
@@ -153,14 +160,9 @@ def numbers_in(text: str) -> Iterator[Candidate]:
         if _FAX_AFTER.match(text, end, end + 8):
             label = "fax"
         last_end, last_label = end, label
-        if label == "other" and written[0] != "+":
+        if written[0] != "+" and (label == "other" or (not label and _is_quantity(text, end, written))):
             continue
-        if label not in ("phone", "fax"):
-            label = ""
-            if written[0] != "+" and (
-                _DOTTED.fullmatch(written) or _UNIT_AFTER.match(text, end, end + 8) or written.isdigit()
-            ):
-                continue
+        label = label.removeprefix("other")
         for piece in _pieces(written):
             if is_number(piece):
                 yield Candidate(piece, label, _alone(text, start, end), start, end)
@@ -187,7 +189,9 @@ def digits_of(number: str) -> str:
 
 
 def _plain(number: str) -> str:
-    """With single blanks and ASCII dashes and brackets."""
+    """With single blanks and ASCII dashes and brackets; three blanks and more, which part two numbers, stay three."""
+    if number.isascii() and "  " not in number and "\t" not in number:
+        return number.strip()
     number = _DASH.sub("-", _MESSY.sub(lambda blanks: " " if len(blanks[0]) < 3 else "   ", number))
     return number.replace("\uff08", "(").replace("\uff09", ")").replace("\u00b7", " ").strip()
 
@@ -210,33 +214,40 @@ def _closed(number: str) -> str:
     return number if "(" in number else number.replace(")", "")
 
 
+def _end_of(text: str, match: re.Match[str]) -> int:
+    """Where the last digit of a run is, without the hours after a number: "030 1234567 8:00-12:00"."""
+    end = match.start() + len(match[0].rstrip(_NO_END))
+    if text[end : end + 1] == ":" and text[end + 1 : end + 2].isdigit():
+        end = match.start() + max(map(match[0].rfind, " \xa0"))
+    return end
+
+
 def _touches_more(text: str, start: int, end: int) -> bool:
     """Whether the run is a piece of something longer: a price, a version, an id, a URL, a bank account."""
-    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-    if before and (
-        (before.isalnum() and before.isascii())
-        or (before in "_/#=&@%.,:-\u2013" and text[start - 2 : start - 1].isalnum() and before != ":")
-    ):
+    before, second = text[start - 1 : start] if start else "", text[start - 2 : start - 1] if start > 1 else ""
+    if before in _GLUE_BEFORE and (second.isdigit() or (before in _PATH_GLUE and second.isalnum())):
         return True
-    if before in _UNIT_BEFORE or (before in (" ", "\xa0") and start > 1 and text[start - 2] in _UNIT_BEFORE):
+    if before in _UNITS or (before in (" ", "\xa0") and second in _UNITS):
         return True
-    if after and (
-        (after.isascii() and after.isalnum())
-        or after in "_#=&@%€$£"
-        or (after == "," and text[end + 1 : end + 2].isdigit())
-    ):
+    if before.isascii() and before.isalnum() and not _GLUED_LABEL.search(text, max(0, start - 6), start):
         return True
-    # "DE12 1005 0000 …": the blocks of an account begin with letters and two digits.
-    return text[start - 1 : start] == " " and bool(re.fullmatch(r"[A-Z]{2}\d\d", text[max(0, start - 5) : start - 1]))
+    after, third = text[end : end + 1], text[end + 1 : end + 2]
+    if after in _GLUE_AFTER or (after == "," and third.isdigit()):
+        return True
+    if after.isascii() and after.isalnum() and not _GLUED_AFTER.match(text, end, end + 4):
+        return True
+    # "DE12 1005 0000 ...": the blocks of an account begin with letters and two digits.
+    return before == " " and _ACCOUNT.fullmatch(text, max(0, start - 5), start - 1) is not None
+
+
+def _is_quantity(text: str, end: int, written: str) -> bool:
+    """Whether it is an amount, an address of the network or an id, where nothing says that it is a phone number."""
+    return bool(written.isdigit() or _DOTTED.fullmatch(written) or _UNIT_AFTER.match(text, end, end + 8))
 
 
 def _alone(text: str, start: int, end: int) -> bool:
     """Whether the line has no letter but the number's, but for a few."""
-    line_start = text.rfind("\n", max(0, start - _MAX_RAW_CHARS), start) + 1
-    if line_start == 0 and start > _MAX_RAW_CHARS:
-        return False
-    line_end = text.find("\n", end, end + _MAX_RAW_CHARS)
-    if line_end < 0:
-        line_end = min(len(text), end + _MAX_RAW_CHARS)
-    rest = text[line_start:start] + text[end:line_end]
+    before = text[max(0, start - _MAX_RAW_CHARS) : start].rpartition("\n")
+    after = text[end : end + _MAX_RAW_CHARS].partition("\n")
+    rest = before[2] + after[0]
     return sum(character.isalnum() for character in rest) <= 2
