@@ -51,6 +51,7 @@ class Frontier:
     site: SiteUrls
     max_pages: int
     _heap: list[tuple[float, int, Candidate, int]] = field(default_factory=list)
+    _count: int = 0
     _known: dict[str, float] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _chosen: Counter[str] = field(default_factory=Counter)
@@ -132,7 +133,8 @@ class Frontier:
             return
         if known is None or candidate.score > known:
             self._known[page.key] = candidate.score
-            heapq.heappush(self._heap, (-candidate.score, len(self._known), candidate, 0))
+            self._count += 1  # among equals the first one found comes first
+            heapq.heappush(self._heap, (-candidate.score, self._count, candidate, 0))
 
 
 def _rated(page: PageUrl, text: str | None, bonus: float, steps: int) -> Candidate | None:
