@@ -9,7 +9,7 @@ import heapq
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scrapersky.scraping import jsonld
 from scrapersky.scraping.page import PageFacts
@@ -34,8 +34,7 @@ _YEAR = re.compile(r"/(?:19|20)\d\d/")
 _NAMED_TYPES: Final = {"ContactPage": "contact", "AboutPage": "about"}
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A page to be read. `steps` is how many links away from the home page it was found."""
 
     page: PageUrl

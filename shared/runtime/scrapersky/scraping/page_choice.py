@@ -16,6 +16,9 @@ from urllib.parse import unquote
 MAX_WORDS: Final = 8
 """A link of more words is a headline: `Contact tracing in hospitals, a year on` leads to no contact page."""
 
+MAX_CHARS: Final = 60
+"""Longer than all of the table's phrases with what stands beside them."""
+
 MAX_UNSPACED_CHARS: Final = 16
 """The same for text that is written without spaces."""
 
@@ -60,7 +63,7 @@ class _Words:
 @lru_cache(maxsize=2_000)
 def kind_of_text(text: str | None) -> Kind | None:
     """The kind of page that a link with this text leads to; None when the text does not tell."""
-    return _kind(_words_of(text)) if text else None
+    return _kind(_words_of(text)) if text and len(text) <= MAX_CHARS else None
 
 
 def kind_of_path(path: str) -> Kind | None:

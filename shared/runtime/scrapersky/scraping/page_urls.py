@@ -6,7 +6,7 @@ subdomains are sites of their own.
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from scrapersky.scraping.urls import absolute_url
@@ -34,6 +34,8 @@ _SESSION = re.compile(
     r"phpsessid|jsessionid|aspsessionid.*|sid|sess(?:ion)?_?id|session|cfid|cftoken|oscsid|zenid|xtcsid|s_id",
     re.IGNORECASE,
 )
+# A path that is the same however it is parsed: no dots, no escapes, no empty segments.
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+/?|/", re.ASCII)
 _PATH_SESSION = re.compile(r";jsessionid=[^/?]*|/\((?:S|X)\([^)]*\)\)", re.IGNORECASE)
 # The same things in another order or selection, a day of a calendar, a search, or something that is done by asking.
 _ENDLESS = re.compile(
@@ -55,8 +57,7 @@ _INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)
 _DIGITS = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class PageUrl:
+class PageUrl(NamedTuple):
     """A page of the site. `key` is the same for all its spellings; `template` for all pages that are made alike."""
 
     url: str
@@ -94,6 +95,10 @@ class SiteUrls:
         """The page that a link leads to; None when it is not of this site, or none that is to be read."""
         if href.startswith("#") or len(href) > MAX_URL_CHARS:
             return None
+        home = self.origin + "/"
+        path = href[len(self.origin) :] if href.startswith(home) else href
+        if _PLAIN_PATH.fullmatch(path) and (path is not href or base_url.startswith(home)):
+            return self._page(self.origin, self._home_host, path, "")  # as most links are: nothing to resolve
         url = absolute_url(base_url, href)
         if url is None or len(url) > MAX_URL_CHARS:
             return None
@@ -104,17 +109,19 @@ class SiteUrls:
         if host not in self._hosts:
             return None
         path, _, query = rest.partition("?")
-        path = _PATH_SESSION.sub("", slash + path) if ";" in path or "(" in path else slash + path
+        # One page by either scheme, with and without www: asked for where the home page is, it needs no redirect.
+        origin = self.origin if host == self._home_host else f"{scheme}://{authority}"
+        return self._page(origin, host, _PATH_SESSION.sub("", slash + path), query)
+
+    def _page(self, origin: str, host: str, path: str, query: str) -> PageUrl | None:
         segments = [segment for segment in path.split("/") if segment]
-        if len(segments) > MAX_SEGMENTS or any(segments.count(segment) > MAX_REPEATS for segment in segments):
+        if len(segments) > MAX_SEGMENTS or _repeats(segments):
             return None
         if segments and "." in segments[-1] and segments[-1].rpartition(".")[2].lower() in _FILES:
             return None
         kept = _query(query)
         if kept is None:
             return None
-        # One page by either scheme, with and without www: asked for where the home page is, it needs no redirect.
-        origin = self.origin if host == self._home_host else f"{scheme}://{authority}"
         return PageUrl(
             url=f"{origin}{path}?{kept}" if kept else f"{origin}{path}",
             key=_key(host, path, kept),
@@ -128,6 +135,10 @@ class SiteUrls:
         """The key of an absolute URL that was read."""
         parts = urlsplit(url)
         return _key(_bare(parts.hostname or ""), _PATH_SESSION.sub("", parts.path), _query(parts.query) or parts.query)
+
+
+def _repeats(segments: list[str]) -> bool:
+    return len(segments) > MAX_REPEATS and any(segments.count(segment) > MAX_REPEATS for segment in set(segments))
 
 
 def _bare(host: str) -> str:
