@@ -37,7 +37,7 @@ def test_a_whole_page() -> None:
     assert [thing["@type"] for thing in facts.json_ld] == ["WebSite", ["Organization", "Bakery"]]
     assert [text.split()[0] for text in facts.generators] == ["WordPress", "Elementor"]
     assert facts.mailto == ("Hello@fen-field.example?subject=Bread",)
-    assert facts.tel == ("+441353496%200123",)
+    assert facts.tel == ("+441632%20960123",)
     assert ("/contact/", "Visit us") in [(link.href, link.text) for link in facts.links]
     assert not facts.truncated
 

@@ -58,8 +58,9 @@ def _grouping(text: str, number: str) -> str | None:
     parsed = library.parse(number, None)
     usual = library.format_number(parsed, library.PhoneNumberFormat.NATIONAL)
     written, expected = _GROUPS.findall(text), _GROUPS.findall(usual)
-    if len(written) > 1 and written[0] in ("0", "1"):  # "0 805 123 456", "1 800 555 0199"
-        written = [*([written[0] + written[1]] if expected[0].startswith("0") else [written[1]]), *written[2:]]
+    if len(written) > 1 and written[0] == "1" and parsed.country_code == 1:
+        written = written[1:]
+    written, expected = _with_zero_joined(written), _with_zero_joined(expected)
     if written[0] == str(parsed.country_code) and written[0] != expected[0]:
         written = written[1:]
     if len(written) < 2 or not expected:
@@ -70,6 +71,11 @@ def _grouping(text: str, number: str) -> str | None:
     return "first" if len(short) > 1 and long.startswith(short) else None
 
 
+def _with_zero_joined(groups: list[str]) -> list[str]:
+    """`0 805 123 456` has its trunk 0 apart."""
+    return [groups[0] + groups[1], *groups[2:]] if len(groups) > 1 and groups[0] == "0" else groups
+
+
 def country_of(number: str) -> str | None:
     """The country that a number in E.164 belongs to."""
     library = _library()
@@ -78,9 +84,12 @@ def country_of(number: str) -> str | None:
 
 
 def _international(text: str, declared: bool) -> str | None:
-    for spelling in dict.fromkeys((_TRUNK_ZERO.sub("", text), _TRUNK_ZERO.sub("0", text))):
-        if number := _number(spelling, None, declared):
-            return number
+    # "+49 (0)30": the zero falls away; but not in Italy's plan, where it is a part of the number.
+    spellings = dict.fromkeys((_TRUNK_ZERO.sub("", text), _TRUNK_ZERO.sub("0", text)))
+    for lenient in (False, True) if declared else (False,):
+        for spelling in spellings:
+            if number := _number(spelling, None, lenient):
+                return number
     return None
 
 

@@ -17,7 +17,7 @@ MAX_DIGITS = 15
 MIN_DIGITS = 7
 _MAX_RAW_CHARS = 60
 # More numbers of any kind than a page that people read has: a table of data.
-_MAX_RUNS = 20_000
+_MAX_RUNS = 5_000
 _CONTEXT_CHARS = 160
 
 _DASHES = "\\-\u2010-\u2015\u2212\uff0d"
