@@ -1,5 +1,6 @@
 """Which pages a scan reads, in which order, and what ends it."""
 
+import gc
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,6 +9,7 @@ import pytest
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.crawl import MAX_WALLS, MIN_SKIPPED
+from scrapersky.scraping.page import PageFacts
 from support.table_web import Answer, answer, page, redirect, scan
 
 HOME = "https://shop.example"
@@ -261,6 +263,21 @@ def test_a_calendar_and_a_catalogue_without_an_end_do_not_use_the_pages_up() -> 
     assert sum(path.startswith("/days") for path in read) <= 10
     assert sum(path.startswith("/products") for path in read) <= 3
     assert "/history" in read
+
+
+def test_pages_are_dropped_when_they_are_read() -> None:
+    alive: list[int] = []
+
+    def count(url: str) -> None:
+        if url.endswith("/last"):
+            alive.append(sum(isinstance(thing, PageFacts) for thing in gc.get_objects()))
+
+    links = [f"/p{letter}" for letter in "abcdefgh"]
+    chain = {f"{HOME}{link}": page(link, "/last") for link in links}
+    found = scan(site(home=page("Home", *links), last=page("Last")) | chain, on_get=count)
+    assert found.result.pages_fetched == 10
+    assert len(alive) == 1
+    assert alive[0] <= 1  # the one that is being read while the last one is asked for
 
 
 def test_a_sitemap_helps_out_where_the_home_page_links_to_nothing() -> None:

@@ -103,6 +103,13 @@ def test_each_rule_has_its_reason_and_at_least_one_condition() -> None:
         assert conditions - {"most_chars", "most_links"}
 
 
+def test_a_wall_that_is_told_by_the_header_alone_needs_no_page() -> None:
+    for status, headers in ((202, {"x_amzn_waf_action": "challenge"}), (401, {"www_authenticate": "Basic"})):
+        found = scan({"https://shop.example/": answer("", status, content_type="text/plain", **headers)})
+        assert found.result.error is not None
+        assert found.result.error.code in (ErrorCode.BLOCKED, ErrorCode.LOGIN_REQUIRED)
+
+
 def test_refusals_that_say_nothing_of_a_check_are_http_errors() -> None:
     for status in (403, 404, 429, 503):
         found = scan({"https://shop.example/": answer("<title>No</title><p>Forbidden</p>", status)})

@@ -81,7 +81,7 @@ class Skip(StrEnum):
 
 @dataclass(slots=True)
 class Crawl:
-    """One site's pages after the home page. `home` is that page, `read_home` what it brought."""
+    """One site's pages after the home page: `begin` with that, then `run`."""
 
     visit: Visit
     site: SiteUrls
@@ -112,10 +112,9 @@ class Crawl:
     def extras(self) -> ExtraFetches:
         return self._extras
 
-    def run(self, home: PageFacts) -> None:
-        """Read what `home` leads to; afterwards `records`, `pages` and `stopped` say what came of it."""
+    def begin(self, home: PageFacts) -> None:
+        """Take up what the home page leads to. It can be dropped afterwards."""
         if self.max_pages == 1:
-            self.stopped = Stopped.MAX_PAGES
             return
         self._frontier.take(home.url)
         self._digests.add(_digest(home))
@@ -123,13 +122,16 @@ class Crawl:
         if len(self._frontier) < FEW_LINKS:
             self._extras.want_sitemap(first_sitemap.address(self.site, self.visit.sitemaps))
         self._extras.want_files_of(home)
-        del home
+
+    def run(self) -> None:
+        """Read what there is; afterwards `records`, `pages` and `stopped` say what came of it."""
+        if self.max_pages == 1:
+            self.stopped = Stopped.MAX_PAGES
+            return
         self._tell()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="page") as pool:
             while self._begin(pool):
-                done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._end(self._running.pop(future), future.result())
+                self._end_some()
                 self._tell()
         for _, found, page in sorted(self._found, key=lambda entry: entry[0]):
             self.records.append(found)
@@ -198,12 +200,16 @@ class Crawl:
             return None
         return FetchFailure(url, ErrorCode.CANCELLED, "no page of this scan", 0, datetime.now(UTC))
 
-    def _end(self, task: Candidate | Extra, answer: Fetched | FetchFailure) -> None:
-        if isinstance(task, Candidate):
-            self._end_page(task, answer)
-        else:
-            for url in self._extras.end(task, answer):
-                self._frontier.add_url(url)
+    def _end_some(self) -> None:
+        """Wait for a fetch to end, and take what came of it. Nothing of the answers outlives this."""
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = self._running.pop(future)
+            if isinstance(task, Candidate):
+                self._end_page(task, future.result())
+            else:
+                for url in self._extras.end(task, future.result()):
+                    self._frontier.add_url(url)
 
     def _end_page(self, candidate: Candidate, answer: Fetched | FetchFailure) -> None:
         title, reason, page = self._outcome(candidate, answer)
@@ -232,12 +238,13 @@ class Crawl:
 
     def _read_page(self, candidate: Candidate, answer: Fetched) -> tuple[str | None, str | None, PageFindings | None]:
         is_success = 200 <= answer.status_code < 300
-        if not is_html(answer.headers.get("content-type", ""), answer.body):
-            return None, (ErrorCode.NOT_HTML if is_success else ErrorCode.HTTP_ERROR), None
+        is_page = is_html(answer.headers.get("content-type", ""), answer.body)
+        if is_success and not is_page:
+            return None, ErrorCode.NOT_HTML, None
         if not is_success and answer.status_code not in _WALL_STATUSES:
             return None, ErrorCode.HTTP_ERROR, None
         with READING:
-            page = parse_page(answer.body, answer.url, answer.headers)
+            page = parse_page(answer.body if is_page else b"", answer.url, answer.headers)
             wall = find_wall(page, answer.status_code, answer.headers, domain=self.domain)
             if wall is not None:
                 self._walls += wall.code is not ErrorCode.SOFT_404

@@ -5,19 +5,21 @@ is told and costs its own facts alone. Only a defect of this program raises.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from scrapersky.domain.facts import ScanError, SiteData, SiteScan
+from scrapersky.domain.facts import PageRecord, ScanError, SiteData, SiteScan
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping import findings
 from scrapersky.scraping.crawl import READING, Crawl
 from scrapersky.scraping.extras import told
 from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
+from scrapersky.scraping.findings import PageFindings
 from scrapersky.scraping.home import HomePage, record
 from scrapersky.scraping.html_type import is_html, media_type
-from scrapersky.scraping.page import PageFacts, parse_page
+from scrapersky.scraping.page import parse_page
 from scrapersky.scraping.page_urls import SiteUrls
 from scrapersky.scraping.visit import Visit
-from scrapersky.scraping.walls import NEEDS_JS, Wall, find_wall, is_empty_frame
+from scrapersky.scraping.walls import NEEDS_JS, find_wall, is_empty_frame
 
 HOME_PAGE_FETCHED = 5.0
 """Percent: the first page of ten, most of which has yet to be read."""
@@ -44,6 +46,16 @@ def scan_site(
         return _Scan(domain, visit).run(max_pages, on_progress)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A home page that was read: what it brought, and the crawl that it begins."""
+
+    found: PageFindings
+    crawl: Crawl
+    record: PageRecord
+    is_frame: bool
+
+
 class _Scan:
     """One site's scan: `records` and `metadata` grow on the way to either ending."""
 
@@ -60,51 +72,48 @@ class _Scan:
         if isinstance(answer, FetchFailure):
             return self._failed(answer.code, answer.message)
         on_progress(HOME_PAGE_FETCHED)
-        is_success = 200 <= answer.status_code < 300
-        if not is_html(answer.headers.get("content-type", ""), answer.body):
-            if not is_success:
-                return self._refused(answer, *_no_success(answer))
-            kind = media_type(answer.headers.get("content-type", ""))[:100] or "something unlabelled"
-            return self._refused(answer, ErrorCode.NOT_HTML, f"the home page is {kind}, not HTML")
-        with READING:
-            page = parse_page(answer.body, answer.url, answer.headers)
-            wall = find_wall(page, answer.status_code, answer.headers, domain=self._domain)
-            found = findings.read(page, answer) if is_success and wall is None else None
-        if wall is not None:
-            return self._walled(answer, wall, page.title)
-        if found is None:
-            return self._refused(answer, *_no_success(answer))
-        return self._crawl(answer, page, found, max_pages, on_progress)
+        opened = self._open(answer, max_pages, on_progress)
+        del answer  # its body is as large as all that is kept of a whole site
+        return opened if isinstance(opened, SiteScan) else self._crawl(opened)
 
-    def _crawl(
-        self,
-        answer: Fetched,
-        page: PageFacts,
-        found: findings.PageFindings,
-        max_pages: int,
-        on_progress: Callable[[float], None],
-    ) -> SiteScan:
-        crawl = Crawl(self._visit, SiteUrls(self._domain, answer.url), self._domain, max_pages, on_progress)
-        is_frame, title = is_empty_frame(page), page.title
-        crawl.run(page)
-        facts = findings.site_data([found, *crawl.pages], self._domain, crawl.extras)
+    def _open(self, answer: Fetched, max_pages: int, on_progress: Callable[[float], None]) -> "SiteScan | _Opened":
+        """Read the home page: what it says and leads to, or the failure that it is."""
+        is_success = 200 <= answer.status_code < 300
+        is_page = is_html(answer.headers.get("content-type", ""), answer.body)
+        with READING:
+            page = parse_page(answer.body if is_page else b"", answer.url, answer.headers)
+            wall = find_wall(page, answer.status_code, answer.headers, domain=self._domain)
+            if wall is None and is_success and is_page:
+                crawl = Crawl(self._visit, SiteUrls(self._domain, answer.url), self._domain, max_pages, on_progress)
+                crawl.begin(page)
+                return _Opened(
+                    findings.read(page, answer), crawl, record(answer, title=page.title), is_empty_frame(page)
+                )
+        if wall is not None:
+            self._metadata["wall"] = wall.by
+            return self._refused(answer, wall.code, wall.tell("the home page"), title=page.title)
+        if not is_success:
+            message = f"the home page answered with status {answer.status_code}"
+            return self._refused(answer, ErrorCode.HTTP_ERROR, message)
+        kind = media_type(answer.headers.get("content-type", ""))[:100] or "something unlabelled"
+        return self._refused(answer, ErrorCode.NOT_HTML, f"the home page is {kind}, not HTML")
+
+    def _crawl(self, home: "_Opened") -> SiteScan:
+        crawl = home.crawl
+        crawl.run()
+        facts = findings.site_data([home.found, *crawl.pages], self._domain, crawl.extras)
         self._metadata |= {
-            "truncated": found.truncated or any(further.truncated for further in crawl.pages),
+            "truncated": home.found.truncated or any(page.truncated for page in crawl.pages),
             "stopped": crawl.stopped.value,
             "extra_fetches": crawl.extras.done,
         }
-        if is_frame and not crawl.pages and not _says_who(facts):
-            self._records.append(record(answer, title=title, skipped_reason=ErrorCode.NEEDS_JS))
-            self._records.extend(crawl.records)
+        # Whether a frame is empty shows when all of the site has been looked at, its head and its other pages.
+        if home.is_frame and not crawl.pages and not _says_who(facts):
+            self._records += [replace(home.record, skipped_reason=ErrorCode.NEEDS_JS.value), *crawl.records]
             return self._failed(ErrorCode.NEEDS_JS, NEEDS_JS.tell("the home page"))
-        self._records.append(record(answer, title=title))
-        self._records.extend(crawl.records)
+        self._records += [home.record, *crawl.records]
         self._close()
         return SiteScan(tuple(self._records), site_data=facts, metadata=self._metadata)
-
-    def _walled(self, answer: Fetched, wall: Wall, title: str | None) -> SiteScan:
-        self._metadata["wall"] = wall.by
-        return self._refused(answer, wall.code, wall.tell("the home page"), title=title)
 
     def _refused(self, answer: Fetched, code: ErrorCode, message: str, *, title: str | None = None) -> SiteScan:
         """Ends the scan on an answer that is no page to read."""
@@ -119,10 +128,6 @@ class _Scan:
         self._metadata["pause_seconds"] = self._visit.times.pause_seconds
         robots = [told("robots_txt", answer) for answer in self._visit.robots.fetched]
         self._metadata["extra_fetches"] = robots + self._metadata["extra_fetches"]
-
-
-def _no_success(answer: Fetched) -> tuple[ErrorCode, str]:
-    return ErrorCode.HTTP_ERROR, f"the home page answered with status {answer.status_code}"
 
 
 def _says_who(facts: SiteData) -> bool:
