@@ -22,6 +22,7 @@ _PREFIXES = re.compile(r"^\(?00(?=[1-9])\)?")
 _LEAST_DIGITS = 8
 # National helplines are short and free of charge, as Childline's 0800 1111: nobody's own number.
 _SHORT_CODES_END = 10_000_000
+_ITALY = 39
 _GROUPS = re.compile(r"\d+")
 
 
@@ -47,7 +48,10 @@ def unlabelled(text: str, countries: Iterable[str], *, likely: bool) -> str | No
     tried = list(countries)
     number = e164(text, tried, declared=False)
     if number is not None:
-        return number if _grouping(text, number) in (("first", "whole") if likely else ("whole",)) else None
+        grouping = _grouping(text, number)
+        # A trunk 0, three groups and an area code that is there: hardly anything else is written so.
+        likely = likely or (text.startswith(("0", "(0")) and len(_GROUPS.findall(text)) > 2)
+        return number if grouping == "whole" or (grouping and likely) else None
     number = e164(text, tried, declared=True) if likely else None
     return number if number is not None and _grouping(text, number) == "whole" else None
 
@@ -128,6 +132,8 @@ def _number(text: str, country: str | None, lenient: bool) -> str | None:
         reason = library.is_possible_number_with_reason(parsed)
         # North America's plan is complete: what it does not know are the numbers of templates, 555-555-5555.
         if not lenient or reason != library.ValidationResult.IS_POSSIBLE or parsed.country_code == 1:
+            return None
+        if parsed.italian_leading_zero and parsed.country_code != _ITALY:
             return None
     kind = library.number_type(parsed)
     if kind == library.PhoneNumberType.PREMIUM_RATE:
