@@ -22,7 +22,26 @@ SOCIAL_NETWORKS = (
     "tiktok",
     "pinterest",
     "github",
+    "xing",
+    "threads",
+    "bluesky",
+    "mastodon",
+    "whatsapp",
+    "telegram",
+    "vimeo",
+    "yelp",
+    "tripadvisor",
+    "reddit",
+    "discord",
+    "twitch",
+    "snapchat",
+    "medium",
+    "vk",
+    "line",
+    "soundcloud",
+    "spotify",
 )
+"""The networks whose profiles are told, in the order of the answers."""
 
 
 @dataclass(frozen=True, slots=True)

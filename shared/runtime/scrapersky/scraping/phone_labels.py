@@ -21,7 +21,8 @@ _PHONE_ENDINGS = (
     *("telefon", "hotline", "telefonnummer", "rufnummer", "handy"),
 )
 _FAX_ENDINGS = ("ファックス", "ファクス", "传真", "傳真", "팩스", "fax", "faxnummer", "fax番号")
-_OTHER_ENDINGS = ("nummer", "idnr", "konto")
+# Compounds with a word for number, of which those for phones are known.
+_OTHER_ENDINGS = ("nummer", "nr", "konto", "number", "-no")
 _WORD = re.compile(rf"[^\W\d_]+(?:[-.'][^\W\d_]+)*|©|[{_PHONE_SIGNS}{_FAX_SIGNS}]")
 _JOINTS = frozenset({"/", "&", "+", "-", "und", "and", "et", "y", "e", "en"})
 
@@ -67,9 +68,11 @@ def _kind(word: str, mark: str) -> str:
         for kind in ("fax", "other_number", "phone"):
             if part in words(kind):
                 return kind.removesuffix("_number")
-    for kind, endings in (("fax", _FAX_ENDINGS), ("phone", _PHONE_ENDINGS), ("other", _OTHER_ENDINGS)):
+    for kind, endings in (("fax", _FAX_ENDINGS), ("phone", _PHONE_ENDINGS)):
         if lower.endswith(endings) and (len(lower) > 6 or not word.isascii() or word.isupper()) and lower != "hotel":
             return kind
+    if lower.endswith(_OTHER_ENDINGS) and lower not in words("filler"):
+        return "other"
     return ""
 
 
