@@ -1,4 +1,4 @@
-"""The labelled pages of tests/data/corpus, and how well the extractors do on them. Labels are explained in its README."""
+"""The labelled pages of tests/data/corpus, and how well the extractors do on them; its README has the label format."""
 
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -115,13 +115,17 @@ def _stated(label: dict[str, Any], page: PageFacts) -> Iterator[_Case]:
 
 
 def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -> Iterator[_Case]:
-    expected: dict[str, list[str]] = label.get("software", {})
+    expected: dict[str, Any] = label.get("software", {})
     if not expected:
         return
     plugins = {entry.name for entry in table().signatures if entry.wp_plugin or "WordPress" in entry.implies}
     kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress_theme(page))}
     rest: set[str] = set()
+    versions = expected.get("versions", {})
+    seen: dict[str, str] = {}
     for technology in find_technologies(page, headers):
+        if technology.name in versions:
+            seen[technology.name] = technology.version or ""
         if technology.category == "WordPress theme":
             continue
         if technology.category == "WordPress plugin" or technology.name in plugins:
@@ -134,6 +138,7 @@ def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -
     for kind, found in kinds.items():
         if kind in expected:
             yield kind, set(expected[kind]), found
+    yield "versions", _pairs(versions), _pairs(seen)
 
 
 def _one(value: str | None) -> set[str]:

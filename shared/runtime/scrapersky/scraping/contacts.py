@@ -6,14 +6,12 @@ it is the site's, what country its national numbers are in, and which evidence i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from scrapersky.domain.facts import Evidence
 from scrapersky.scraping import email_classes, numbers, regions, social
-from scrapersky.scraping.page import PageFacts
 from scrapersky.scraping.page_contacts import PageContacts, SeenPhone, read
 
-__all__ = ["Contacts", "PageContacts", "find_contacts", "read", "resolve"]
+__all__ = ["Contacts", "PageContacts", "read", "resolve"]
 
 # A directory page can list thousands; a site's own addresses are few, and each becomes a row.
 MAX_EMAILS = 100
@@ -36,11 +34,6 @@ class Contacts:
     phones: dict[str, Evidence] = field(default_factory=dict)
     social: dict[str, str] = field(default_factory=dict)
     social_evidence: dict[str, Evidence] = field(default_factory=dict)
-
-
-def find_contacts(page: PageFacts) -> Contacts:
-    """The contacts of a site of which this page is all that was read."""
-    return resolve([read(page)], domain=urlsplit(page.url).hostname or "", languages=(), countries=())
 
 
 def resolve(
