@@ -296,6 +296,15 @@ def test_text_without_javascript() -> None:
     assert facts.text.strip() == "Hello"
 
 
+def test_data_blocks_are_no_code_and_only_begun() -> None:
+    facts = page(
+        "<script>code()</script><script type=module>more()</script>"
+        f"<script type=application/json>{{{'x' * 9_999}</script><script type=text/template>tail</script>"
+    )
+    assert facts.scripts == "code()more()"
+    assert facts.data_blocks == "{" + "x" * (gathered.MAX_DATA_BLOCK_CHARS - 1) + "tail"
+
+
 def test_noscript_is_bounded() -> None:
     assert len(page("<noscript>" + "x " * 100_000).noscript) == gathered.MAX_NOSCRIPT_CHARS
 

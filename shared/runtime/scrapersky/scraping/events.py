@@ -42,6 +42,7 @@ class PageReader:
     def __init__(self, soup: BeautifulSoup, *, has_microdata: bool) -> None:
         self.comments: list[str] = []
         self.scripts: list[str] = []
+        self.data_blocks: list[str] = []
         self.noscripts: list[str] = []
         self.truncated = False
         self._pieces: list[str] = [BREAK]
@@ -212,7 +213,9 @@ class PageReader:
         room = MAX_DATA_BLOCK_CHARS - self._data_chars
         if room > 0:
             self._data_chars += len(data)
-            self._script_data(data[:room])
+            if self._script_chars < MAX_SCRIPT_CHARS:
+                self._script_chars += len(data)
+                self.data_blocks.append(data[:room])
 
     def _noscript_data(self, data: str) -> None:
         room = MAX_NOSCRIPT_CHARS - self._noscript_chars

@@ -36,7 +36,7 @@ class PageFacts:
     `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `icons` and `logos` are
     candidates, best first; `header_images` are named logo.
 
-    `scripts`, `comments`, `classes` (of html, body, forms and JSON-LD), `head_links` (rel, href), `marks` (attributes
+    `scripts`, `data_blocks` (the beginnings of script elements that are no code), `comments`, `classes` (of html, body, forms and JSON-LD), `head_links` (rel, href), `marks` (attributes
     of the outermost elements: name -> first value), `body_ids` (their ids) and `form_actions` (as written) are what
     software gives itself away by. `truncated` says that the page went over a limit and some of it was not looked at.
     """
@@ -69,6 +69,7 @@ class PageFacts:
     cfemail: tuple[str, ...]
     head_links: tuple[tuple[str, str], ...]
     scripts: str
+    data_blocks: str
     comments: tuple[str, ...]
     classes: frozenset[str]
     marks: dict[str, str]
@@ -120,6 +121,7 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         cfemail=tuple(anchors.cfemails + [href.partition("#")[2] for href in hrefs if _CLOUDFLARE_PATH in href]),
         head_links=tuple(head.links),
         scripts="".join(seen.scripts),
+        data_blocks="".join(seen.data_blocks),
         comments=tuple(seen.comments),
         classes=frozenset(layout.classes),
         marks=layout.marks,

@@ -186,12 +186,13 @@ class _Seen:
                 yield signature, "link", next(link.href for link in page.links if piece in link.href), None
 
     def _of_scripts(self) -> Iterator[Clue]:
-        scripts = self.page.scripts
-        for piece, signature in table().scripts:
-            if piece in scripts:
-                found = version_in(signature.script_version, scripts)
-                yield signature, "script", found[0] if found else piece, found[1] if found else None
-        loaders = scripts[:MAX_LOADER_CHARS]
+        for scripts in (self.page.scripts, self.page.data_blocks):
+            for piece, signature in table().scripts:
+                if piece in scripts:
+                    found = version_in(signature.script_version, scripts)
+                    yield signature, "script", found[0] if found else piece, found[1] if found else None
+        # An address in a data block is somebody's text as likely as something to load.
+        loaders = self.page.scripts[:MAX_LOADER_CHARS]
         if "\\/" in loaders:  # as JSON writes it
             loaders = loaders.replace("\\/", "/")
         places = dict.fromkeys(_LOADED.findall(loaders)[: 10 * MAX_HOSTS])
