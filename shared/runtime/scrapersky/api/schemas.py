@@ -18,6 +18,15 @@ from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 
 MAX_BASE_URL_CHARACTERS = 2048  # no browser sends longer ones
 
+Metadata = Annotated[
+    dict[str, Any],
+    Field(
+        description="What was asked for (`base_url`, `max_pages`) and, once it ran, how the scan went: `final_url`,"
+        " `redirects`, `robots`, `https_error`, `pause_seconds`, `truncated`, `wall` (whose check or parking page stood"
+        " there), `extra_fetches` (robots.txt, sitemap, manifest, security.txt) and `stopped`: `all_read`, `max_pages`,"
+        " `deadline`, `pause`, `too_many_skipped`, `walls` or `cancelled`."
+    ),
+]
 Progress = Annotated[float, Field(ge=0, le=100, description="0.0 to 100.0.")]
 
 
@@ -80,7 +89,7 @@ class ScanStatus(Answer):
     finished_at: Time | None
     result: ScanResult | None = Field(description="Null until the scan is complete.")
     error: Error | None
-    metadata: dict[str, Any]
+    metadata: Metadata
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -102,7 +111,7 @@ class JobSummary(Answer):
     started_at: Time | None
     finished_at: Time | None
     error: Error | None
-    metadata: dict[str, Any]
+    metadata: Metadata
 
     @classmethod
     def of(cls, job: Job) -> Self:
