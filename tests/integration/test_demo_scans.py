@@ -52,7 +52,10 @@ def document(scanned: SiteScan) -> dict[str, Any]:
     """The part of the job's document that a scan decides."""
     return {
         "status": "failed" if scanned.error else "complete",
-        "result": {"site_data": scanned.site_data.to_json(), "processing_metrics": {"pages_fetched": scanned.pages_fetched}}
+        "result": {
+            "site_data": scanned.site_data.to_json(),
+            "processing_metrics": {"pages_fetched": scanned.pages_fetched},
+        }
         if scanned.site_data
         else None,
         "error": {"code": scanned.error.code.value} if scanned.error else None,
