@@ -32,6 +32,10 @@ MAX_DEPTH: Final = 1_000
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 
 
+# Types of script elements that are an application's state and the like: the beginning of it can be settings.
+_DATA_KINDS = ("json", "html", "template", "importmap", "speculationrules", "x-magento-init")
+
+
 class TooDeepError(Exception):
     """The document nests beyond MAX_DEPTH; what was gathered before stands."""
 
@@ -149,19 +153,20 @@ class PageReader:
         self._mute(self._noscript_data if tag == "noscript" else None)
 
     def _start_script(self, tag: str, attrib: Mapping[str, str]) -> None:
-        if not attrib:  # as most are; and asking lxml's empty mapping for a key costs twenty times a dict's
-            self._mute(self._script_data)
-        elif src := attrib.get("src") or later(attrib):
+        # Most have no attributes, and asking lxml's empty mapping for a key costs twenty times a dict's.
+        if attrib and (src := attrib.get("src") or later(attrib)):
             self.anchors.asset("script", src)
             self._mute(None)
-        elif not (kind := attrib.get("type", "").strip().lower()) or "javascript" in kind or kind == "module":
-            self._mute(self._script_data)
-        elif kind.startswith("application/ld+json") and not self._muted:
+            return
+        kind = attrib.get("type", "").strip().lower() if attrib else ""
+        if kind.startswith("application/ld+json") and not self._muted:
             self.layout.classes.update(attrib.get("class", "").split())
             self._open(tag, attrib)
-        else:  # an application's state and the like: of its megabytes, the beginning can be settings
+        elif any(word in kind for word in _DATA_KINDS):
             self._data_chars = 0
             self._mute(self._block_data)
+        else:  # also of types that a consent manager gives to code that is to wait
+            self._mute(self._script_data)
 
     def _start_span(self, _tag: str, attrib: Mapping[str, str]) -> None:
         if attrib:

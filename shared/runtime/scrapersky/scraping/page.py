@@ -36,9 +36,10 @@ class PageFacts:
     `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `icons` and `logos` are
     candidates, best first; `header_images` are named logo.
 
-    `scripts`, `data_blocks` (the beginnings of script elements that are no code), `comments`, `classes` (of html, body, forms and JSON-LD), `head_links` (rel, href), `marks` (attributes
-    of the outermost elements: name -> first value), `body_ids` (their ids) and `form_actions` (as written) are what
-    software gives itself away by. `truncated` says that the page went over a limit and some of it was not looked at.
+    `scripts`, `data_blocks` (the beginnings of script elements that are no code), `comments`, `classes` (of html, body,
+    forms and JSON-LD), `head_links` (rel, href), `marks` (attributes of the outermost elements: name -> first value),
+    `body_ids` (their ids) and `form_actions` (as written) are what software gives itself away by. `truncated` says that
+    the page went over a limit and some of it was not looked at.
     """
 
     url: str
