@@ -103,6 +103,13 @@ def test_a_number_of_no_country_is_no_fact() -> None:
         ),
         ("<html lang=ja><p>電話 03-5555-0123", "+81355550123"),
         ("<html lang=en-US><p>(206) 555-0142", "+12065550142"),
+        ("<p>(206) 555-0142", "+12065550142"),
+        ("<html lang=en><p>Call 0113 496 0145", "+441134960145"),
+        ("<html lang=en><p>Call (02) 5550 1234", "+61255501234"),
+        (
+            "<html lang=en><header>Call 01632 960177</header>" + "<p>text</p>" * 99 + "Leeds LS9 0ZZ, 01632 960177",
+            "+441632960177",
+        ),
     ],
 )
 def test_where_a_national_number_s_country_comes_from(markup: str, number: str) -> None:

@@ -92,6 +92,7 @@ def test_numbers_in_text_with_their_labels(text: str, found: list[tuple[str, str
         "€ 1 250 000 and 24 500 000 CHF, 2400 600 720 mm",
         "order_0301234567 /0301234567 id=0301234567",
         "Tel: 0000000",
+        "Call 1-800-XXX-XXXX",
     ],
 )
 def test_numbers_of_other_things(text: str) -> None:
@@ -135,6 +136,9 @@ def test_number_as_given(text: str, number: str | None) -> None:
         ("030 1234567", "", None),
         ("1234567", "DE", None),
         ("555-555-5555", "US", None),
+        ("+49 123 456789", "", None),
+        ("+1 234 567 890", "", None),
+        ("0004-2012", "GB", None),
         ("0900 1234567", "DE", None),
         ("0800 1111", "GB", None),
         ("112", "DE", None),

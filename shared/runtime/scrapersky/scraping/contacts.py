@@ -4,6 +4,7 @@
 it is the site's, what country its national numbers are in, and which evidence is the best.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -61,10 +62,13 @@ def _resolve_emails(found: Contacts, pages: Sequence[PageContacts], domain: str)
             if seen.made_by:
                 makers.add(seen.address)
     classes = {address: email_classes.class_of(address, domain, made_by=address in makers) for address in best}
-    # The site's own before others, who made it last; dicts keep the order of pages among equals.
-    ranked = sorted(
-        best, key=lambda address: (classes[address] == "vendor", classes[address] == "no_reply", best[address][0])
-    )
+
+    # The site's own before others', who made it last; dicts keep the order of pages among equals.
+    def rank(address: str) -> tuple[bool, bool, bool, int]:
+        kind = classes[address]
+        return kind == "vendor", kind == "no_reply", not email_classes.is_own(address, domain), best[address][0]
+
+    ranked = sorted(best, key=rank)
     for address in ranked[:MAX_EMAILS]:
         found.emails[address] = best[address][1]
         found.email_classes[address] = classes[address]
@@ -75,12 +79,12 @@ def _resolve_phones(
 ) -> None:
     if not any(page.phones for page in pages):
         return
-    dialled = _countries_dialled(pages)
+    beside = Counter(seen.country for page in pages for seen in page.phones if seen.country)
     given, guessed = regions.in_order(
         domain,
         languages=[*languages, *(page.language for page in pages)],
         countries=[*countries, *(name for page in pages for name in page.countries)],
-        dialled=dialled,
+        dialled=[*(country for country, _ in beside.most_common(2)), *_countries_dialled(pages)],
     )
     best: dict[str, tuple[int, Evidence]] = {}
     called: set[str] = set()
@@ -110,7 +114,8 @@ def _number(seen: SeenPhone, given: list[str], guessed: list[str]) -> str | None
     # An address beside a number says more than the language, and less than the domain.
     tried = [*given[:1], *near, *given[1:]] if given else near or guessed
     if declared or seen.text.startswith("+"):
-        return numbers.e164(seen.text, tried, declared=declared)
+        number = numbers.e164(seen.text, tried, declared=declared)
+        return number or (None if given or near else numbers.of_only_one(seen.text, regions.sharing(guessed)))
     return numbers.unlabelled(seen.text, tried, likely=seen.likely)
 
 

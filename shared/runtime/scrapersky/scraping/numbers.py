@@ -23,6 +23,7 @@ _LEAST_DIGITS = 8
 # National helplines are short and free of charge, as Childline's 0800 1111: nobody's own number.
 _SHORT_CODES_END = 10_000_000
 _ITALY = 39
+_FILLING = "1234567890"
 _GROUPS = re.compile(r"\d+")
 
 
@@ -38,6 +39,13 @@ def e164(text: str, countries: Iterable[str], *, declared: bool) -> str | None:
             _national(text[1:], countries, declared) if text[1:2] == "0" else None
         )
     return _national(text, countries, declared)
+
+
+def of_only_one(text: str, countries: Iterable[str]) -> str | None:
+    """The E.164 of a national number that is written to the letter as those of just one of these countries are."""
+    tried = (e164(text, [country], declared=False) for country in countries)
+    found = {number for number in tried if number and _grouping(text, number) == "whole"}
+    return found.pop() if len(found) == 1 else None
 
 
 def unlabelled(text: str, countries: Iterable[str], *, likely: bool) -> str | None:
@@ -134,6 +142,8 @@ def _number(text: str, country: str | None, lenient: bool) -> str | None:
         if not lenient or reason != library.ValidationResult.IS_POSSIBLE or parsed.country_code == 1:
             return None
         if parsed.italian_leading_zero and parsed.country_code != _ITALY:
+            return None
+        if str(parsed.national_number) in _FILLING:
             return None
     kind = library.number_type(parsed)
     if kind == library.PhoneNumberType.PREMIUM_RATE:

@@ -133,7 +133,7 @@ def is_number(text: str) -> bool:
     digits = digits_of(text)
     letters = sum(character.isalpha() for character in text)
     if letters:
-        return 3 <= letters <= 12 and 4 <= len(digits) + letters <= MAX_DIGITS
+        return "XX" not in text.upper() and 3 <= letters <= 12 and 4 <= len(digits) + letters <= MAX_DIGITS
     filling = text.strip().removeprefix("+") == digits and digits.lstrip("0") in ("123456789", "1234567890", "12345678")
     return (
         MIN_DIGITS <= len(digits) <= MAX_DIGITS + 2
@@ -169,7 +169,7 @@ def numbers_in(text: str) -> Iterator[Candidate]:
     for match in _VANITY.finditer(text):
         prefix = _BEFORE_VANITY.search(text, max(0, match.start() - 6), match.start())
         start = prefix.start() if prefix else match.start()
-        if not text[start - 1 : start].isalnum():
+        if not text[start - 1 : start].isalnum() and is_number(match[0]):
             yield Candidate(_plain(text[start : match.end()]), "phone", False, start, match.end())
 
 

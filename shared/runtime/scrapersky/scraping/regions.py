@@ -38,6 +38,15 @@ _LANGUAGES = (
 )
 _LANGUAGE_COUNTRY = dict(pair.split(":") for pair in _LANGUAGES.split())
 
+# Of several countries of one language that a number may be in, none is the likeliest.
+_SHARED = {
+    "US": ("GB", "IE", "AU", "NZ", "ZA", "IN", "SG"),
+    "ES": ("MX", "AR", "CO", "CL", "PE"),
+    "PT": ("BR",),
+    "FR": ("BE", "CH"),
+    "DE": ("AT", "CH"),
+}
+
 # How sites write their country in an address: in English, in its own languages, by ISO code.
 _NAMES = {
     "DE": "deutschland germany allemagne alemania germania duitsland deu",
@@ -136,8 +145,14 @@ def in_order(
     of_languages = [code for tag in tags if (code := _country_of_tag(tag)) and tag != ["en", "US"]]
     given = list(dict.fromkeys([*([own] if own else []), *addresses, *of_languages, *dialled]))
     spoken = [code for tag in tags if (code := _LANGUAGE_COUNTRY.get(tag[0].lower()))]
-    guessed = [] if given else list(dict.fromkeys(spoken))
+    # A page without a language is English more often than not.
+    guessed = [] if given else list(dict.fromkeys(spoken or ["US"]))
     return given, guessed
+
+
+def sharing(guessed: Iterable[str]) -> list[str]:
+    """Other countries that write in the languages which stand for these."""
+    return [other for country in guessed for other in _SHARED.get(country, ())]
 
 
 def _country_of_tag(tag: list[str]) -> str | None:
