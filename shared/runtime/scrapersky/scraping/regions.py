@@ -4,7 +4,7 @@ Countries are ISO 3166 alpha-2 codes, upper case, as `phonenumbers` names its re
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from scrapersky.scraping.words import words
 
@@ -99,6 +99,8 @@ _ADDRESS = re.compile(
     r"|(?P<GB>[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})\b|(?P<CA>[A-Z]\d[A-Z] \d[A-Z]\d)\b"
     r"|(?P<US>[A-Z]{2},? \d{5}(?:-\d{4})?)\b)"
 )
+_ANY_WORD = re.compile(r"\w+")
+_FIRST_WORDS = frozenset(word[0] for name in _WHOLE_NAMES if (word := _ANY_WORD.match(name)))
 # An address and its number stand together in a footer; further off begins another office's.
 _NEAR_CHARS = 250
 
@@ -123,11 +125,19 @@ def country_named(text: str) -> str | None:
 
 def country_near(text: str, start: int, end: int) -> str | None:
     """The country that an address around `text[start:end]` names: the last one before it, else the first one after."""
-    before = list(_ADDRESS.finditer(text, max(0, start - _NEAR_CHARS), start))
-    match = before[-1] if before else _ADDRESS.search(text, end, end + _NEAR_CHARS)
+    before = list(_addresses(text, max(0, start - _NEAR_CHARS), start))
+    match = before[-1] if before else next(_addresses(text, end, end + _NEAR_CHARS), None)
     if match is None:
         return None
     return _COUNTRY_OF[match["name"].lower()] if match["name"] else match.lastgroup
+
+
+def _addresses(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """Matches of _ADDRESS, which is tried only at words that can begin one: hundreds of names are slow to try at each."""
+    for word in _ANY_WORD.finditer(text, start, end):
+        can_begin = word[0].lower() in _FIRST_WORDS or (len(word[0]) <= 4 and word[0].isupper())
+        if can_begin and (match := _ADDRESS.match(text, word.start(), end)):
+            yield match
 
 
 def in_order(
