@@ -67,6 +67,17 @@ def test_recipients_of_a_mailto_link_but_not_its_other_fields() -> None:
     ]
 
 
+def test_joomla_s_cloaked_addresses_are_read() -> None:
+    script = (
+        "var prefix = '&#109;a' + 'i&#108;' + '&#116;o'; var path = 'hr' + 'ef' + '=';"
+        "var addy1f = '&#105;nf&#111;' + '&#64;'; addy1f = addy1f + 'f&#105;rm&#97;' + '&#46;' + 'd&#101;';"
+        "var addy_text1f = '&#105;nf&#111;' + '&#64;' + 'f&#105;rm&#97;' + '&#46;' + 'd&#101;';"
+        "var addy77 = 'b&#64;' + 'firma.de'; var addy78 = 'no address';"
+    )
+    assert list(emails.addresses_of_joomla(script)) == ["info@firma.de", "b@firma.de"]
+    assert list(emails.addresses_of_joomla("var mail = 'a' + '@firma.de';")) == []
+
+
 @pytest.mark.parametrize("offset", [-3, 1, 2, 5])
 def test_typo3_s_shifted_addresses_are_read(offset: int) -> None:
     shifted = "".join(emails._shifted(character, offset) for character in "mailto:info@firma-9.de")
@@ -167,6 +178,7 @@ def test_any_text_is_read(text: str) -> None:
     for address in (*emails.addresses_in(text), *emails.addresses_of_mailto(text)):
         assert address.count("@") == 1
     emails.address_of_cfemail(text)
+    list(emails.addresses_of_joomla(f"var addy = '{text}';"))
     emails.address_of_typo3("linkTo_UnCryptMailto('" + text)
     is_placeholder(f"a@{text}", f"https://{text}/")
     class_of(f"{text}@firma.de", text, made_by=True)

@@ -19,7 +19,7 @@ MAX_EMAILS = 100
 MAX_PHONES = 100
 
 # In order of trust.
-EMAIL_METHODS = ("mailto", "cfemail", "json-ld", "microdata", "text")
+EMAIL_METHODS = ("mailto", "cfemail", "script", "json-ld", "microdata", "text")
 PHONE_METHODS = ("tel", "json-ld", "microdata", "whatsapp", "text")
 
 

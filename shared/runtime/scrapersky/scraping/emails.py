@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from html import unescape
 from importlib.resources import files
+from itertools import islice
 from urllib.parse import parse_qs, unquote
 
 # RFC 5321, 4.5.3.1: the longest local part and domain.
@@ -47,6 +49,10 @@ _SPACED = re.compile(
     r"[ \xa0]@[ \xa0](?=[\w-]{1,63}\.[\w.-]{2,63}(?![\w@]))",
     re.IGNORECASE,
 )
+# Two assignments an address: `name = [name +] 'literal' + 'literal' ...;`
+_JOOMLA = re.compile(r"(addy\w{0,60}) ?= ?(?:addy\w{0,60} ?\+ ?)?((?:'[^'\n]{0,200}'[ +]{0,3}){1,20});")
+_LITERAL = re.compile(r"'([^']*)'")
+_MAX_CLOAKED = 400
 _FULL_WIDTH = {0xFF20: "@", 0xFE6B: "@", 0xFF0E: "."}
 _UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xAD, 0xFEFF, 0x200E, 0x200F))
 
@@ -114,6 +120,19 @@ def address_of_typo3(target: str) -> str | None:
     offset = ord("m") - ord(coded[0])
     plain = "".join(_shifted(character, offset) for character in coded[: _LOCAL_CHARS + _DOMAIN_CHARS])
     return next(addresses_of_mailto(plain[7:]), None) if plain.startswith("mailto:") else None
+
+
+def addresses_of_joomla(scripts: str) -> Iterator[str]:
+    """The addresses that Joomla cloaks: `var addy9 = '    """The addresses that Joomla's e-mail cloaking puts together: `var addy9 = '&#105;nfo' + '&#64;'; addy9 = addy9 + …`."""#105;nfo' + '&#64;'; addy9 = addy9 + 'firma.de';`."""
+    if "addy" not in scripts:
+        return
+    parts: dict[str, str] = {}
+    for name, literals in islice(_JOOMLA.findall(scripts), _MAX_CLOAKED):
+        text = unescape("".join(_LITERAL.findall(literals)))
+        if "addy_text" not in name:
+            parts[name] = parts.get(name, "") + text
+    for text in parts.values():
+        yield from addresses_in(text)
 
 
 def _shifted(character: str, offset: int) -> str:

@@ -22,7 +22,7 @@ _PREFIXES = re.compile(r"^\(?00(?=[1-9])\)?")
 _LEAST_DIGITS = 8
 # National helplines are short and free of charge, as Childline's 0800 1111: nobody's own number.
 _SHORT_CODES_END = 10_000_000
-_ITALY = 39
+_ITALY, _BRITAIN = 39, 44
 _FILLING = "1234567890"
 _GROUPS = re.compile(r"\d+")
 
@@ -146,13 +146,18 @@ def _number(text: str, country: str | None, lenient: bool) -> str | None:
         if str(parsed.national_number) in _FILLING:
             return None
     kind = library.number_type(parsed)
-    if kind == library.PhoneNumberType.PREMIUM_RATE:
+    if kind == library.PhoneNumberType.PREMIUM_RATE and not _is_british_service(parsed):
         return None
     if kind == library.PhoneNumberType.TOLL_FREE and parsed.national_number < _SHORT_CODES_END:
         return None
     parsed.extension = None
     number: str = library.format_number(parsed, library.PhoneNumberFormat.E164)
     return number if len(number) > _LEAST_DIGITS else None
+
+
+def _is_british_service(parsed: Any) -> bool:
+    """084 and 087 cost more than a local call, but are what many British companies have for their customers."""
+    return bool(parsed.country_code == _BRITAIN and str(parsed.national_number)[:2] in ("84", "87"))
 
 
 def _library() -> Any:

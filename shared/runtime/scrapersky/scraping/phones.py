@@ -55,6 +55,8 @@ _GLUE_AFTER = frozenset("_#=&@%$\u20ac\u00a3")
 _GLUED_LABEL = re.compile(r"(?<![A-Za-z])(?:tele?|fax|fon|ph|phone|cell|mob)\Z", re.IGNORECASE)
 _GLUED_AFTER = re.compile(r"[A-Z][a-z]{2}|x\d|ext")
 _ACCOUNT = re.compile(r"[A-Z]{2}\d\d")
+_HOUR_AFTER = re.compile(r"[ \xa0]?(?:Uhr|h\b|a\.?m\b|p\.?m\b)")
+_HOURS = re.compile(r"[ \xa0](?:[0-2]?\d(?:\.\d\d)?[ \xa0]?[-\u2013][ \xa0]?)?[0-2]?\d(?:\.\d\d)?\Z")
 _NO_END = "(\uff08+/.-\u2010\u2011\u2012\u2013\u2014 \t\xa0\u2009\u202f\u3000"
 _UNIT_AFTER = re.compile(
     r"[ \xa0]?(?:€|%|\$|£|¥|₹|₺|円|°|\xd7|eur\b|usd|gbp|chf|kč|kc\b|zł|zl\b|kr\b|sek\b|ft\b|tl\b|mm\b|cm\b|"
@@ -215,11 +217,20 @@ def _closed(number: str) -> str:
 
 
 def _end_of(text: str, match: re.Match[str]) -> int:
-    """Where the last digit of a run is, without the hours after a number: "030 1234567 8:00-12:00"."""
-    end = match.start() + len(match[0].rstrip(_NO_END))
-    if text[end : end + 1] == ":" and text[end + 1 : end + 2].isdigit():
-        end = match.start() + max(map(match[0].rfind, " \xa0"))
-    return end
+    """Where the number in a run ends, without the hours or the price after it.
+
+    "030 1234567 8:00-12:00", "030 1234567 8-17 Uhr", "01805 123456 (0,14 € ...)".
+    """
+    run = match[0].rstrip(_NO_END)
+    opened = run.rfind("(")
+    if opened > MIN_DIGITS and ")" not in run[opened:]:
+        run = run[:opened].rstrip(_NO_END)
+    after = text[match.start() + len(run) : match.start() + len(run) + 6]
+    if after[:1] == ":" and after[1:2].isdigit():
+        run = run[: max(map(run.rfind, " \xa0"))].rstrip(_NO_END)
+    elif _HOUR_AFTER.match(after):
+        run = _HOURS.sub("", run).rstrip(_NO_END)
+    return match.start() + len(run)
 
 
 def _touches_more(text: str, start: int, end: int) -> bool:
