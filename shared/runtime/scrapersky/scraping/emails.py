@@ -123,7 +123,7 @@ def address_of_typo3(target: str) -> str | None:
 
 
 def addresses_of_joomla(scripts: str) -> Iterator[str]:
-    """The addresses that Joomla cloaks: `var addy9 = '    """The addresses that Joomla's e-mail cloaking puts together: `var addy9 = '&#105;nfo' + '&#64;'; addy9 = addy9 + …`."""#105;nfo' + '&#64;'; addy9 = addy9 + 'firma.de';`."""
+    """The addresses that Joomla cloaks: `var addy9 = 'in' + 'fo' + '&#64;'; addy9 = addy9 + 'firma.de';`."""
     if "addy" not in scripts:
         return
     parts: dict[str, str] = {}
