@@ -133,7 +133,7 @@ def country_near(text: str, start: int, end: int) -> str | None:
 
 
 def _addresses(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
-    """Matches of _ADDRESS, which is tried only at words that can begin one: hundreds of names are slow to try at each."""
+    """Matches of _ADDRESS, tried only at words that can begin one: hundreds of names are slow to try at each."""
     for word in _ANY_WORD.finditer(text, start, end):
         can_begin = word[0].lower() in _FIRST_WORDS or (len(word[0]) <= 4 and word[0].isupper())
         if can_begin and (match := _ADDRESS.match(text, word.start(), end)):
