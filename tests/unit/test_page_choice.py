@@ -63,7 +63,7 @@ def test_a_menu_s_word_tells_the_kind_of_page(kind: str, text: str) -> None:
     ],
 )
 def test_a_path_tells_the_kind_of_page(path: str, kind: str | None) -> None:
-    found = kind_of_path(path)
+    found = kind_of_path(path.strip("/").split("/"))
     assert (found.name if found else None) == kind
 
 
@@ -91,7 +91,7 @@ def test_what_only_holds_such_a_word_or_none_tells_nothing(text: str | None) -> 
 
 
 def test_a_page_below_another_is_worth_less_than_that() -> None:
-    above, below = kind_of_path("/about"), kind_of_path("/about/history")
+    above, below = kind_of_path(["about"]), kind_of_path(["about", "history"])
     assert above is not None
     assert below is not None
     assert PLAIN_SCORE < below.score < above.score

@@ -276,7 +276,7 @@ class Crawl:
 
 def _digest(page: PageFacts) -> bytes:
     """Names what a page says: its visible text or, when that is short, what it is and loads as well."""
-    text = " ".join(page.text.split())
+    text = page.text
     if len(text) < MIN_TEXT_CHARS:
         text = "\n".join([text, page.title or "", page.description or "", page.scripts[:10_000], str(page.json_ld)])
     return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

@@ -111,10 +111,11 @@ class Frontier:
         return None
 
     def _is_more_of_the_same(self, page: PageUrl) -> bool:
-        is_numbered = "0" in page.template
-        if page.depth <= 1 and not is_numbered and not page.has_query:
+        template = page.template
+        is_numbered = "0" in template
+        if len(page.segments) <= 1 and not is_numbered and not page.query:
             return False
-        return self._alike[page.template] >= (max(3, self.max_pages // 10) if is_numbered else self._folder_share)
+        return self._alike[template] >= (max(3, self.max_pages // 10) if is_numbered else self._folder_share)
 
     @property
     def _folder_share(self) -> int:
@@ -137,7 +138,7 @@ class Frontier:
 
 
 def _rated(page: PageUrl, text: str | None, bonus: float, steps: int) -> Candidate | None:
-    by_path, by_text = kind_of_path(page.path), kind_of_text(text)
+    by_path, by_text = kind_of_path(page.segments), kind_of_text(text)
     if by_path and by_path.name == SKIP:
         return None
     if by_text and by_text.name == SKIP:
@@ -147,7 +148,7 @@ def _rated(page: PageUrl, text: str | None, bonus: float, steps: int) -> Candida
     if kind and by_path and by_text and by_path.name == by_text.name:
         score += _AGREEING
     score += bonus - _PER_STEP * (steps - 1)
-    score -= _PER_SEGMENT * max(page.depth - 1, 0) + (_QUERY if page.has_query else 0.0)
+    score -= _PER_SEGMENT * max(len(page.segments) - 1, 0) + (_QUERY if page.query else 0.0)
     if kind is None and _is_article(page.path):
         score -= _ARTICLE
     return Candidate(page, score, kind.name if kind else None, steps)

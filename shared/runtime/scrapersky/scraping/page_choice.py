@@ -66,9 +66,8 @@ def kind_of_text(text: str | None) -> Kind | None:
     return _kind(_words_of(text)) if text and len(text) <= MAX_CHARS else None
 
 
-def kind_of_path(path: str) -> Kind | None:
-    """The kind of page that a URL's path names, best in its last segment; None when the path does not tell."""
-    segments = [segment for segment in path.split("/") if segment]
+def kind_of_path(segments: Sequence[str]) -> Kind | None:
+    """The kind of page that the segments of a URL's path name, best the last one; None when they do not tell."""
     best: Kind | None = None
     for number, segment in enumerate(reversed(segments)):
         found = _kind_of_segment(segment)
@@ -85,12 +84,15 @@ def kind_of_path(path: str) -> Kind | None:
 
 @lru_cache(maxsize=2_000)
 def _kind_of_segment(segment: str) -> Kind | None:
-    segment = unquote(segment)
-    return _kind(_words_of(_CAMEL.sub(" ", _EXTENSION.sub("", segment) if "." in segment else segment)))
+    if "%" in segment:
+        segment = unquote(segment)
+    if "." in segment:
+        segment = _EXTENSION.sub("", segment)
+    return _kind(_words_of(segment if segment.islower() else _CAMEL.sub(" ", segment)))
 
 
 def _kind(words: list[str]) -> Kind | None:
-    if not words or len(words) > MAX_WORDS:
+    if not words or len(words) > MAX_WORDS or _says_nothing(words, _known()):
         return None
     told: dict[str, tuple[Kind, set[int]]] = {}
     for kind, places in _matches(words, _known()):
@@ -105,6 +107,13 @@ def _kind(words: list[str]) -> Kind | None:
         elif len(covered) == len(words):
             return kind
     return best
+
+
+def _says_nothing(words: list[str], known: _Words) -> bool:
+    """What most links are asked first, because it is soon answered."""
+    if not known.phrases.keys().isdisjoint(words) or max(words) >= _FIRST_UNSPACED:
+        return False
+    return known.beginnings.keys().isdisjoint([word[:MIN_BEGINNING_CHARS] for word in words])
 
 
 def _matches(words: list[str], known: _Words) -> Iterator[tuple[Kind, Sequence[int]]]:

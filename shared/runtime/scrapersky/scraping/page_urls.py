@@ -58,15 +58,28 @@ _DIGITS = re.compile(r"\d+")
 
 
 class PageUrl(NamedTuple):
-    """A page of the site. `key` is the same for all its spellings; `template` for all pages that are made alike."""
+    """A page of the site. `key` is the same for all its spellings; `segments` are those of its path."""
 
     url: str
     key: str
-    template: str
     path: str
-    depth: int
-    """Segments of its path."""
-    has_query: bool
+    segments: tuple[str, ...]
+    query: str
+
+    @property
+    def template(self) -> str:
+        """The same for all pages that are made alike: the path without its last segment and with all numbers alike, or
+        all of it with the names of a query's fields.
+
+        Of the last segment it counts whether there is a number in it: an article has a name, a day or item a number.
+        """
+        if self.query:
+            names = "&".join(pair.partition("=")[0] for pair in self.query.split("&"))
+            return _DIGITS.sub("0", f"/{'/'.join(self.segments)}?{names}")
+        if not self.segments:
+            return ""
+        last = "0" if _DIGITS.search(self.segments[-1]) else "*"
+        return _DIGITS.sub("0", "/".join([*self.segments[:-1], last]))
 
 
 @dataclass(slots=True)
@@ -78,6 +91,7 @@ class SiteUrls:
     _hosts: frozenset[str] = field(init=False)
     _home_host: str = field(init=False)
     origin: str = field(init=False)
+    _home: str = field(init=False)
     _bare: dict[str, str] = field(default_factory=dict)
     """Hosts without their `www.`, since a page names the same ones again and again."""
 
@@ -86,6 +100,7 @@ class SiteUrls:
         self._home_host = _bare(home.hostname or "")
         self._hosts = frozenset({_bare(self.domain), self._home_host})
         self.origin = f"{home.scheme}://{home.netloc}"
+        self._home = f"{self.origin}/"
 
     def holds(self, url: str) -> bool:
         """Whether an absolute http(s) URL is of this site."""
@@ -95,9 +110,8 @@ class SiteUrls:
         """The page that a link leads to; None when it is not of this site, or none that is to be read."""
         if href.startswith("#") or len(href) > MAX_URL_CHARS:
             return None
-        home = self.origin + "/"
-        path = href[len(self.origin) :] if href.startswith(home) else href
-        if _PLAIN_PATH.fullmatch(path) and (path is not href or base_url.startswith(home)):
+        path = href[len(self.origin) :] if href.startswith(self._home) else href
+        if _PLAIN_PATH.fullmatch(path) and (path is not href or base_url.startswith(self._home)):
             return self._page(self.origin, self._home_host, path, "")  # as most links are: nothing to resolve
         url = absolute_url(base_url, href)
         if url is None or len(url) > MAX_URL_CHARS:
@@ -115,21 +129,15 @@ class SiteUrls:
 
     def _page(self, origin: str, host: str, path: str, query: str) -> PageUrl | None:
         segments = [segment for segment in path.split("/") if segment]
-        if len(segments) > MAX_SEGMENTS or _repeats(segments):
+        if len(segments) > MAX_REPEATS and (len(segments) > MAX_SEGMENTS or _repeats(segments)):
             return None
         if segments and "." in segments[-1] and segments[-1].rpartition(".")[2].lower() in _FILES:
             return None
-        kept = _query(query)
+        kept = _query(query) if query else ""
         if kept is None:
             return None
-        return PageUrl(
-            url=f"{origin}{path}?{kept}" if kept else f"{origin}{path}",
-            key=_key(host, path, kept),
-            template=_template(segments, kept),
-            path=path,
-            depth=len(segments),
-            has_query=bool(kept),
-        )
+        url = f"{origin}{path}?{kept}" if kept else f"{origin}{path}"
+        return PageUrl(url, _key(host, path, kept), path, tuple(segments), kept)
 
     def key(self, url: str) -> str:
         """The key of an absolute URL that was read."""
@@ -138,7 +146,7 @@ class SiteUrls:
 
 
 def _repeats(segments: list[str]) -> bool:
-    return len(segments) > MAX_REPEATS and any(segments.count(segment) > MAX_REPEATS for segment in set(segments))
+    return len(set(segments)) < len(segments) and any(segments.count(name) > MAX_REPEATS for name in set(segments))
 
 
 def _bare(host: str) -> str:
@@ -166,16 +174,3 @@ def _key(host: str, path: str, query: str) -> str:
     if "." in path:
         path = _INDEX.sub("/", path)
     return f"{host}{path.rstrip('/')}?{query}"
-
-
-def _template(segments: list[str], query: str) -> str:
-    """The path without its last segment and with all numbers alike, or all of it with the names of a query's fields.
-
-    Of the last segment it counts whether there is a number in it: an article has a name, a day or an item a number.
-    """
-    if query:
-        names = "&".join(pair.partition("=")[0] for pair in query.split("&"))
-        return _DIGITS.sub("0", f"/{'/'.join(segments)}?{names}")
-    if segments:
-        segments = [*segments[:-1], "0" if _DIGITS.search(segments[-1]) else "*"]
-    return _DIGITS.sub("0", "/".join(segments))
