@@ -39,6 +39,9 @@ from scrapersky.scraping.social import Profile
         ("https://wa.me/+491711234567?text=Hi", ("whatsapp", "https://wa.me/491711234567")),
         ("https://api.whatsapp.com/send/?phone=491711234567&text=Hi", ("whatsapp", "https://wa.me/491711234567")),
         ("https://t.me/acme_news", ("telegram", "https://t.me/acme_news")),
+        ("https://t.me/s/acme_news", ("telegram", "https://t.me/acme_news")),
+        ("https://twitter.com/#!/acme", ("twitter", "https://twitter.com/acme")),
+        ("https://web.facebook.com/acme?_rdc=1", ("facebook", "https://www.facebook.com/acme")),
         ("https://vimeo.com/acme", ("vimeo", "https://vimeo.com/acme")),
         ("https://www.yelp.de/biz/acme-berlin", ("yelp", "https://www.yelp.com/biz/acme-berlin")),
         ("https://old.reddit.com/r/acme/", ("reddit", "https://www.reddit.com/r/acme")),
@@ -83,6 +86,8 @@ def test_profile_has_one_spelling(href: str, profile: tuple[str, str]) -> None:
         "https://wa.me/?text=https%3A%2F%2Fshop.example",
         "https://api.whatsapp.com/send?text=Look",
         "https://t.me/share/url?url=x",
+        "https://t.me/+AbCdEf",
+        "https://t.me/s/",
         "https://vimeo.com/123456789",
         "https://player.vimeo.com/acme",
         "https://open.spotify.com/track/4aB",
@@ -151,6 +156,13 @@ def test_a_template_s_profiles_are_nobody_s_but_its_maker_s() -> None:
     assert chosen(default) == {}
     assert chosen(default, domain="wix.com") == {"facebook": "https://www.facebook.com/wix"}
     assert chosen(linked("https://www.instagram.com/yourusername", in_frame=True)) == {}
+
+
+def test_the_page_in_facebook_s_plugin() -> None:
+    url = "https://www.facebook.com/plugins/page.php?href=https%3A%2F%2Fwww.facebook.com%2Facme%2F&tabs=timeline"
+    assert social.profile_of_widget(url) == ("facebook", "https://www.facebook.com/acme")
+    assert social.profile_of_widget(url.replace("page.php", "like.php")) is None
+    assert social.profile_of_widget("https://www.facebook.com/plugins/page.php") is None
 
 
 def test_both_names_of_x_are_one() -> None:

@@ -133,7 +133,7 @@ def _instagram(at: Address) -> str | None:
 
 
 def _pinterest(at: Address) -> str | None:
-    whole = len(at.segments) == 1 or at.segments[1] in ("_created", "_saved", "_profile")
+    whole = len(at.segments) == 1 or at.segments[1] in ("_created", "_saved", "_profile", "boards", "pins")
     return _name("www.pinterest.com", deep=True)(at) if whole else None
 
 
@@ -209,6 +209,12 @@ def _spotify(at: Address) -> str | None:
     )
 
 
+def _telegram(at: Address) -> str | None:
+    # Under /s/ a channel is shown in the browser.
+    kept = at.segments[1:] if at.segments[0] == "s" else at.segments
+    return _name("t.me")(at._replace(segments=kept)) if kept and not kept[0].startswith("+") else None
+
+
 def _mastodon(at: Address) -> str | None:
     known = len(at.segments) == 1 and at.segments[0].startswith("@") and _NAME.fullmatch(at.segments[0][1:])
     return f"https://{at.host}/{at.segments[0].lower()}" if known else None
@@ -228,7 +234,7 @@ PROFILES: dict[str, Canonical] = {
     "bluesky": _under("bsky.app", "profile"),
     "mastodon": _mastodon,
     "whatsapp": _whatsapp,
-    "telegram": _name("t.me", deep=False),
+    "telegram": _telegram,
     "vimeo": _vimeo,
     "yelp": _under("www.yelp.com", "biz", fold=False),
     "tripadvisor": _tripadvisor,

@@ -157,8 +157,13 @@ def _profiles(page: PageFacts, organizations: _Things) -> Iterator[tuple[str, so
     for link in page.links:
         if found := social.profile(link.href):
             names = f"{link.text or ''} {link.label or ''}"
-            icon = not link.text or (len(names) < 60 and _NETWORK_WORDS.search(names) is not None)
+            # "f", "in", "IG"
+            short = len(link.text or "") < 4
+            icon = short or (len(names) < 60 and _NETWORK_WORDS.search(names) is not None)
             yield "link", social.Profile(*found, declared=False, in_frame=link.place is not None, icon=icon)
+    for asset in page.assets:
+        if asset.kind == "iframe" and (found := social.profile_of_widget(asset.url)):
+            yield "widget", social.Profile(*found, declared=False, in_frame=False, icon=True)
     for thing in organizations:
         for value in jsonld.strings(thing.get("sameAs")):
             if found := social.profile(value):

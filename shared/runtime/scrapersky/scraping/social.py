@@ -64,15 +64,22 @@ def profile(href: str) -> tuple[str, str] | None:
         network = "mastodon" if segments and MASTODON_HOST.fullmatch(host) else None
     if network is None:
         return None
+    if not segments and parts.fragment.startswith("!/"):  # how Twitter wrote addresses in 2011
+        segments = [segment for segment in parts.fragment[2:].split("/") if segment][:6]
     if not segments:
         url = PROFILES["medium"](Address([""], host, "")) if network == "medium" and host != "medium.com" else None
         return (network, url) if url else None
-    if segments[0] == "#!":
-        segments = segments[1:] or [""]
     if is_own_page(network, segments[0]):
         return None
     url = PROFILES[network](Address(segments, host, parts.query))
     return (network, url) if url else None
+
+
+def profile_of_widget(url: str) -> tuple[str, str] | None:
+    """The page that Facebook's page plugin shows (Meta for Developers, "Page Plugin": `href`)."""
+    if "facebook.com/plugins/page.php" not in url and "facebook.com/plugins/likebox.php" not in url:
+        return None
+    return profile(next(iter(parse_qs(url.partition("?")[2]).get("href", [])), ""))
 
 
 def choose(profiles: Iterable[Profile], *, domain: str, names: Iterable[str] = ()) -> dict[str, str]:
