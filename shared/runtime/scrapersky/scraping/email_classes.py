@@ -19,8 +19,8 @@ _PERSON = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?[._][^\W\d_]{2,}(?:-[^\W\d_]+)?\d
 _MADE_BY = re.compile(
     r"(?:web ?-?(?:design|site|seite|entwicklung|agentur|master)|(?:site|website|sito|theme) (?:by|door|von|par|web)|"
     r"(?:design(?:ed)?|developed|powered|made|created|built|hosted|hosting|maintained) by|umsetzung|programmierung|"
-    r"realisi?er(?:t|ung)|technische|gestaltung|konzept|r[ée]alisation|r[ée]alis[ée]|cr[ée]ation|cr[ée][ée]|"
-    r"h[ée]berge(?:ur|ment)|desarroll\w*|dise[ñn]o web|realizza\w*|sviluppo|desenvolvid\w*|realizacja|projekt|"
+    r"realisi?er(?:t|ung)|gestaltung|konzept|r[ée]alisation|r[ée]alis[ée]|cr[ée]ation|cr[ée][ée]|"
+    r"h[ée]berge(?:ur|ment)|desarroll\w*|dise[ñn]o web|realizza\w*|sviluppo|desenvolvid\w*|realizacja|projekt i |"
     r"tvorba|webbyr[åa]|webbureau|hosting|hoster|provider|powered)\b[^\n]{0,60}\Z",
     re.IGNORECASE,
 )

@@ -15,6 +15,8 @@ MAX_CANDIDATES = 200
 MAX_PROFILES = 200
 # Those of a text that are looked at, with repeats.
 MAX_ADDRESSES = 2_000
+# Mail links of which the text before them is looked for.
+MAX_LOOKED_BACK = 50
 
 _NETWORK_WORDS = re.compile(
     r"facebook|twitter|linked|insta|youtube|tiktok|pinterest|github|xing|threads|bluesky|mastodon|whatsapp|telegram|vimeo|"
@@ -86,11 +88,14 @@ def read(page: PageFacts) -> PageContacts:
 def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
     placed = list(islice(emails.placed_addresses_in(page.text), MAX_ADDRESSES))
     makers = {address for address, before in set(placed) if email_classes.names_maker(before)}
+    seen = 0
     for link in page.links:
         scheme = link.href[:7].lower()
         if scheme == "mailto:":
+            seen += 1
+            made_by = seen <= MAX_LOOKED_BACK and _made_by(page.text, link.text)
             for address in emails.addresses_of_mailto(link.href[7:]):
-                yield SeenEmail("mailto", address, address in makers or _made_by(page.text, link.text))
+                yield SeenEmail("mailto", address, made_by or address in makers)
         elif scheme == "javascr" and (hidden := emails.address_of_typo3(link.href)):
             yield SeenEmail("mailto", hidden, False)
     for token in page.cfemail:
