@@ -211,7 +211,7 @@ def _spotify(at: Address) -> str | None:
 
 def _telegram(at: Address) -> str | None:
     # Under /s/ a channel is shown in the browser.
-    kept = at.segments[1:] if at.segments[0] == "s" else at.segments
+    kept = at.segments[1:] if at.segments[0].lower() == "s" else at.segments
     return _name("t.me")(at._replace(segments=kept)) if kept and not kept[0].startswith("+") else None
 
 

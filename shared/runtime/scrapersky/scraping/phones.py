@@ -57,6 +57,8 @@ _GLUED_AFTER = re.compile(r"[A-Z][a-z]{2}|x\d|ext")
 _ACCOUNT = re.compile(r"[A-Z]{2}\d\d")
 _HOUR_AFTER = re.compile(r"[ \xa0]?(?:Uhr|h\b|a\.?m\b|p\.?m\b)")
 _HOURS = re.compile(r"[ \xa0](?:[0-2]?\d(?:\.\d\d)?[ \xa0]?[-\u2013][ \xa0]?)?[0-2]?\d(?:\.\d\d)?\Z")
+# What is dialled once the call is taken: after a pause, or a number sign.
+_PARAMETERS = re.compile(r"[;,#]|(?<=\d)[pwx](?=\d)")
 _NO_END = "(\uff08+/.-\u2010\u2011\u2012\u2013\u2014 \t\xa0\u2009\u202f\u3000"
 _UNIT_AFTER = re.compile(
     r"[ \xa0]?(?:€|%|\$|£|¥|₹|₺|円|°|\xd7|eur\b|usd|gbp|chf|kč|kc\b|zł|zl\b|kr\b|sek\b|ft\b|tl\b|mm\b|cm\b|"
@@ -105,8 +107,8 @@ def readable(text: str) -> str:
 
 def number_of_link(target: str) -> str | None:
     """The number of a tel link, `target` being what follows the scheme (RFC 3966), without parameters; else None."""
-    number = readable(unquote(target)).strip().lstrip("/").partition(";")[0].partition(",")[0].strip()
-    return _plain(number[:_MAX_RAW_CHARS]) if is_number(number) else None
+    number = _PARAMETERS.split(unquote(target).strip().lstrip("/"), maxsplit=1)[0]
+    return number_of_field(number)
 
 
 def number_of_field(text: str) -> str | None:
