@@ -16,7 +16,7 @@ from urllib.parse import unquote
 MAX_WORDS: Final = 8
 """A link of more words is a headline: `Contact tracing in hospitals, a year on` leads to no contact page."""
 
-MAX_CHARS: Final = 60
+MAX_CHARS: Final = 40
 """Longer than all of the table's phrases with what stands beside them."""
 
 MAX_UNSPACED_CHARS: Final = 16
