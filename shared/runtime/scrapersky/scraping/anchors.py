@@ -58,6 +58,11 @@ class AnchorReader:
             self._pieces.append(" ")
             self._open = self._alt = None
 
+    def area(self, tag: str, attrib: Mapping[str, str]) -> None:
+        """A link of an image map, which has no text."""
+        self.start_anchor(tag, attrib)
+        self.end_anchor()
+
     def image(self, _tag: str, attrib: Mapping[str, str]) -> None:
         src = attrib.get("src", "")
         if not src or src.startswith("data:"):  # a placeholder until a script loads the image

@@ -68,7 +68,8 @@ class PageReader:
         self._scopes: list[tuple[int, Callable[[], object]]] = []
         self._scope_depth = 0
         self._starts: dict[str, Callable[[str, Mapping[str, str]], None]] = {
-            **dict.fromkeys(("a", "area"), self.anchors.start_anchor),
+            "a": self.anchors.start_anchor,
+            "area": self.anchors.area,
             **dict.fromkeys(("meta", "base"), self._head_tag),
             **dict.fromkeys(("style", "noscript", "template", "iframe", "noembed", "noframes"), self._start_muted),
             **dict.fromkeys(("header", "nav", "footer", "article"), self._start_place),
@@ -111,10 +112,11 @@ class PageReader:
         if self._depth <= self._scope_depth:
             self._end_scopes()
         self._depth -= 1
-        if tag not in INLINE and self._pieces[-1] is not BREAK:
+        if tag in INLINE:
+            if tag == "a":
+                self.anchors.end_anchor()
+        elif self._pieces[-1] is not BREAK:
             self._pieces.append(BREAK)
-        if tag in ("a", "area"):
-            self.anchors.end_anchor()
 
     def data(self, data: str) -> None:
         if self._open_tag:

@@ -17,11 +17,11 @@ MAX_NOSCRIPT_CHARS: Final = 20_000
 MAX_LINK_TEXT_CHARS: Final = 200
 MAX_PICTURES: Final = 100
 MAX_FORM_ACTIONS: Final = 100
-MAX_SHALLOW: Final = 300
+MAX_SHALLOW: Final = 200
 MAX_MICRODATA: Final = 500
 
 # Elements this near to the document's root are what frameworks mount on, and where they leave their attributes.
-SHALLOW_DEPTH: Final = 6
+SHALLOW_DEPTH: Final = 5
 
 _INLINE_NAMES = (
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp "

@@ -67,6 +67,7 @@ class Table:
     def __init__(self, signatures: tuple[Signature, ...]) -> None:
         self.signatures = signatures
         self.by_name = {signature.name: signature for signature in signatures}
+        self.places = {signature.name: place for place, signature in enumerate(signatures)}
         self.generators = [(s.generator, s) for s in signatures if s.generator]
         self.metas = [(name, pattern, s) for s in signatures for name, pattern in s.meta.items()]
         self.headers: dict[str, list[tuple[str, Signature]]] = {}

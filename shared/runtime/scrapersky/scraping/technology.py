@@ -53,8 +53,7 @@ def find_technologies(
     if seen.wordpress_paths and _WORDPRESS not in found:
         evidence = f"asset: {next(iter(seen.wordpress_paths.values()))}"
         found[_WORDPRESS] = _technology(table().by_name[_WORDPRESS], None, evidence, page.url)
-    order = {signature.name: place for place, signature in enumerate(table().signatures)}
-    ordered = {name: found[name] for name in sorted(found, key=order.__getitem__)}
+    ordered = {name: found[name] for name in sorted(found, key=table().places.__getitem__)}
     for (kind, folder), url in seen.wordpress_paths.items():
         if folder and (kind, folder) not in table().folders:
             evidence = f"asset: {url}"[:MAX_EVIDENCE_CHARS]
