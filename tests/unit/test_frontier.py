@@ -80,6 +80,22 @@ def test_pictures_labels_and_structured_data_name_pages_too(body: str) -> None:
     assert (found.page.path, found.kind) == ("/x7", "contact")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<meta http-equiv="refresh" content="0; URL=\'/start\'">',
+        '<meta http-equiv="Refresh" content="5;url=https://www.shop.example/start">',
+        '<iframe src="/start"></iframe>',
+    ],
+)
+def test_a_page_that_only_leads_on_or_frames_another_leads_there(body: str) -> None:
+    assert order(known(body)) == ["/start"]
+
+
+def test_frames_beside_links_are_parts_of_the_page() -> None:
+    assert "/map" not in order(known(links(["/a", "/b", "/c"]) + '<iframe src="/map"></iframe>'))
+
+
 def test_a_page_s_best_name_counts_whichever_comes_first() -> None:
     for body in ('<a href="/x">more</a><a href="/x">Contact</a>', '<a href="/x">Contact</a><a href="/x">more</a>'):
         made = known(body + '<a href="/about">About</a>')

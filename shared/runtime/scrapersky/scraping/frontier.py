@@ -22,6 +22,9 @@ MAX_KNOWN: Final = 3_000
 MAX_HINTS: Final = 200
 """Of a page's JSON-LD. Menus in it have tens."""
 
+MAX_FRAMING_LINKS: Final = 3
+"""A page with hardly a link may be a frame around another page of the site, as sites of old are."""
+
 _PLACES: Final[dict[str | None, float]] = {"nav": 8.0, "header": 8.0, "footer": 6.0}
 _AGREEING: Final = 8.0  # link text and path say the same
 _PER_SEGMENT: Final = 3.0
@@ -31,6 +34,8 @@ _ARTICLE: Final = 8.0  # a date or a headline for a path
 _NEAR: Final = 8.0  # linked by a page that says who is behind the site: its neighbours say more of that
 _SAME_KIND: Final = 18.0  # for each page of the kind that was chosen before
 _YEAR = re.compile(r"/(?:19|20)\d\d/")
+# HTML Standard, "shared declarative refresh steps": seconds, then the address, in quotes or without.
+_REFRESH = re.compile(r"""[;,\s]\s*url\s*=\s*["']?([^"']+)""", re.IGNORECASE)
 _NAMED_TYPES: Final = {"ContactPage": "contact", "AboutPage": "about"}
 
 
@@ -72,6 +77,12 @@ class Frontier:
                 self._add(page.base_url, link.href, text, _PLACES.get(link.place, 0.0) + near, steps + 1)
         for url, name in _hints(page):
             self._add(page.base_url, url, name, _PLACES["nav"], steps + 1)
+        if refresh := _REFRESH.search(page.metas.get("refresh", "")):
+            self._add(page.base_url, refresh[1], None, _PLACES["nav"], steps + 1)
+        if len(page.links) < MAX_FRAMING_LINKS:
+            for asset in page.assets:
+                if asset.kind == "iframe":
+                    self._add(page.base_url, asset.url, None, _PLACES["nav"], steps + 1)
 
     def add_url(self, url: str) -> None:
         """Take up an absolute URL that no page has shown: a sitemap's."""
