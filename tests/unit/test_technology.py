@@ -17,8 +17,10 @@ def page(markup: str | bytes, url: str = "https://shop.example/") -> PageFacts:
     return parse_page(body, url, {"content-type": "text/html; charset=utf-8"})
 
 
-def names(facts: PageFacts, cookies: tuple[str, ...] = (), **headers: str) -> dict[str, str | None]:
-    return {found.name: found.version for found in find_technologies(facts, headers, cookies)}
+def names(
+    facts: PageFacts, headers: dict[str, str] | None = None, cookies: tuple[str, ...] = ()
+) -> dict[str, str | None]:
+    return {found.name: found.version for found in find_technologies(facts, headers or {}, cookies)}
 
 
 def test_wordpress_site_with_its_plugins_and_their_versions() -> None:
@@ -94,7 +96,7 @@ def test_stylesheet_of_a_theme_counts_from_any_host_and_a_script_only_from_the_s
     ],
 )
 def test_response_headers_are_evidence(headers: dict[str, str], found: dict[str, str | None]) -> None:
-    assert names(page("<p>"), **headers) == found
+    assert names(page("<p>"), headers) == found
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_network_that_serves_most_of_a_site_s_code_is_its_own() -> None:
     ],
 )
 def test_names_of_cookies_are_evidence(cookies: tuple[str, ...], found: dict[str, str | None]) -> None:
-    assert names(page("<p>"), cookies) == found
+    assert names(page("<p>"), cookies=cookies) == found
 
 
 def test_pages_of_a_site_are_merged_by_the_most_specific_version_and_where_that_was_seen() -> None:
