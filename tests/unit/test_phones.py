@@ -100,6 +100,8 @@ def test_numbers_in_text_with_their_labels(text: str, found: list[tuple[str, str
         "order_0301234567 /0301234567 id=0301234567",
         "Tel: 0000000",
         "Call 1-800-XXX-XXXX",
+        "UA-09817443-1 GTM-0301234567",
+        "0821 5858 5051 8915",
     ],
 )
 def test_numbers_of_other_things(text: str) -> None:
@@ -166,7 +168,15 @@ def test_e164(text: str, country: str, number: str | None) -> None:
         ("06 39 98 44 55", "FR", "+33639984455"),  # for fiction: of the right length, but no plan has it
         ("206-555-0142", "US", "+12065550142"),
         ("601 555 012", "PL", "+48601555012"),
+        ("91 555 01 23", "ES", "+34915550123"),
+        ("0 80 42 / 99 99 0-12", "DE", "+4980429999012"),
         ("0301234567", "DE", None),
+        ("069-86924", "DE", None),
+        ("522-3229-576", "US", None),
+        ("045-67406", "IT", None),
+        ("84234-4017", "ES", None),
+        ("81 6755 721", "ES", None),
+        ("9168.8608.", "PL", None),
         ("123 456 789", "FR", None),
         ("82 345 67", "DE", None),
     ],

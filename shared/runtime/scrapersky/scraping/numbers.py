@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from scrapersky.scraping.number_groups import group_count, grouping
 from scrapersky.scraping.phones import digits_of
 
 # Plans of variable length, where what lacks its trunk 0 may be valid and yet be a local number without its area code.
@@ -24,7 +25,9 @@ _LEAST_DIGITS = 8
 _SHORT_CODES_END = 10_000_000
 _ITALY, _BRITAIN = 39, 44
 _FILLING = "1234567890"
-_GROUPS = re.compile(r"\d+")
+# Germany, Austria, Finland, Sweden, Switzerland; with fewer digits, area code and all, it is rather something else.
+_FREELY_GROUPED = frozenset({49, 43, 358, 46, 41})
+_LEAST_FREE_DIGITS = 9
 
 
 def e164(text: str, countries: Iterable[str], *, declared: bool) -> str | None:
@@ -56,36 +59,22 @@ def unlabelled(text: str, countries: Iterable[str], *, likely: bool) -> str | No
     tried = list(countries)
     number = e164(text, tried, declared=False)
     if number is not None:
-        grouping = _grouping(text, number)
+        found = _grouping(text, number)
         # A trunk 0, three groups and an area code that is there: hardly anything else is written so.
-        likely = likely or (text.startswith(("0", "(0")) and len(_GROUPS.findall(text)) > 2)
-        return number if grouping == "whole" or (grouping and likely) else None
+        likely = likely or (text.startswith(("0", "(0")) and group_count(text) > 2)
+        return number if found == "whole" or (found and likely) else None
     number = e164(text, tried, declared=True) if likely else None
     return number if number is not None and _grouping(text, number) == "whole" else None
 
 
 def _grouping(text: str, number: str) -> str | None:
-    """`whole` when the groups are those that the library would write, `first` when the first one is, else None."""
     library = _library()
     parsed = library.parse(number, None)
     usual = library.format_number(parsed, library.PhoneNumberFormat.NATIONAL)
-    written, expected = _GROUPS.findall(text), _GROUPS.findall(usual)
-    if len(written) > 1 and written[0] == "1" and parsed.country_code == 1:
-        written = written[1:]
-    written, expected = _with_zero_joined(written), _with_zero_joined(expected)
-    if written[0] == str(parsed.country_code) and written[0] != expected[0]:
-        written = written[1:]
-    if len(written) < 2 or not expected:
+    free = parsed.country_code in _FREELY_GROUPED
+    if free and len(digits_of(text)) < _LEAST_FREE_DIGITS:
         return None
-    if written == expected:
-        return "whole"
-    short, long = sorted((written[0], expected[0]), key=len)
-    return "first" if len(short) > 1 and long.startswith(short) else None
-
-
-def _with_zero_joined(groups: list[str]) -> list[str]:
-    """`0 805 123 456` has its trunk 0 apart."""
-    return [groups[0] + groups[1], *groups[2:]] if len(groups) > 1 and groups[0] == "0" else groups
+    return grouping(text, usual, parsed.country_code, free=free)
 
 
 def country_of(number: str) -> str | None:

@@ -39,7 +39,7 @@ class SeenEmail(NamedTuple):
 class SeenPhone(NamedTuple):
     """A number as written. `label` is `phone`, `fax` or empty, `country` that of an address beside it.
 
-    `likely` says of one without a label that its place speaks for a phone number: alone in its line, or among contacts.
+    `likely` says of one without a label that its place speaks for a phone number: among contacts, or alone in its line.
     """
 
     method: str
@@ -133,9 +133,10 @@ def _phones(page: PageFacts, things: _Things) -> Iterator[SeenPhone]:
     text = phones.readable(page.text)
     for candidate in phones.numbers_in(text):
         where = candidate.start, candidate.end
-        likely = bool(candidate.label) or candidate.alone or phones.in_contact_text(text, *where)
+        typical = phones.is_typical(candidate.text)
+        likely = bool(candidate.label) or (candidate.alone and typical) or phones.in_contact_text(text, *where)
         country = None if fixed_country or candidate.text[0] == "+" else regions.country_near(text, *where)
-        if likely or candidate.text[0] == "+" or phones.is_typical(candidate.text):
+        if likely or candidate.text[0] == "+" or typical:
             yield SeenPhone("text", candidate.text, candidate.label, country, likely)
 
 

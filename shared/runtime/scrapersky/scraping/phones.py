@@ -48,8 +48,8 @@ _SLASH = re.compile(r" ?[/|] ?")
 _SPLIT = re.compile(r" */ *-[\d ]*|   +| [-/.]+ (?=[0(])|(?<=\d) ?/ ?(?=[0(])|(?<=\d)\)? +(?=\(0?\d{2})")
 # None of these is followed by nothing, so that none is "in" an empty text.
 _UNITS = frozenset("\u20ac$\u00a3\u00a5\u20b9\u20ba#\u2116=<>\u2248~\u00b1\u00d7")
-_PATH_GLUE = frozenset("_/=#&@%")
-_GLUE_BEFORE = _PATH_GLUE | frozenset(".,-\u2013")
+_PATH_GLUE = frozenset("_/=#&@%-")
+_GLUE_BEFORE = _PATH_GLUE | frozenset(".,\u2013")
 _GLUE_AFTER = frozenset("_#=&@%$\u20ac\u00a3")
 # "TEL03-5555-0123", and the next element's text glued on: "030 1234567Fax", "212-555-0142x204".
 _GLUED_LABEL = re.compile(r"(?<![A-Za-z])(?:tele?|fax|fon|ph|phone|cell|mob)\Z", re.IGNORECASE)
@@ -139,12 +139,8 @@ def is_number(text: str) -> bool:
     if letters:
         return "XX" not in text.upper() and 3 <= letters <= 12 and 4 <= len(digits) + letters <= MAX_DIGITS
     filling = text.strip().removeprefix("+") == digits and digits.lstrip("0") in ("123456789", "1234567890", "12345678")
-    return (
-        MIN_DIGITS <= len(digits) <= MAX_DIGITS + 2
-        and len(set(digits)) > 1
-        and not filling
-        and digits[-7:] != "0000000"
-    )
+    most = MAX_DIGITS + 2 * digits.startswith("00")
+    return MIN_DIGITS <= len(digits) <= most and len(set(digits)) > 1 and not filling and digits[-7:] != "0000000"
 
 
 def numbers_in(text: str) -> Iterator[Candidate]:
