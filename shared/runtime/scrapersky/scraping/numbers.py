@@ -25,9 +25,11 @@ _LEAST_DIGITS = 8
 _SHORT_CODES_END = 10_000_000
 _ITALY, _BRITAIN = 39, 44
 _FILLING = "1234567890"
-# Germany, Austria, Finland, Sweden, Switzerland; with fewer digits, area code and all, it is rather something else.
+# Germany, Austria, Finland, Sweden, Switzerland: behind the area code, people group as they like.
 _FREELY_GROUPED = frozenset({49, 43, 358, 46, 41})
-_LEAST_FREE_DIGITS = 9
+# Where numbers have any length, what has fewer digits than this, area code and all, is rather something else.
+_ANY_LENGTH = _FREELY_GROUPED | {_ITALY}
+_LEAST_DIGITS_OF_ANY_LENGTH = 9
 
 
 def e164(text: str, countries: Iterable[str], *, declared: bool) -> str | None:
@@ -72,7 +74,7 @@ def _grouping(text: str, number: str) -> str | None:
     parsed = library.parse(number, None)
     usual = library.format_number(parsed, library.PhoneNumberFormat.NATIONAL)
     free = parsed.country_code in _FREELY_GROUPED
-    if free and len(digits_of(text)) < _LEAST_FREE_DIGITS:
+    if parsed.country_code in _ANY_LENGTH and len(digits_of(text)) < _LEAST_DIGITS_OF_ANY_LENGTH:
         return None
     return grouping(text, usual, parsed.country_code, free=free)
 
