@@ -167,8 +167,11 @@ class Crawl:
             self.stopped = Stopped.MAX_PAGES if len(self._frontier) else Stopped.ALL_READ
         elif not under_way:
             self.stopped = Stopped.ALL_READ
-        # A host that counts the seconds between pages is not asked for anything that is no page.
-        return None if self.visit.crawl_delay else self._extras.next()
+        # A host that counts the seconds between pages is not asked for anything that is no page, and for a file alone
+        # no second connection is opened.
+        if self.visit.crawl_delay or (under_way and len(self._order) < AT_ONCE):
+            return None
+        return self._extras.next()
 
     def _reason_to_stop(self) -> Stopped | None:
         if self.visit.should_stop():

@@ -63,8 +63,8 @@ _SENTENCES: Final = {
     ErrorCode.BLOCKED: "{what} is behind a check that lets no programs pass ({by})",
     ErrorCode.LOGIN_REQUIRED: "{what} is for those who log in only ({by})",
     ErrorCode.NEEDS_JS: "{what} is an empty frame until a browser runs its scripts",
-    ErrorCode.PARKED: "{what} is no site: the name is parked or for sale ({by})",
-    ErrorCode.DEFAULT_PAGE: "{what} is no site yet, or none any more: it is the default page of {by}",
+    ErrorCode.PARKED: "{what} belongs to no site: the name is parked or for sale ({by})",
+    ErrorCode.DEFAULT_PAGE: "{what} is the default page of {by}: there is no site yet, or none any more",
     ErrorCode.SOFT_404: "{what} says that there is no such page",
 }
 
