@@ -116,6 +116,22 @@ def test_where_a_national_number_s_country_comes_from(markup: str, number: str) 
     assert number in site(markup).phones
 
 
+@pytest.mark.parametrize(
+    ("markup", "found"),
+    [
+        ("<header>501 555 012</header>", []),  # may be an amount
+        ("<header>501 555 012</header><p>biuro@firma.pl", ["+48501555012"]),
+        ("<header>501-555-012</header>", ["+48501555012"]),
+        ("<header>12 555 01 23</header>", ["+48125550123"]),
+        ("<p>Only 12 555 01 23 pieces were made", []),
+        ("<p>Kom. 501 555 012", ["+48501555012"]),
+        ("<p>Reference +48 501 555 012", ["+48501555012"]),
+    ],
+)
+def test_a_number_without_label_needs_its_place(markup: str, found: list[str]) -> None:
+    assert list(site(markup, domain="firma.pl").phones) == found
+
+
 def test_a_fax_machine_is_no_phone_though_a_link_calls_it() -> None:
     fax = '<p>Fax: <a href="tel:+49301234568">030 1234568</a>'
     assert site(fax, domain="firma.de").phones == {}

@@ -136,7 +136,8 @@ def _phones(page: PageFacts, things: _Things) -> Iterator[SeenPhone]:
         typical = phones.is_typical(candidate.text)
         likely = bool(candidate.label) or (candidate.alone and typical) or phones.in_contact_text(text, *where)
         country = None if fixed_country or candidate.text[0] == "+" else regions.country_near(text, *where)
-        if likely or candidate.text[0] == "+" or typical:
+        alone = candidate.alone and not phones.is_amount(candidate.text)
+        if likely or typical or alone or candidate.text[0] == "+":
             yield SeenPhone("text", candidate.text, candidate.label, country, likely)
 
 

@@ -69,6 +69,7 @@ _UNIT_AFTER = re.compile(
 _FAX_AFTER = re.compile(r"[ \xa0]{0,2}[(\[][ \xa0]?(?:tele)?fax", re.IGNORECASE)
 # How numbers are written and hardly anything else is: with a trunk 0 in front, or in the groups of North America.
 _TYPICAL = re.compile(r"\(?0\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
+_AMOUNT = re.compile(r"\d{1,3}(?:[ .]\d{3})+")
 # A list of numbers under one label: "Tel. 1, 2 or 3".
 _JOINT = re.compile(
     r"[\s,;|/&·•]{0,4}(?:oder|or|ou|or|und|and|et|y|o|e|i|en|lub|nebo|och|og|veya|ve)?[\s,;|/&·•]{0,4}\Z"
@@ -176,6 +177,11 @@ def numbers_in(text: str) -> Iterator[Candidate]:
 def is_typical(number: str) -> bool:
     """Whether a candidate is written as hardly anything but a phone number is."""
     return _TYPICAL.match(number) is not None
+
+
+def is_amount(number: str) -> bool:
+    """Whether a candidate may as well be an amount with its thousands apart: "601 234 567"."""
+    return _AMOUNT.fullmatch(number) is not None
 
 
 def in_contact_text(text: str, start: int, end: int) -> bool:
