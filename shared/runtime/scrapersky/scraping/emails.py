@@ -81,14 +81,14 @@ def addresses_in(text: str) -> Iterator[str]:
 def placed_addresses_in(text: str) -> Iterator[tuple[str, str]]:
     """Each address with what stands before it, up to 120 characters."""
     text = _written_plainly(text)
-    at = text.find("@")
+    at, before = text.find("@"), -1
     while at >= 0:
-        local = _LOCAL.search(text, max(0, at - _LOCAL_CHARS), at)
+        local = _LOCAL.search(text, max(at - _LOCAL_CHARS, before + 1), at)
         if local and not _is_path(text, local.start()) and (domain := _domain(text, at + 1)):
             name = _NO_SPAM.sub("", local[0]).strip("-.'&")
             if name and ".." not in name and not _HEX_NAME.fullmatch(name):
                 yield f"{name.lower()}@{domain}", text[max(0, local.start() - 120) : local.start()]
-        at = text.find("@", at + 1)
+        at, before = text.find("@", at + 1), at
 
 
 def addresses_of_mailto(target: str) -> Iterator[str]:
