@@ -194,6 +194,8 @@ def test_frameworks_and_services(markup: str, found: dict[str, str | None]) -> N
         "<a href='https://www.youtube.com/watch?v=1'>a video</a><a href='https://www.facebook.com/inn'>us</a>",
         "<a href='https://www.google.com/maps/embed?pb=1'>map</a>",
         "<script src='https://notstripe.com/v3/'></script><script src='https://js.stripe.com.evil.example/'></script>",
+        "<img src='https://static.wixstatic.com/media/partner.png'><iframe src='https://app.ecwid.com/x'></iframe>",
+        "<script type='application/json'>{'text': 'https://static.hotjar.com/c/hotjar-1.js'}</script>",
         "<script>// see hotjar.com and static.hotjar.com</script>",
         "<div><div><div><div><div><div><p id=__next ng-version=1>deep</p></div></div></div></div></div></div>",
         "<link rel=preconnect href=https://fonts.googleapis.com><link rel=dns-prefetch href=//js.stripe.com>",

@@ -28,6 +28,7 @@ MIN_OWN_CODE: Final = 3
 _WORDPRESS_PATH = re.compile(r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/([A-Za-z0-9][\w.-]{0,79})/)")
 _WORDPRESS: Final = "WordPress"
 _WORDPRESS_FOLDERS: Final = {"plugins": "WordPress plugin", "themes": "WordPress theme"}  # folder -> category
+_MADE_WITH: Final = frozenset({"website builder", "e-commerce"})
 _LOADED = re.compile(r"//([A-Za-z0-9.-]{4,80})(/[\w./-]{0,80})?")
 
 Clue = tuple[Signature, str, str, str | None]
@@ -152,14 +153,18 @@ class _Seen:
 
     def _of_hosts(self) -> Iterator[tuple[Signature, str]]:
         """What the page loads from, and sends its forms to, at other sites."""
-        known: set[tuple[str, str]] = set()
-        for url in chain((asset.url for asset in self.page.assets), self.page.form_actions):
+        known: set[tuple[str, str, bool]] = set()
+        places = [(asset.url, asset.kind in ("script", "stylesheet")) for asset in self.page.assets]
+        for url, is_code in chain(places, ((action, False) for action in self.page.form_actions)):
             match = _LOADED.search(url, 0, 300)
             if match and match.start() < 8 and len(known) < MAX_HOSTS:
-                place = match[1].lower(), match[2] or "/"
+                place = match[1].lower(), match[2] or "/", is_code
                 if place not in known:
                     known.add(place)
-                    yield from ((signature, url) for signature in table().of_host(*place))
+                    for signature in table().of_host(*place[:2]):
+                        # A partner's picture or frame comes from the partner's builder, code from the page's own.
+                        if is_code or signature.category not in _MADE_WITH:
+                            yield signature, url
 
     def _of_markup(self) -> Iterator[Clue]:
         page = self.page
