@@ -237,3 +237,16 @@ def test_coordinates_that_cannot_be_are_none(geo: dict[str, Any]) -> None:
     summary = organization.organization(read({"@type": "Organization", "name": "A", "geo": geo}), URL)
     assert summary is not None
     assert summary["geo"] is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("Fen &amp; Field&#39;s", "Fen & Field's"),
+        ("https://shop.example/?a=1&copy=2&lt=3", "https://shop.example/?a=1&copy=2&lt=3"),
+        ("A & B; C", "A & B; C"),
+        ("&bogus;", "&bogus;"),
+    ],
+)
+def test_entities_are_undone_and_queries_left_alone(written: str, read_as: str) -> None:
+    assert jsonld.strings(written) == [read_as]

@@ -31,6 +31,8 @@ _FAULTS = re.compile(
     r"|(?P<commas>,\s*(?=[,}\]]))",
     re.DOTALL,
 )
+# With its semicolon: "&copy=2" is a part of a URL. Plugins escape names for HTML before they put them into JSON.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _BAD_ESCAPE = re.compile(r'\\(u[0-9A-Fa-f]{4}|["\\/bfnrt])|\\')
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
@@ -100,7 +102,8 @@ def strings(value: Any) -> list[str]:
         if isinstance(item, dict):
             item = item.get("@value")
         if isinstance(item, str) and item.strip():
-            found.append(html.unescape(item.strip()[:MAX_VALUE_CHARS]))
+            text = item.strip()[:MAX_VALUE_CHARS]
+            found.append(_ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text)
         elif isinstance(item, int | float) and not isinstance(item, bool):
             found.append(str(item))
     return found[:MAX_LIST]
