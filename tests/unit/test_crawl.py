@@ -206,6 +206,14 @@ def test_walls_on_further_pages_are_told_and_end_the_scan_after_some() -> None:
     assert found.result.error is None
 
 
+def test_a_site_that_says_that_it_is_asked_too_much_is_left_alone() -> None:
+    links = [f"/p{letter}" for letter in "abcdefgh"]
+    found = scan(site(home=page("Home", *links)) | {f"{HOME}{link}": answer("", status=429) for link in links})
+    assert set(found.skipped.values()) == {"http_error"}
+    assert MAX_WALLS <= len(found.skipped) <= MAX_WALLS + 1
+    assert found.stopped == "walls"
+
+
 def test_the_deadline_ends_a_scan_with_what_is_there() -> None:
     def slow(url: str) -> None:
         if url.endswith(("about", "team", "contact")):

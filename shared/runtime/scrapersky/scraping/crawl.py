@@ -46,6 +46,9 @@ MAX_DENIED: Final = 50
 MAX_WALLS: Final = 3
 """Pages that were a wall: whoever blocked three will block the next one, and should not be asked for it."""
 
+TOO_MANY_REQUESTS: Final = 429
+"""RFC 6585 4: the site says that it is asked too much, even if not for how long it wants to be left alone."""
+
 MIN_TEXT_CHARS: Final = 200
 """Two pages with the same text of this length are the same page; a shorter one may be a caption."""
 
@@ -253,6 +256,7 @@ class Crawl:
                 self._walls += wall.code is not ErrorCode.SOFT_404
                 return page.title, wall.code, None
             if not is_success:
+                self._walls += answer.status_code == TOO_MANY_REQUESTS
                 return None, ErrorCode.HTTP_ERROR, None
             if is_empty_frame(page):
                 self._walls += 1
