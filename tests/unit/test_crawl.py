@@ -206,6 +206,16 @@ def test_walls_on_further_pages_are_told_and_end_the_scan_after_some() -> None:
     assert found.result.error is None
 
 
+def test_logins_of_some_pages_do_not_end_the_scan_of_the_others() -> None:
+    login = answer("<title>Log in</title><form><input type=password></form>")
+    links = ["/members Contact", "/portal About us", "/intranet Team", "/board Imprint"]
+    answers = site(home=page("Home", *links, "/plain"), plain=page("Plain"))
+    found = scan(answers | {f"{HOME}{link.split()[0]}": login for link in links})
+    assert set(found.skipped.values()) == {"login_required"}
+    assert paths(found.read) == ["/", "/plain"]
+    assert found.stopped == "all_read"
+
+
 def test_a_site_that_says_that_it_is_asked_too_much_is_left_alone() -> None:
     links = [f"/p{letter}" for letter in "abcdefgh"]
     found = scan(site(home=page("Home", *links)) | {f"{HOME}{link}": answer("", status=429) for link in links})

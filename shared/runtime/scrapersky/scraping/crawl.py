@@ -44,7 +44,8 @@ MAX_DENIED: Final = 50
 """Pages that robots.txt does not allow, each of which is told and costs no request."""
 
 MAX_WALLS: Final = 3
-"""Pages that were a wall: whoever blocked three will block the next one, and should not be asked for it."""
+"""Pages that were blocked, refused as too many, or empty frames: the next one will be as well, and the site should not
+be asked for it."""
 
 TOO_MANY_REQUESTS: Final = 429
 """RFC 6585 4: the site says that it is asked too much, even if not for how long it wants to be left alone."""
@@ -253,7 +254,7 @@ class Crawl:
             page = parse_page(answer.body if is_page else b"", answer.url, answer.headers)
             wall = find_wall(page, answer.status_code, answer.headers, domain=self.domain)
             if wall is not None:
-                self._walls += wall.code is not ErrorCode.SOFT_404
+                self._walls += wall.code is ErrorCode.BLOCKED  # a login is of its page alone
                 return page.title, wall.code, None
             if not is_success:
                 self._walls += answer.status_code == TOO_MANY_REQUESTS
