@@ -352,6 +352,8 @@ def test_microdata_is_bounded() -> None:
     facts = page("<p itemscope><i itemprop=name>x</i>" * 5_000)
     assert len(facts.microdata) <= gathered.MAX_MICRODATA
     assert len(facts.microdata_items) <= gathered.MAX_MICRODATA
+    facts = page("<div itemscope>" + "<p itemprop=part itemscope></p>" * 5_000 + "</div>")
+    assert len(facts.microdata_items[0]["part"]) == gathered.MAX_MICRODATA - 1
 
 
 def test_cards_and_other_named_metas() -> None:

@@ -31,11 +31,13 @@ class MicrodataReader:
         self.items: list[dict[str, Any]] = []
         self.pairs: list[tuple[str, str]] = []
         self._open: list[dict[str, Any]] = []
+        self._begun = 0
 
     def begin_item(self, attrib: Mapping[str, str]) -> bool:
         """An element with `itemscope`; whether it opened an item, for which `end_item` is then due."""
-        if len(self._open) >= MAX_ITEM_DEPTH or len(self.items) >= MAX_MICRODATA or len(self.pairs) >= MAX_MICRODATA:
+        if len(self._open) >= MAX_ITEM_DEPTH or self._begun >= MAX_MICRODATA:
             return False
+        self._begun += 1
         item: dict[str, Any] = {}
         if types := attrib.get("itemtype", "").split():
             item["@type"] = types[0] if len(types) == 1 else types
