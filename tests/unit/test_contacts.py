@@ -156,6 +156,20 @@ def test_how_a_number_was_seen(markup: str, method: str) -> None:
     assert methods(site(markup).phones) == {"+49301234567": method}
 
 
+@pytest.mark.parametrize(
+    "href", ["mailto:info@firma.de", "MAILTO:%20Info@firma.de", "mailto://info@firma.de", "info@firma.de"]
+)
+def test_links_to_write_to(href: str) -> None:
+    assert methods(site(f"<a href='{href}'>write</a>").emails) == {"info@firma.de": "mailto"}
+
+
+@pytest.mark.parametrize(
+    "href", ["/@info@firma.de", "https://info@firma.de/", "//info@firma.de", "javascript:info@firma.de"]
+)
+def test_links_with_an_at_to_read(href: str) -> None:
+    assert site(f"<a href='{href}'>read</a>").emails == {}
+
+
 def test_who_made_the_site_comes_last_and_is_told() -> None:
     maker = "<p>Webdesign: <a href='mailto:hi@pixel.agency'>Pixel</a></p>"
     found = site(maker + "<p>no-reply@shop.example info@shop.example anna.roe@shop.example</p>")

@@ -88,15 +88,14 @@ def read(page: PageFacts) -> PageContacts:
 def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
     placed = list(islice(emails.placed_addresses_in(page.text), MAX_ADDRESSES))
     makers = {address for address, before in set(placed) if email_classes.names_maker(before)}
-    seen = 0
+    looked_back = 0
     for link in page.links:
-        scheme = link.href[:7].lower()
-        if scheme == "mailto:":
-            seen += 1
-            made_by = seen <= MAX_LOOKED_BACK and _made_by(page.text, link.text)
-            for address in emails.addresses_of_mailto(link.href[7:]):
+        if (target := _mail_target(link.href)) is not None:
+            looked_back += 1
+            made_by = looked_back <= MAX_LOOKED_BACK and _made_by(page.text, link.text)
+            for address in emails.addresses_of_mailto(target):
                 yield SeenEmail("mailto", address, made_by or address in makers)
-        elif scheme == "javascr" and (hidden := emails.address_of_typo3(link.href)):
+        elif link.href[:11].lower() == "javascript:" and (hidden := emails.address_of_typo3(link.href)):
             yield SeenEmail("mailto", hidden, False)
     for token in page.cfemail:
         if found := emails.address_of_cfemail(token):
@@ -113,6 +112,13 @@ def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
                 SeenEmail("microdata", address, False) for address in emails.addresses_of_mailto(_no_scheme(value))
             )
     yield from (SeenEmail("text", address, address in makers) for address, _ in placed)
+
+
+def _mail_target(href: str) -> str | None:
+    """What follows `mailto:` in a link to write to, also where the scheme was forgotten: `href="info@acme.example"`."""
+    if href[:7].lower() == "mailto:":
+        return href[7:].lstrip("/")
+    return href if "@" in href and ":" not in href and "/" not in href else None
 
 
 def _phones(page: PageFacts, things: _Things) -> Iterator[SeenPhone]:
