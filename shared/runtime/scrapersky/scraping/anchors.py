@@ -50,12 +50,17 @@ class AnchorReader:
     def end_anchor(self) -> None:
         if self._open:
             href, attrib, start = self._open
-            text = " ".join("".join(self._pieces[start:]).replace(BREAK, " ").split())[:MAX_LINK_TEXT_CHARS]
-            label = attrib.get("aria-label") or attrib.get("title") or self._alt
+            pieces = self._pieces
+            text = pieces[start] if len(pieces) == start + 1 else "".join(pieces[start:]).replace(BREAK, " ")
+            text = " ".join(text.split())[:MAX_LINK_TEXT_CHARS]
+            rel, label = None, self._alt
+            if len(attrib) > 1:
+                rel = attrib.get("rel")
+                label = attrib.get("aria-label") or attrib.get("title") or label
             if label:
                 label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
-            self.links.append(Link(href, attrib.get("rel"), text or None, self._layout.place, label or None))
-            self._pieces.append(" ")
+            self.links.append(Link(href, rel, text or None, self._layout.place, label or None))
+            pieces.append(" ")
             self._open = self._alt = None
 
     def area(self, tag: str, attrib: Mapping[str, str]) -> None:

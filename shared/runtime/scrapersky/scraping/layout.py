@@ -28,12 +28,10 @@ class Layout:
         self.forms = 0
         self.has_password_field = False
         self.lang: str | None = None
+        self.place: str | None = None
+        """Where the element that is being read stands, as `Link.place` says it."""
         self._places: list[str | None] = []
         self._seen = 0
-
-    @property
-    def place(self) -> str | None:
-        return self._places[-1] if self._places else None
 
     @property
     def is_header(self) -> bool:
@@ -47,11 +45,13 @@ class Layout:
         """
         if tag != "article" and self._places and self._places[-1] is None:
             return False
-        self._places.append(None if tag == "article" else tag)
+        self.place = None if tag == "article" else tag
+        self._places.append(self.place)
         return True
 
     def leave(self) -> None:
         self._places.pop()
+        self.place = self._places[-1] if self._places else None
 
     def shallow(self, tag: str, attrib: Mapping[str, str]) -> str | None:
         """An element near the root: keeps its marks, and says which place it is if its names say so."""
