@@ -109,6 +109,12 @@ def test_pages_that_get_the_same_better_name_later_keep_their_order() -> None:
     assert order(made) == ["/y", "/z", "/x"]
 
 
+def test_one_link_on_two_pages_may_be_two_pages() -> None:
+    made = known('<a href="contact.html">Contact</a>')
+    add(made, '<a href="contact.html">Contact</a>', url=f"{HOME}de/index.html", steps=1)
+    assert order(made) == ["/contact.html", "/de/contact.html"]
+
+
 def test_logins_and_carts_are_not_chosen() -> None:
     assert order(known(links(["/login", "/cart", "/wp-login.php", "/my-account/", "/shop"]))) == ["/shop"]
 

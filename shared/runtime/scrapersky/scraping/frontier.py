@@ -68,25 +68,30 @@ class Frontier:
     def add_page(self, page: PageFacts, *, kind: str | None, steps: int) -> None:
         """Take up what a page that was read, `steps` links away from the home page, leads to."""
         near = _NEAR if kind not in (None, "privacy") else 0.0
+        base, menu = page.base_url, _PLACES["nav"]
+        found: dict[str, PageUrl | None] = {}
         for link in page.links:
-            text = link.text or link.label
-            seen = (link.href, text)
-            # The menu stands on every page: what was looked at once is known.
-            if seen not in self._seen_links and len(self._seen_links) < 10 * MAX_KNOWN:
-                self._seen_links.add(seen)
-                self._add(page.base_url, link.href, text, _PLACES.get(link.place, 0.0) + near, steps + 1)
+            href, text = link.href, link.text or link.label
+            # The menu stands on every page: what was looked at once is known, unless it depends on where it stands.
+            seen = (href if href[:1] == "/" or "://" in href else f"{base} {href}", text)
+            if seen in self._seen_links or len(self._seen_links) >= 10 * MAX_KNOWN:
+                continue
+            self._seen_links.add(seen)
+            if href not in found:  # a teaser has two links or three, all of them to one page
+                found[href] = self.site.page(base, href)
+            self._add(found[href], text, _PLACES.get(link.place, 0.0) + near, steps + 1)
         for url, name in _hints(page):
-            self._add(page.base_url, url, name, _PLACES["nav"], steps + 1)
+            self._add(self.site.page(base, url), name, menu, steps + 1)
         if refresh := _REFRESH.search(page.metas.get("refresh", "")):
-            self._add(page.base_url, refresh[1], None, _PLACES["nav"], steps + 1)
+            self._add(self.site.page(base, refresh[1]), None, menu, steps + 1)
         if len(page.links) < MAX_FRAMING_LINKS:
             for asset in page.assets:
                 if asset.kind == "iframe":
-                    self._add(page.base_url, asset.url, None, _PLACES["nav"], steps + 1)
+                    self._add(self.site.page(base, asset.url), None, menu, steps + 1)
 
     def add_url(self, url: str) -> None:
         """Take up an absolute URL that no page has shown: a sitemap's."""
-        self._add(url, url, None, 0.0, 1)
+        self._add(self.site.page(url, url), None, 0.0, 1)
 
     def take(self, url: str) -> bool:
         """Note that a page is being read or is known by another URL. False when that was noted before."""
@@ -132,14 +137,15 @@ class Frontier:
     def _folder_share(self) -> int:
         return max(5, self.max_pages // 2)
 
-    def _add(self, base_url: str, href: str, text: str | None, bonus: float, steps: int) -> None:
-        page = self.site.page(base_url, href)
+    def _add(self, page: PageUrl | None, text: str | None, bonus: float, steps: int) -> None:
         if page is None or page.key in self._taken:
             return
+        known = self._known.get(page.key)
+        if known is not None and not bonus and kind_of_text(text) is None:
+            return  # a further link that says nothing makes it no better
         candidate = _rated(page, text, bonus, steps)
         if candidate is None:
             return
-        known = self._known.get(page.key)
         if known is None and len(self._known) >= MAX_KNOWN:
             return
         if known is None or candidate.score > known:
