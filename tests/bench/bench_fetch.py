@@ -8,8 +8,8 @@ first core, reads the robots.txt and the home page of every site and the further
 extracts the same facts from each. The rounds are interleaved; the table shows their medians, and how many of the facts
 that ours found are the same in the other crawler's first round, fact by fact.
 
-Ours is the worker's fetcher, politeness, robots.txt and extraction in the worker's window of threads. A scan reads the
-home page alone so far: the further pages go through the very functions that it calls (see fetching/ours.py).
+Ours is `scan_site`, in the worker's window of threads: two pages of a site at a time, and one security.txt, which the
+peers do not ask for. A site's facts are compared: its home page's, and the e-mail addresses of all its pages.
 
 CPU is of the whole process from the first URL on, imports left out; the peak is its resident memory, imports included.
 The peers get an environment of their own, made on first use, under ~/.cache/scrapersky unless `--peers` says where.

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from scrapersky.api import batch_examples, batch_schemas, document, examples, schemas
+from scrapersky.api import batch_examples, batch_schemas, document, examples, result_schemas, schemas
 from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
+from scrapersky.scraping import findings
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.page import parse_page
-from scrapersky.scraping.site import site_data
 from scrapersky_local.openapi import Conflict, build, main, merge
 
 PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
@@ -199,7 +199,7 @@ def test_the_examples_of_exported_lines_fit() -> None:
 
 
 def test_no_two_models_share_a_name() -> None:
-    assert not {name for name, model in vars(schemas).items() if is_model(model)} & {
+    assert not {name for name, model in (vars(schemas) | vars(result_schemas)).items() if is_model(model)} & {
         name for name, model in vars(batch_schemas).items() if is_model(model) and model.__module__ != schemas.__name__
     }
 
@@ -227,7 +227,7 @@ def test_the_example_of_a_site_is_what_a_scan_makes_of_such_a_page() -> None:
     styles = [f'<link rel="stylesheet" href="{url}">' for method, _, url in clues if method == "asset"]
     page = parse_page("".join(generators + styles).encode(), "https://shop.example/", {})
     answer = Fetched(page.url, 200, {}, b"", 0, 0, shown_time())
-    facts = site_data(page, answer).to_json()
+    facts = findings.site_data([findings.read(page, answer)], "shop.example").to_json()
     software = {name for name in facts if name.startswith(("has_", "is_", "wordpress_", "elementor_"))} | {"tech_stack"}
     assert {name: facts[name] for name in software} == {name: example[name] for name in software}
 
@@ -237,28 +237,37 @@ def test_a_stored_result_is_what_the_document_describes() -> None:
     facts = SiteData(
         title="Shop",
         emails=["a@shop.example"],
-        tech_stack=[Technology("WordPress", "CMS", None, "generator: WordPress")],
+        tech_stack=[Technology("WordPress", "CMS", None, "generator: WordPress", "https://shop.example/")],
         organization={"name": "Shop", "address": {"city": "Leipzig"}},
         addresses=[{"city": "Leipzig"}],
         open_graph={"og:title": "Shop"},
         evidence={"a@shop.example": seen},
+        site_name="Shop",
+        email_classes={"a@shop.example": "general"},
+        security_txt={
+            "url": "https://shop.example/.well-known/security.txt",
+            "contacts": ["mailto:a@shop.example"],
+            "policy": [],
+            "expires": "2027-01-01T00:00:00Z",
+        },
+        sources={"title": seen},
     )
     stored = facts.to_json()
-    assert set(stored) == set(schemas.SiteData.model_fields)
-    shown = schemas.SiteData.model_validate(stored)
+    assert set(stored) == set(result_schemas.SiteData.model_fields)
+    shown = result_schemas.SiteData.model_validate(stored)
     assert json.loads(shown.model_dump_json()) == stored
 
     page = PageRecord("https://shop.example/", 200, None, shown_time(), 10, 5)
-    assert set(page.to_json()) == set(schemas.PageFetched.model_fields)
+    assert set(page.to_json()) == set(result_schemas.PageFetched.model_fields)
 
 
 def shown_time() -> Any:
-    metrics = schemas.ProcessingMetrics.model_validate(examples.SCAN_STATUS["result"]["processing_metrics"])
+    metrics = result_schemas.ProcessingMetrics.model_validate(examples.SCAN_STATUS["result"]["processing_metrics"])
     return metrics.start_time
 
 
 def test_a_fact_of_a_later_version_is_handed_on() -> None:
-    shown = schemas.SiteData.model_validate({"has_of_tomorrow": True})
+    shown = result_schemas.SiteData.model_validate({"has_of_tomorrow": True})
     assert json.loads(shown.model_dump_json())["has_of_tomorrow"] is True
 
 

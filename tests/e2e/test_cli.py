@@ -50,6 +50,22 @@ def test_a_scan_reads_as_a_table_without_colours_in_a_pipe(cli: Cli) -> None:
     assert ran.stderr == ""
 
 
+def test_a_contact_page_three_links_deep_is_shown_with_its_page_and_method(cli: Cli) -> None:
+    ran = cli.run("scan", "quarry-pottery.example")
+    lines = [" ".join(line.split()) for line in ran.stdout.splitlines()]
+    source = "https://quarry-pottery.example/house/workshop/reach-us/"
+    assert f"email clay@quarry-pottery.example {source} (mailto)" in lines
+    assert f"phone +441632960311 {source} (tel)" in lines
+    assert lines[0].startswith("quarry-pottery.example complete 4 page(s), ")
+
+
+def test_a_wall_is_no_site_and_says_so(cli: Cli) -> None:
+    ran = cli.run("scan", "guarded-gate.example")
+    assert ran.returncode == 1
+    assert "blocked: the home page is behind a check that lets no programs pass (Cloudflare)" in ran.stdout
+    assert "scrapersky retry " not in ran.stdout
+
+
 def test_a_scanned_domain_is_found_again_in_status_jobs_and_domains(cli: Cli) -> None:
     job = cli.json("scan", "harbour-outfitters.example")
     again = cli.json("status", job["job_id"])

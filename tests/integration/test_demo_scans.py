@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scrapersky.domain.facts import SiteScan
+from scrapersky.domain.limits import DEFAULT_PAGES
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.guard import NetworkPolicy, parse_resolve_rule
 from scrapersky.scraping.site import scan_site
@@ -39,7 +40,7 @@ def no_names(host: str, port: int) -> list[str]:
 def scan(site: Site, fetcher: Fetcher) -> SiteScan:
     return scan_site(
         site.host,
-        max_pages=1,
+        max_pages=DEFAULT_PAGES,
         fetcher=fetcher,
         deadline=time.monotonic() + 30,
         should_stop=lambda: False,
@@ -51,7 +52,12 @@ def document(scanned: SiteScan) -> dict[str, Any]:
     """The part of the job's document that a scan decides."""
     return {
         "status": "failed" if scanned.error else "complete",
-        "result": {"site_data": scanned.site_data.to_json()} if scanned.site_data else None,
+        "result": {
+            "site_data": scanned.site_data.to_json(),
+            "processing_metrics": {"pages_fetched": scanned.pages_fetched},
+        }
+        if scanned.site_data
+        else None,
         "error": {"code": scanned.error.code.value} if scanned.error else None,
         "metadata": scanned.metadata,
     }

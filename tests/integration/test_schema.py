@@ -11,7 +11,7 @@ from psycopg import sql
 
 from conftest import Cluster, TestDatabase
 from scrapersky.db.migrate import Migration, apply, shipped
-from scrapersky.domain.status import FINAL, TRANSITIONS, JobStatus
+from scrapersky.domain.status import FINAL, TRANSITIONS, ErrorCode, JobStatus
 from scrapersky.errors import ConfigurationError
 
 # What each state's row must hold besides its status.
@@ -52,6 +52,23 @@ def test_a_job_goes_where_the_table_of_transitions_says_and_nowhere_else(
         with pytest.raises(psycopg.errors.CheckViolation) as caught:
             set_status(postgres, job_id, after)
         assert caught.value.diag.constraint_name == "jobs_transition"
+
+
+def test_a_job_may_fail_for_every_reason_of_the_contract_and_no_other(
+    postgres: TestDatabase, make_job: Callable[..., UUID]
+) -> None:
+    job_id = make_job()
+    set_status(postgres, job_id, JobStatus.FAILED)
+    retry = f"update scrapersky.jobs set status = 'pending', {COLUMNS[JobStatus.PENDING]} where id = %s"
+    fail = f"update scrapersky.jobs set status = 'failed', {COLUMNS[JobStatus.FAILED]} where id = %s"
+    for code in ErrorCode:
+        if code is not ErrorCode.CANCELLED:  # has a status of its own
+            postgres.rows(retry, job_id)
+            postgres.rows(fail.replace("'timeout'", f"'{code.value}'"), job_id)
+    postgres.rows(retry, job_id)
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        postgres.rows(fail.replace("'timeout'", "'bored'"), job_id)
+    assert caught.value.diag.constraint_name == "jobs_error_code_check"
 
 
 @pytest.mark.parametrize(

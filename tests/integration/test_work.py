@@ -13,7 +13,7 @@ from conftest import TestDatabase
 from scrapersky.db import leases
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim, ClaimOutcome
-from scrapersky.domain.facts import Evidence, PageRecord, ScanError, SiteData, SiteScan
+from scrapersky.domain.facts import FACT_KINDS, Evidence, PageRecord, ScanError, SiteData, SiteScan, Technology
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.services import jobs, work
@@ -80,6 +80,35 @@ def test_a_scan_leaves_result_domain_page_and_facts_together(
         PAGE,
         "mailto",
     )
+
+
+def test_every_kind_of_fact_gets_a_row_with_its_source(
+    db: Database, postgres: TestDatabase, make_job: Callable[..., UUID]
+) -> None:
+    seen = Evidence(f"{PAGE}contact", "link")
+    profile = "https://github.com/site"
+    data = SiteData(
+        emails=["info@site.example"],
+        phones=["+12065550142"],
+        evidence=dict.fromkeys(("info@site.example", "+12065550142", profile), seen),
+        organization={"name": "Site Ltd"},
+        sources={"organization": seen},
+        addresses=[{"text": "1 Pier, Hull", "page_url": seen.page_url, "method": "microdata"}],
+        tech_stack=[Technology("nginx", "web server", None, "header server: nginx", PAGE)],
+    )
+    data.social_links["github"] = profile
+    page = PageRecord(PAGE, 200, "Site", datetime.now(UTC), bytes=100, ms=5)
+    run(db, make_job(), scan=lambda _job, _control: (SiteScan((page,), site_data=data), {"site_data": data.to_json()}))
+    rows = postgres.rows("select kind, value, page_url, method from scrapersky.facts order by position")
+    assert rows == [
+        ("email", "info@site.example", seen.page_url, "link"),
+        ("phone", "+12065550142", seen.page_url, "link"),
+        ("social", profile, seen.page_url, "link"),
+        ("organization", "Site Ltd", seen.page_url, "link"),
+        ("address", "1 Pier, Hull", seen.page_url, "microdata"),
+        ("technology", "nginx", PAGE, "header server"),
+    ]
+    assert {kind for kind, *_ in rows} == set(FACT_KINDS)
 
 
 def test_a_failed_scan_says_why_and_leaves_the_known_facts_alone(

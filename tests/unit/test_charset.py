@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scrapersky.scraping.charset import codec_of
 from scrapersky.scraping.page import decode
+from scrapersky.scraping.prescan import PRESCAN_BYTES, prescan
 
 GERMAN = "<p>Müller & Söhne „5 €“</p>"
 
@@ -97,3 +98,87 @@ def test_labels_follow_the_encoding_standard(label: str, codec: str | None) -> N
 @given(st.binary(max_size=300), st.none() | st.text(max_size=60))
 def test_any_bytes_make_a_text_that_can_be_stored(body: bytes, content_type: str | None) -> None:
     decode(body, content_type).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("head", "label"),
+    [
+        (b"<meta charset=koi8-r>", "koi8-r"),
+        (b"<META CharSet = 'koi8-r' />", "koi8-r"),
+        (b'<meta content="text/html; charset=koi8-r" http-equiv="Content-Type">', "koi8-r"),
+        (b"<meta http-equiv=content-type content='text/html;charset=\"koi8-r\"'>", "koi8-r"),
+        (b'<meta name="description" content="charset=utf-7">', None),
+        (b'<meta content="text/html; charset=koi8-r">', None),
+        (b"<!-- <meta charset=koi8-r> --><p>", None),
+        (b"<!--><meta charset=koi8-r>", "koi8-r"),
+        (b"<p title='<meta charset=koi8-r>'>", None),
+        (b"<metadata charset=koi8-r>", None),
+        (b"</meta charset=koi8-r>", None),
+        (b"<!doctype html><?x <meta charset=a> ?><meta/charset=koi8-r>", "koi8-r"),
+        (b"<meta charset=''><meta charset=koi8-r>", "koi8-r"),
+        (b'<?xml version="1.0" encoding="koi8-r"?>', "koi8-r"),
+        (b'<?xml version="1.0" encoding="koi8-r"?><meta charset=utf-8>', "utf-8"),
+        (b" " * PRESCAN_BYTES + b"<meta charset=koi8-r>", None),
+        (b"<meta charset=koi8-r", "koi8-r"),
+        (b"<meta charset", None),
+        (b"<!-- open", None),
+    ],
+)
+def test_prescan_reads_what_a_browser_would(head: bytes, label: str | None) -> None:
+    assert prescan(head).charset == label
+
+
+def test_prescan_reads_the_language() -> None:
+    assert prescan(b'<html xml:lang="ja"><meta charset=utf-8>').language == "ja"
+    assert prescan(b"<!-- <html lang=ja> --><p lang=ru>").language is None
+
+
+def test_page_that_says_utf_16_in_ascii_is_utf_8() -> None:
+    page = '<meta charset="utf-16"><p>\u00fcber M\u00fchlen f\u00fcr G\u00fcter \u00fcben</p>'
+    assert decode(page.encode() + b"\xff", None).startswith(page)
+
+
+RUSSIAN = "<html lang=ru><p>\u041c\u0430\u0433\u0430\u0437\u0438\u043d \u0427\u0430\u044f</p>"
+POLISH = "<html lang=pl><p>Zaj\u0105c, Ma\u0142gorzata s\u0105 w \u015aremie, Ja\u015bka \u2013 \u0142ak\u0105</p>"
+JAPANESE = "<html lang=ja><p>\u682a\u5f0f\u4f1a\u793e\u306e\u3054\u6848\u5185\u3067\u3059</p>"
+
+
+@pytest.mark.parametrize(
+    ("page", "codec"),
+    [
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8-r"),
+        (POLISH, "cp1250"),
+        (POLISH.replace("\u2013", "-"), "iso8859-2"),
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc-jp"),
+        (JAPANESE, "iso2022-jp"),
+        ("<html lang=zh-TW><p>\u806f\u7d61\u6211\u5011</p>", "big5hkscs"),
+        ("<html lang=zh-CN><p>\u8054\u7cfb\u6211\u4eec</p>", "gb18030"),
+        ("<html lang=ko><p>\ud55c\uad6d\uc5b4</p>", "cp949"),
+        ("<html lang=el><p>\u039a\u03b1\u03bb\u03b7\u03bc\u03ad\u03c1\u03b1</p>", "cp1253"),
+        ("<html lang=fr><p>d\u00e9j\u00e0 vu \u2013 \u00e7a</p>", "cp1252"),
+    ],
+)
+def test_page_that_declares_nothing_is_read_by_its_language(page: str, codec: str) -> None:
+    assert decode(page.encode(codec), "text/html") == page
+
+
+def test_country_of_the_address_is_the_last_hint() -> None:
+    body = RUSSIAN.removeprefix("<html lang=ru>").encode("cp1251")
+    assert decode(body, None, "https://chai.ru/") == RUSSIAN.removeprefix("<html lang=ru>")
+    assert decode(body, None, "https://chai.example/") == body.decode("cp1252")
+    assert decode(b"<html lang=de>" + body, None, "https://chai.ru/").endswith(body.decode("cp1252"))
+    assert decode(body, None, "http://[broken/") == body.decode("cp1252")
+
+
+@pytest.mark.parametrize("label", ["x-user-defined", "iso-8859-6-e", "logical", "iso-ir-149", "dos-874", "ISO-8859-11"])
+def test_rare_labels_of_the_standard_are_known(label: str) -> None:
+    codec = codec_of(label)
+    assert codec is not None
+    codecs.lookup(codec)
+
+
+@pytest.mark.parametrize("label", ["iso-2022-kr", "hz-gb-2312", "replacement", "utf-32"])
+def test_labels_that_no_browser_decodes_are_none(label: str) -> None:
+    assert codec_of(label) is None

@@ -34,6 +34,28 @@ def test_a_scan_waits_and_shows_each_fact_with_its_source() -> None:
     assert json.loads(api.requests[0].content) == {"base_url": "shop.example", "max_pages": 3}
 
 
+def test_a_scan_of_several_pages_says_where_each_fact_stood_and_what_was_not_read() -> None:
+    clue = {"name": "nginx", "version": None, "evidence": "header server: nginx", "page_url": "https://shop.example/b"}
+    facts = result(
+        logo_url="https://shop.example/l.png",
+        organization={"name": "Shop Ltd"},
+        tech_stack=[clue],
+        sources={
+            "logo_url": {"page_url": "https://shop.example/a", "method": "header"},
+            "organization": {"page_url": "https://shop.example/a", "method": "json-ld"},
+        },
+    )
+    reasons = ["http_error", None, "duplicate", "http_error"]
+    facts["pages"] = [{"url": f"https://shop.example/{n}", "skipped_reason": why} for n, why in enumerate(reasons)]
+    document = job(result=facts, metadata={"stopped": "max_pages", "final_url": "https://shop.example/"})
+    api = FakeApi({SCAN: httpx.Response(202, json=ACCEPTED), STATUS: httpx.Response(200, json=document)})
+    lines = [" ".join(line.split()) for line in api.run("scan", "shop.example").stdout.splitlines()]
+    assert "logo https://shop.example/l.png https://shop.example/a (header)" in lines
+    assert "organization Shop Ltd https://shop.example/a (json-ld)" in lines
+    assert "software nginx https://shop.example/b (header server: nginx)" in lines
+    assert lines[-1] == "Pages not read: 2 http_error, 1 duplicate; there are more (--max-pages)"
+
+
 def test_a_scan_s_json_is_the_status_document_and_nothing_else() -> None:
     document = job(result=result(title="Gruß"))
     api = FakeApi({SCAN: httpx.Response(202, json=ACCEPTED), STATUS: httpx.Response(200, json=document)})

@@ -6,7 +6,8 @@ import pytest
 
 from scrapersky.domain.facts import Technology
 from scrapersky.scraping.page import PageFacts, parse_page
-from scrapersky.scraping.technology import find_technologies, signatures, wordpress_theme
+from scrapersky.scraping.signatures import compiled, table
+from scrapersky.scraping.technology import find_technologies, merge, wordpress_theme
 
 PAGES = Path(__file__).parent.parent / "data" / "pages"
 
@@ -16,8 +17,10 @@ def page(markup: str | bytes, url: str = "https://shop.example/") -> PageFacts:
     return parse_page(body, url, {"content-type": "text/html; charset=utf-8"})
 
 
-def names(facts: PageFacts, **headers: str) -> dict[str, str | None]:
-    return {found.name: found.version for found in find_technologies(facts, headers)}
+def names(
+    facts: PageFacts, headers: dict[str, str] | None = None, cookies: tuple[str, ...] = ()
+) -> dict[str, str | None]:
+    return {found.name: found.version for found in find_technologies(facts, headers or {}, cookies)}
 
 
 def test_wordpress_site_with_its_plugins_and_their_versions() -> None:
@@ -38,7 +41,9 @@ def test_wordpress_site_with_its_plugins_and_their_versions() -> None:
 def test_each_technology_carries_what_gave_it_away() -> None:
     facts = page((PAGES / "wordpress.html").read_bytes(), "https://fen-field.example/")
     found = {technology.name: technology for technology in find_technologies(facts, {})}
-    assert found["WordPress"] == Technology("WordPress", "CMS", "6.8.2", "generator: WordPress 6.8.2")
+    assert found["WordPress"] == Technology(
+        "WordPress", "CMS", "6.8.2", "generator: WordPress 6.8.2", "https://fen-field.example/"
+    )
     assert found["Yoast SEO"].evidence.startswith("comment: This site is optimized with the Yoast SEO plugin v25.6")
     assert found["cake-counter"].category == "WordPress plugin"
     assert "/wp-content/plugins/cake-counter/count.js" in found["cake-counter"].evidence
@@ -46,7 +51,13 @@ def test_each_technology_carries_what_gave_it_away() -> None:
 
 def test_site_whose_assets_are_merged_shows_itself_by_classes_and_its_emoji_script() -> None:
     facts = page((PAGES / "divi_wpforms.html").read_bytes(), "https://ridge.example/")
-    assert names(facts) == {"WordPress": "6.7.1", "Divi": "4.27.4", "WPForms": None, "Contact Form 7": None}
+    assert names(facts) == {
+        "WordPress": "6.7.1",
+        "Divi": "4.27.4",
+        "Contact Form 7": None,
+        "WPForms": None,
+        "Autoptimize": None,
+    }
     assert wordpress_theme(facts) is None
 
 
@@ -85,7 +96,7 @@ def test_stylesheet_of_a_theme_counts_from_any_host_and_a_script_only_from_the_s
     ],
 )
 def test_response_headers_are_evidence(headers: dict[str, str], found: dict[str, str | None]) -> None:
-    assert names(page("<p>"), **headers) == found
+    assert names(page("<p>"), headers) == found
 
 
 @pytest.mark.parametrize(
@@ -106,10 +117,125 @@ def test_other_software(markup: str, found: dict[str, str | None]) -> None:
 
 
 def test_signatures_are_sound() -> None:
-    known = {signature.name for signature in signatures()}
-    assert len(known) == len(signatures())
-    for signature in signatures():
-        assert set(signature.implies) <= known
-        # A pattern that finds a version says which part of it that is, by one group.
-        for pattern in (signature.asset_version, signature.script_version):
-            assert pattern is None or pattern.groups == 1
+    known = [signature.name for signature in table().signatures]
+    assert len(set(known)) == len(known)
+    for signature in table().signatures:
+        assert set(signature.implies) <= set(known), signature.name
+        versions = (signature.version, signature.comment_version, signature.class_version, signature.script_version)
+        for pattern in versions:
+            assert pattern is None or compiled(pattern).groups >= 1, signature.name
+        for pattern in (signature.generator, *signature.header.values(), *signature.meta.values()):
+            assert pattern is None or compiled(pattern).groups <= 1, signature.name
+        assert not any(host.startswith(("http", "/", ".")) for host in signature.host), signature.name
+        assert all(name == name.lower() for name in (*signature.header, *signature.meta)), signature.name
+        signs = (*signature.host, *signature.path, *signature.file, *signature.comment, *signature.script)
+        assert all(len(sign) >= 6 for sign in signs), signature.name  # shorter ones are in everything
+
+
+def wordpress(*assets: str) -> str:
+    """A page of the site with these scripts, each named from /wp-content/ on."""
+    return "".join(f'<script src="https://shop.example/wp-content/{asset}"></script>' for asset in assets)
+
+
+@pytest.mark.parametrize(
+    ("markup", "found"),
+    [
+        (wordpress("plugins/wp-smushit/app/assets/js/smush-lazy-load.min.js?ver=3.15.2"), {"Smush": "3.15.2"}),
+        (wordpress("plugins/tablepress/css/build/default.css?ver=2.3"), {"TablePress": "2.3"}),
+        (wordpress("plugins/woocommerce/assets/client/blocks/wc-blocks.js?ver=wc-9.9.5"), {"WooCommerce": "9.9.5"}),
+        (wordpress("plugins/elementor/assets/lib/swiper/swiper.min.js?ver=8.4.5"), {"Elementor": None}),
+        (wordpress("themes/astra/assets/js/minified/frontend.min.js?ver=4.11.5"), {"astra": "4.11.5"}),
+        (wordpress("themes/own-child/main.js?ver=6.8.2"), {"own-child": None}),
+        ('<meta name="generator" content="WPML ver:4.6.13 stt:1,3;">', {"WPML": "4.6.13"}),
+        ('<meta name="generator" content="Powered by Slider Revolution 6.6.20 - x">', {"Slider Revolution": "6.6.20"}),
+        ('<body class="wpb-js-composer js-comp-ver-7.5 vc_responsive">', {"WPBakery Page Builder": "7.5"}),
+        ("<!-- Page generated by LiteSpeed Cache 6.1 on 2026-01-01 -->", {"LiteSpeed Cache": "6.1"}),
+        ("<!-- Performance optimized by W3 Total Cache. -->", {"W3 Total Cache": None}),
+        ("<!-- This site is optimized with the Yoast SEO Premium plugin v24.0 -->", {"Yoast SEO": "24.0"}),
+        ("<form class='mc4wp-form mc4wp-form-9'>", {"Mailchimp for WordPress": None}),
+        ("<html data-rsssl=1>", {"Really Simple SSL": None}),
+    ],
+)
+def test_wordpress_plugins_and_themes(markup: str, found: dict[str, str | None]) -> None:
+    assert names(page(markup)) == {"WordPress": None, **found}
+
+
+@pytest.mark.parametrize(
+    ("markup", "found"),
+    [
+        ("<app-root ng-version='17.3.1'>", {"Angular": "17.3.1"}),
+        ("<div id=__next>", {"Next.js": None}),
+        ("<div id=app data-v-7ba5bd90>", {"Vue.js": None}),
+        ("<body x-data='{}'>", {"Alpine.js": None}),
+        ("<body hx-boost=true>", {"htmx": None}),
+        ("<meta name=csrf-param content=authenticity_token>", {"Ruby on Rails": None}),
+        ("<form action='https://inn.us5.list-manage.com/subscribe/post?u=1'>", {"Mailchimp": None}),
+        ("<iframe src='https://www.youtube-nocookie.com/embed/x'>", {"YouTube": None}),
+        ("<iframe data-src='https://www.google.com/maps/embed?pb=1'>", {"Google Maps": None}),
+        ("<noscript><img src='https://www.facebook.com/tr?id=1&ev=PageView'></noscript>", {"Meta Pixel": None}),
+        ("<script>var s='https:\\/\\/embed.tawk.to\\/5f/default';</script>", {"Tawk.to": None}),
+        ("<script>h.src='https://static.hotjar.com/c/hotjar-'+i</script>", {"Hotjar": None}),
+        ("<a href='https://calendly.com/inn/30min'>Book</a>", {"Calendly": None}),
+        ("<script src='https://unpkg.com/alpinejs@3.14.1/dist/cdn.min.js'>", {"Alpine.js": "3.14.1"}),
+        ("<script src='/wp-includes/js/jquery/jquery.min.js?ver=3.7.1'>", {"jQuery": "3.7.1", "WordPress": None}),
+    ],
+)
+def test_frameworks_and_services(markup: str, found: dict[str, str | None]) -> None:
+    assert names(page(markup)) == found
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>We build with WordPress, Elementor and wp-content/plugins/elementor/</p>",
+        "<a href='https://client.example/wp-content/plugins/elementor/x.js'>a plugin</a>",
+        "<img src='https://partner.example/wp-content/uploads/badge.png'>",
+        "<script src='https://widget.example/_next/static/chunks/main.js'></script>",
+        "<a href='https://www.youtube.com/watch?v=1'>a video</a><a href='https://www.facebook.com/inn'>us</a>",
+        "<a href='https://www.google.com/maps/embed?pb=1'>map</a>",
+        "<script src='https://notstripe.com/v3/'></script><script src='https://js.stripe.com.evil.example/'></script>",
+        "<img src='https://static.wixstatic.com/media/partner.png'><iframe src='https://app.ecwid.com/x'></iframe>",
+        "<script type='application/json'>{'text': 'https://static.hotjar.com/c/hotjar-1.js'}</script>",
+        "<script>// see hotjar.com and static.hotjar.com</script>",
+        "<div><div><div><div><div><div><p id=__next ng-version=1>deep</p></div></div></div></div></div></div>",
+        "<link rel=preconnect href=https://fonts.googleapis.com><link rel=dns-prefetch href=//js.stripe.com>",
+    ],
+)
+def test_near_misses(markup: str) -> None:
+    assert names(page(markup)) == {}
+
+
+def test_network_that_serves_most_of_a_site_s_code_is_its_own() -> None:
+    code = "".join(f"<script src='https://d111.cdn.example/_next/static/{n}.js'></script>" for n in range(3))
+    assert names(page(code)) == {"Next.js": None}
+
+
+@pytest.mark.parametrize(
+    ("cookies", "found"),
+    [
+        (("laravel_session", "XSRF-TOKEN"), {"Laravel": None}),
+        (("csrftoken",), {"Django": None}),
+        (("PHPSESSID",), {"PHP": None}),
+        (("wp_woocommerce_session_0af",), {"WooCommerce": None, "WordPress": None}),
+        (("PrestaShop-1f",), {"PrestaShop": None}),
+        (("session", "my_csrftoken"), {}),
+    ],
+)
+def test_names_of_cookies_are_evidence(cookies: tuple[str, ...], found: dict[str, str | None]) -> None:
+    assert names(page("<p>"), cookies=cookies) == found
+
+
+def test_pages_of_a_site_are_merged_by_the_most_specific_version_and_where_that_was_seen() -> None:
+    def seen(version: str | None, evidence: str, url: str) -> Technology:
+        return Technology("WordPress", "CMS", version, evidence, url)
+
+    implied, bare = seen(None, "implied by X", "https://a.example/1"), seen(None, "link", "https://a.example/2")
+    short, full = seen("6.8", "generator", "https://a.example/3"), seen("6.8.2", "script", "https://a.example/4")
+    later = seen("6.7.1", "generator", "https://a.example/5")
+    assert merge([[implied], [bare]]) == (bare,)
+    assert merge([[bare], [implied]]) == (bare,)
+    assert merge([[bare, short], [full], [later]]) == (full,)
+    assert merge([[full], [short], [bare]]) == (full,)
+    other = Technology("nginx", "web server", None, "header", "https://a.example/")
+    assert merge([[other], [full]]) == (other, full)
+    assert merge([]) == ()

@@ -3,6 +3,7 @@
 Documents are read leniently: a field that is not there, or not of its type, is simply not shown.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from scrapersky_cli.text import clean
 
 STYLES = {"complete": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "pending": "blue"}
 
-_TEXTS = ("title", "description", "language", "canonical_url", "favicon_url", "logo_url")
+_TEXTS = ("title", "site_name", "description", "language", "canonical_url", "favicon_url", "logo_url")
 _SOFTWARE = (  # the flag, its version field, what people call it
     ("is_wordpress", "wordpress_version", "WordPress"),
     ("has_elementor", "elementor_version", "Elementor"),
@@ -60,6 +61,32 @@ def job_view(document: Document) -> Iterator[Text | Table]:
     site_data = mapping(result.get("site_data"))
     if site_data:
         yield facts_table(site_data, home_url(document))
+    if pages := pages_line(result, mapping(document.get("metadata"))):
+        yield Text(pages)
+
+
+# What ended a scan before all pages were read, for people.
+_STOPPED = {
+    "max_pages": "there are more (--max-pages)",
+    "deadline": "the time for one site was over",
+    "pause": "the site asks for longer pauses than a scan can make",
+    "too_many_skipped": "too many of its pages could not be read",
+    "walls": "the site lets no more programs in",
+}
+
+
+def pages_line(result: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """One line on the pages: how many were not read and why, and what ended the scan early; empty if neither."""
+    reasons = Counter(
+        clean(page.get("skipped_reason"))
+        for page in map(mapping, _list(result.get("pages")))
+        if page.get("skipped_reason")
+    )
+    parts = [f"{count} {reason}" for reason, count in reasons.most_common()]
+    told = [f"not read: {', '.join(parts)}"] if parts else []
+    if early := _STOPPED.get(clean(metadata.get("stopped"))):
+        told.append(early)
+    return f"Pages {'; '.join(told)}" if told else ""
 
 
 def _job_id(document: Document) -> str:
@@ -95,16 +122,17 @@ def facts_table(site_data: Mapping[str, Any], home: str) -> Table:
 
 def facts(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
     """Each fact that was found, with its source; what was not found does not appear."""
+    sources = mapping(site_data.get("sources"))
     for name in _TEXTS:
         if site_data.get(name):
-            yield name.removesuffix("_url"), clean(site_data[name]), home
+            yield name.removesuffix("_url"), clean(site_data[name]), _source(mapping(sources.get(name))) or home
     yield from _software(site_data, home)
     evidence = mapping(site_data.get("evidence"))
     for kind, value in _contacts(site_data):
         yield kind, clean(value), _source(mapping(evidence.get(value))) or home
     organization = mapping(site_data.get("organization"))
     if organization.get("name"):
-        yield "organization", clean(organization["name"]), home
+        yield "organization", clean(organization["name"]), _source(mapping(sources.get("organization"))) or home
     for address in map(mapping, _list(site_data.get("addresses"))):
         if address.get("text"):
             yield "address", clean(address["text"]), _source(address) or home
@@ -115,13 +143,19 @@ def _software(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
     for technology in map(mapping, _list(site_data.get("tech_stack"))):
         name, version = clean(technology.get("name")), clean(technology.get("version"))
         named.add(name)
-        yield "software", f"{name} {version}".strip(), clean(technology.get("evidence")) or home
+        yield "software", f"{name} {version}".strip(), _clue(technology) or home
     for flag, version_field, name in _SOFTWARE:
         if site_data.get(flag) is True and name not in named:
             version = clean(site_data.get(version_field)) if version_field else ""
             yield "software", f"{name} {version}".strip(), home
     if site_data.get("wordpress_theme") and site_data["wordpress_theme"] not in named:
         yield "theme", clean(site_data["wordpress_theme"]), home
+
+
+def _clue(technology: Mapping[str, Any]) -> str:
+    """What gave a piece of software away, and on which page: `https://shop.example/ (generator: WordPress 6.8)`."""
+    page, evidence = clean(technology.get("page_url")), clean(technology.get("evidence"))
+    return f"{page} ({evidence})" if page and evidence else evidence or page
 
 
 def _source(seen: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from scrapersky.domain.limits import DEFAULT_PAGES
 from scrapersky_cli.client import ApiClient, Document, is_final
 from scrapersky_cli.render import add_row, facts, home_url, status_text, table
 from scrapersky_cli.text import clean
@@ -69,7 +70,7 @@ def run(results: Console, notices: Console) -> bool:
 
 def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
     """Start all scans, then wait for each; the outcomes in the order of the sites. One may still not be final."""
-    started = [client.start_scan(site.host, max_pages=1) for site in sites]
+    started = [client.start_scan(site.host, max_pages=DEFAULT_PAGES) for site in sites]
     with ThreadPoolExecutor(WATCHERS) as pool:
         jobs = list(pool.map(lambda accepted: _last(client, accepted.status_url), started))
     return [Outcome(site, job, differences(site.expect, job)) for site, job in zip(sites, jobs, strict=True)]

@@ -12,6 +12,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
+from scrapersky.domain.limits import DEFAULT_PAGES
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.queues import MESSAGE_VERSION
 from scrapersky_cli.client import ApiClient, Document
@@ -45,7 +46,7 @@ def run_batches(client: ApiClient, stack: StackInfo, sites: Sequence[Site]) -> l
     """All sites as a batch over HTTP, with a duplicate and something that is no domain; then all by a message."""
     hosts = [site.host for site in sites]
     given = [*hosts, f"https://www.{hosts[0]}/", NO_DOMAIN]
-    accepted = client.start_batch(given, max_pages=1, max_concurrent=CONCURRENT)
+    accepted = client.start_batch(given, max_pages=DEFAULT_PAGES, max_concurrent=CONCURRENT)
     by_request = BatchOutcome("an HTTP request", *_end(client, accepted.work_id, expected(sites, [NO_DOMAIN])))
     batch_id = send_request(stack, hosts)
     _wait_until_known(client, batch_id)
@@ -60,7 +61,7 @@ def send_request(stack: StackInfo, domains: Sequence[str]) -> UUID:
         "version": MESSAGE_VERSION,
         "tenant_id": bearer_of(stack.token).tenant_id,
         "domains": list(domains),
-        "max_pages": 1,
+        "max_pages": DEFAULT_PAGES,
         "max_concurrent": CONCURRENT,
         "batch_id": str(batch_id),
     }

@@ -25,9 +25,9 @@ from scrapersky.db.migrate import apply
 from scrapersky.domain.facts import PageRecord, SiteScan
 from scrapersky.domain.jobs import Caller
 from scrapersky.queues import Sender
+from scrapersky.scraping import findings
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.page import parse_page
-from scrapersky.scraping.site import site_data
 from scrapersky.services import batch, domain_scan, work
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres
@@ -189,7 +189,7 @@ def _found() -> SiteScan:
     body, url, now = make_page("harbour", PAGE_BYTES, Random(1)), "https://www.harbour.de/", datetime.now(UTC)
     headers = {"content-type": "text/html; charset=utf-8"}
     answer = Fetched(url, 200, headers, body, len(body), 120, now)
-    facts = site_data(parse_page(body, url, headers), answer)
+    facts = findings.site_data([findings.read(parse_page(body, url, headers), answer)], "harbour.de")
     return SiteScan((PageRecord(url, 200, facts.title, now, len(body), 120),), site_data=facts)
 
 

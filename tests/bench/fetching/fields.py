@@ -4,9 +4,10 @@ import json
 import re
 from typing import Any
 
+from bench.fetching.measure import NETWORKS
+
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w")
 PHONE = re.compile(r"(?<![\w.])\+?\(?\d[\d\s()./-]{6,}\d")
-NETWORKS = ("facebook", "twitter", "linkedin", "instagram", "youtube", "tiktok", "pinterest", "github")
 SEEN_TEXT = "//body//text()[not(ancestor::script or ancestor::style or ancestor::noscript or ancestor::template)]"
 
 

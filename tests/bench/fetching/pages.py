@@ -24,13 +24,14 @@ def make_page(
     """
     parts = [f"<!doctype html><html lang='en-GB' class='no-js'><head>{_head(name, path, rng)}"]
     parts.append(f"<style id='global-styles-inline-css'>{_style(round(size * STYLE_SHARE), rng)}</style></head><body>")
-    parts.append("".join(f'<a class="menu-item" href="{link}">{_words(1, rng)}</a>' for link in menu))
+    entries = "".join(f'<a class="menu-item" href="{link}">{_words(1, rng)}</a>' for link in menu)
+    parts.append(f"<nav>{entries}</nav>")
     script = f"<script>window.config = {_script(round(size * SCRIPT_SHARE), rng)};</script>"
     left = size - sum(map(len, parts)) - len(script)
     while left > 0:
         parts.append(_teaser(rng))
         left -= len(parts[-1])
-    return "".join([*parts, _foot(name, desk), script, "</body></html>"]).encode()
+    return "".join([*parts, _foot(name, desk, menu[0] if menu else "/"), script, "</body></html>"]).encode()
 
 
 def _words(count: int, rng: random.Random) -> str:
@@ -86,9 +87,9 @@ def _script(size: int, rng: random.Random) -> str:
     return f"[{''.join(entry % (n, *rng.choices(WORDS, k=2)) for n in range(size // len(entry)))}0]"
 
 
-def _foot(name: str, desk: str) -> str:
+def _foot(name: str, desk: str, contact: str) -> str:
     return (
         f'<footer><p><a href="mailto:{desk}@{name}.de">Write to us</a> or to sales@{name}.de, Tel. 030 1234567.</p>'
         '<a href="https://www.facebook.com/harbour.shop">Facebook</a> <a href="https://github.com/harbour">GitHub</a>'
-        '<a href="/contact/">Contact</a></footer>'
+        f'<a href="{contact}">Contact</a></footer>'
     )

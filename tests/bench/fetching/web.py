@@ -10,8 +10,8 @@ import gzip
 import random
 import sys
 
-from bench.fetching.measure import FURTHER_PAGES, address, most_pages, site_count
-from bench.fetching.pages import make_page
+from bench.fetching.measure import FURTHER_PAGES, SHOPS, address, page_count, site_count
+from bench.fetching.pages import WORDS, make_page
 
 SIZES = [30_000, 60_000, 90_000, 130_000, 160_000, 220_000, 300_000, 330_000]
 """Bytes; the mean is 165 kB. Of the same 102 real home pages, the median had 155 kB and the mean 252 kB."""
@@ -25,14 +25,11 @@ def answer(body: bytes, content_type: str, *headers: str, status: str = "200 OK"
 
 
 NOT_FOUND = answer(b"", "text/plain", status="404 Not Found")
-SHOPS = 5 * len(SIZES)
-"""How many sites differ; those after them are like the first ones, under other addresses."""
 
 
 def shop_pages(shop: int) -> dict[bytes, bytes]:
-    """The answer for each path of a site: one page for the first shop, one more for each that follows, and anew after
-    the most. Every crawler here takes gzip."""
-    paths = ["/", *(f"{FURTHER_PAGES}{number}/" for number in range(1, 1 + shop % most_pages()))]
+    """The answer for each path of a site. Every crawler here takes gzip."""
+    paths = ["/", *(f"{FURTHER_PAGES}{WORDS[number]}/" for number in range(1, page_count(shop)))]
     answers = {}
     for number, path in enumerate(paths):
         page = make_page(

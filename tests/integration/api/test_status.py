@@ -6,7 +6,7 @@ import time
 import pytest
 
 from integration.api.conftest import ALIAS, JOBS, SCAN, Client, Finish, failed, found, refused
-from scrapersky.api import schemas
+from scrapersky.api import result_schemas
 
 
 def test_a_complete_scan_shows_its_result(client: Client, finish: Finish) -> None:
@@ -15,7 +15,7 @@ def test_a_complete_scan_shows_its_result(client: Client, finish: Finish) -> Non
     status = client.get(f"{SCAN}/status/{job_id}").json
     assert (status["status"], status["progress"], status["error"]) == ("complete", 100.0, None)
     assert set(status["result"]) == {"site_data", "pages", "processing_metrics"}
-    assert set(status["result"]["site_data"]) == set(schemas.SiteData.model_fields)
+    assert set(status["result"]["site_data"]) == set(result_schemas.SiteData.model_fields)
     assert status["result"]["site_data"]["title"] == "Shop"
     assert status["result"]["pages"][0]["bytes"] == 18_211
     assert status["result"]["processing_metrics"]["pages_fetched"] == 1

@@ -87,7 +87,7 @@ _ROW = {
     "domain": "shop.example",
     "job_id": examples.JOB["job_id"],
     "status": "complete",
-    "pages_fetched": "1",
+    "pages_fetched": "2",
     "title": "Shop Example",
     "emails": "hello@shop.example",
     "phones": "'+49 341 5550100",

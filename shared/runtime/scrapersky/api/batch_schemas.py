@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from scrapersky.api.schemas import Answer, Asked, Error, Page, Progress, Time
+from scrapersky.api.result_schemas import Time
+from scrapersky.api.schemas import Answer, Asked, Error, Page, Progress
 from scrapersky.api.sizes import fitting
 from scrapersky.domain.batches import Batch, DomainStatus, StartedBatch
 from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_PAGES, MAX_CONCURRENT, MAX_DOMAINS, MAX_PAGES
@@ -25,7 +26,7 @@ class BatchRequest(Asked):
         max_length=MAX_DOMAINS,
         description="Hosts or URLs. Those that name one domain are one job; what names none is a job that has failed.",
     )
-    max_pages: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGES, description="Pages to look at on each site.")] = (
+    max_pages: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGES, description="Pages to read of each site.")] = (
         DEFAULT_PAGES
     )
     max_concurrent: Annotated[Concurrency, Field(description="Sites to scan at the same time, at most.")] = (

@@ -37,33 +37,53 @@ SITE_DATA: dict[str, Any] = {
         "github": None,
     },
     "tech_stack": [
-        {"name": "WordPress", "category": "CMS", "version": "6.8.1", "evidence": "generator: WordPress 6.8.1"},
+        {
+            "name": "WordPress",
+            "category": "CMS",
+            "version": "6.8.1",
+            "evidence": "generator: WordPress 6.8.1",
+            "page_url": "https://shop.example/",
+        },
         {
             "name": "WooCommerce",
             "category": "e-commerce",
             "version": "9.8.5",
             "evidence": "generator: WooCommerce 9.8.5",
+            "page_url": "https://shop.example/",
         },
         {
             "name": "Elementor",
             "category": "page builder",
             "version": "3.29.0",
             "evidence": "generator: Elementor 3.29.0",
+            "page_url": "https://shop.example/",
         },
         {
             "name": "astra",
             "category": "WordPress theme",
             "version": None,
             "evidence": "asset: https://shop.example/wp-content/themes/astra/style.css",
+            "page_url": "https://shop.example/",
         },
     ],
     "organization": None,
     "addresses": [],
     "open_graph": {"og:site_name": "Shop Example"},
     "evidence": {
-        "hello@shop.example": {"page_url": "https://shop.example/", "method": "mailto"},
-        "+49 341 5550100": {"page_url": "https://shop.example/", "method": "tel"},
+        "hello@shop.example": {"page_url": "https://shop.example/contact/", "method": "mailto"},
+        "+49 341 5550100": {"page_url": "https://shop.example/contact/", "method": "tel"},
         "https://www.linkedin.com/company/shop-example": {"page_url": "https://shop.example/", "method": "link"},
+    },
+    "site_name": "Shop Example",
+    "email_classes": {"hello@shop.example": "role"},
+    "security_txt": None,
+    "sources": {
+        "title": {"page_url": "https://shop.example/", "method": "title"},
+        "description": {"page_url": "https://shop.example/", "method": "meta"},
+        "language": {"page_url": "https://shop.example/", "method": "lang"},
+        "canonical_url": {"page_url": "https://shop.example/", "method": "canonical"},
+        "favicon_url": {"page_url": "https://shop.example/", "method": "icon"},
+        "site_name": {"page_url": "https://shop.example/", "method": "og:site_name"},
     },
 }
 
@@ -77,7 +97,12 @@ _STATE: dict[str, Any] = {
     "started_at": _STARTED,
     "finished_at": _FINISHED,
     "error": None,
-    "metadata": {"base_url": "shop.example", "max_pages": 10},
+    "metadata": {
+        "base_url": "shop.example",
+        "max_pages": 10,
+        "final_url": "https://shop.example/",
+        "stopped": "all_read",
+    },
 }
 _RESULT: dict[str, Any] = {
     "site_data": SITE_DATA,
@@ -90,7 +115,25 @@ _RESULT: dict[str, Any] = {
             "bytes": 18211,
             "ms": 340,
             "skipped_reason": None,
-        }
+        },
+        {
+            "url": "https://shop.example/contact/",
+            "status_code": 200,
+            "title": "Contact",
+            "fetched_at": "2026-03-02T09:15:06.520000Z",
+            "bytes": 9120,
+            "ms": 190,
+            "skipped_reason": None,
+        },
+        {
+            "url": "https://shop.example/en/",
+            "status_code": 200,
+            "title": "Shop Example",
+            "fetched_at": "2026-03-02T09:15:06.560000Z",
+            "bytes": 18211,
+            "ms": 230,
+            "skipped_reason": "duplicate",
+        },
     ],
     "processing_metrics": {
         "start_time": _STARTED,
@@ -98,8 +141,8 @@ _RESULT: dict[str, Any] = {
         "processing_time": 2.43,
         "domain": "shop.example",
         "max_pages": 10,
-        "pages_fetched": 1,
-        "bytes_fetched": 18211,
+        "pages_fetched": 2,
+        "bytes_fetched": 45542,
     },
 }
 _KIND: dict[str, Any] = {"kind": "domain_scan", "batch_id": None, "attempt": 1}

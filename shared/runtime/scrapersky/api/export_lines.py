@@ -29,7 +29,7 @@ _SITE_SOFTWARE = (
 COLUMNS = (
     *("domain", "job_id", "status", "error_code", "error_message", "started_at", "finished_at", "processing_time"),
     *("pages_fetched", *_SITE_TEXTS, "emails", "phones", *SOCIAL_NETWORKS),
-    *("organization", "addresses", "technologies", *_SITE_SOFTWARE),
+    *("organization", "addresses", "technologies", *_SITE_SOFTWARE, "site_name"),
 )
 
 DESCRIPTION = f"""\
@@ -100,6 +100,7 @@ def row(job: Job) -> Iterator[Any]:
     yield [address.get("text") for address in site.get("addresses") or ()]
     yield [_technology(item) for item in site.get("tech_stack") or ()]
     yield from (site.get(name) for name in _SITE_SOFTWARE)
+    yield site.get("site_name")
 
 
 def cell(value: Any) -> str:

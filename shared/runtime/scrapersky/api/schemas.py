@@ -1,23 +1,32 @@
-"""The requests and answers of the HTTP API, with the field names of its contract; those of batches: batch_schemas.
+"""The requests and answers of the HTTP API, with the field names of its contract; of a scan's result: result_schemas,
+of batches: batch_schemas.
 
 A merged OpenAPI document has one name space for models, so no two share a name. Validators are built on first use
 (`defer_build`), so a function pays only for the models that its routes touch.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from scrapersky.api.result_schemas import ScanResult, SiteData, Time
 from scrapersky.domain.jobs import Job, KnownDomain
 from scrapersky.domain.limits import DEFAULT_PAGES, MAX_PAGES
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 
 MAX_BASE_URL_CHARACTERS = 2048  # no browser sends longer ones
 
-Time = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
+Metadata = Annotated[
+    dict[str, Any],
+    Field(
+        description="What was asked for (`base_url`, `max_pages`) and, once it ran, how the scan went: `final_url`,"
+        " `redirects`, `robots`, `https_error`, `pause_seconds`, `truncated`, `wall` (whose check or parking page stood"
+        " there), `extra_fetches` (robots.txt, sitemap, manifest, security.txt) and `stopped`: `all_read`, `max_pages`,"
+        " `deadline`, `pause`, `too_many_skipped`, `walls` or `cancelled`."
+    ),
+]
 Progress = Annotated[float, Field(ge=0, le=100, description="0.0 to 100.0.")]
 
 
@@ -33,12 +42,6 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True, from_attributes=True)
 
 
-class Stored(BaseModel):
-    """A part of a stored result. A fact that this version has no name for is handed on as it was stored."""
-
-    model_config = ConfigDict(extra="allow", defer_build=True)
-
-
 class ScanRequest(Asked):
     """A domain scan to start."""
 
@@ -48,7 +51,9 @@ class ScanRequest(Asked):
         description="A bare host, a host with a path, or a URL. Its domain is what is scanned.",
         examples=["shop.example"],
     )
-    max_pages: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGES, description="Pages to look at.")] = DEFAULT_PAGES
+    max_pages: Annotated[
+        int, Field(strict=True, ge=1, le=MAX_PAGES, description="Pages to read, the most telling first.")
+    ] = DEFAULT_PAGES
 
 
 class ActionRequest(Asked):
@@ -71,98 +76,6 @@ class Error(Answer):
     retryable: bool = Field(description="Whether the same job may well end otherwise later.")
 
 
-class Evidence(Stored):
-    """Where a value was seen."""
-
-    page_url: str
-    method: str = Field(description="How: `mailto`, `tel`, `text`, `json-ld`, `link`, `cfemail`.")
-
-
-class Technology(Stored):
-    """One piece of software that the site shows."""
-
-    name: str
-    category: str
-    version: str | None = None
-    evidence: str = Field(description="What gave it away.")
-
-
-class ContactInfo(Stored):
-    email: list[str] = []
-    phone: list[str] = []
-
-
-class SocialLinks(Stored):
-    facebook: str | None = None
-    twitter: str | None = None
-    linkedin: str | None = None
-    instagram: str | None = None
-    youtube: str | None = None
-    tiktok: str | None = None
-    pinterest: str | None = None
-    github: str | None = None
-
-
-class SiteData(Stored):
-    """The facts of one site. What was not found is null or empty, never a guess."""
-
-    title: str | None = None
-    description: str | None = None
-    language: str | None = None
-    canonical_url: str | None = None
-    favicon_url: str | None = None
-    logo_url: str | None = None
-    is_wordpress: bool | None = None
-    wordpress_version: str | None = None
-    wordpress_theme: str | None = None
-    has_elementor: bool | None = None
-    elementor_version: str | None = None
-    has_divi: bool | None = None
-    has_woocommerce: bool | None = None
-    has_contact_form7: bool | None = None
-    has_yoast_seo: bool | None = None
-    has_wpforms: bool | None = None
-    contact_info: ContactInfo = Field(default_factory=ContactInfo)
-    social_links: SocialLinks = Field(default_factory=SocialLinks)
-    tech_stack: list[Technology] = []
-    organization: dict[str, Any] | None = Field(None, description="The site's own JSON-LD about its organization.")
-    addresses: list[dict[str, Any]] = []
-    open_graph: dict[str, Any] = {}
-    evidence: dict[str, Evidence] = Field({}, description="Source of each e-mail, phone and social link.")
-
-
-class PageFetched(Stored):
-    """One page that was fetched or, with `skipped_reason`, was not."""
-
-    url: str
-    status_code: int | None
-    title: str | None
-    fetched_at: Time
-    bytes: int = Field(description="As sent, that is compressed.")
-    ms: int
-    skipped_reason: str | None
-
-
-class ProcessingMetrics(Stored):
-    """What the scan took; `processing_time` in seconds."""
-
-    start_time: Time
-    end_time: Time
-    processing_time: float
-    domain: str
-    max_pages: int
-    pages_fetched: int
-    bytes_fetched: int
-
-
-class ScanResult(Stored):
-    """What a complete scan found."""
-
-    site_data: SiteData
-    pages: list[PageFetched]
-    processing_metrics: ProcessingMetrics
-
-
 class ScanStatus(Answer):
     """How a domain scan stands. `complete`, `failed` and `cancelled` are final."""
 
@@ -176,7 +89,7 @@ class ScanStatus(Answer):
     finished_at: Time | None
     result: ScanResult | None = Field(description="Null until the scan is complete.")
     error: Error | None
-    metadata: dict[str, Any]
+    metadata: Metadata
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -198,7 +111,7 @@ class JobSummary(Answer):
     started_at: Time | None
     finished_at: Time | None
     error: Error | None
-    metadata: dict[str, Any]
+    metadata: Metadata
 
     @classmethod
     def of(cls, job: Job) -> Self:

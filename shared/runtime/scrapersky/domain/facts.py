@@ -3,12 +3,15 @@
 A value that was not found is None or empty, never a guess.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from scrapersky.domain.status import ErrorCode
+
+FACT_KINDS = ("email", "phone", "social", "organization", "address", "technology")
 
 SOCIAL_NETWORKS = (
     "facebook",
@@ -19,33 +22,66 @@ SOCIAL_NETWORKS = (
     "tiktok",
     "pinterest",
     "github",
+    "xing",
+    "threads",
+    "bluesky",
+    "mastodon",
+    "whatsapp",
+    "telegram",
+    "vimeo",
+    "yelp",
+    "tripadvisor",
+    "reddit",
+    "discord",
+    "twitch",
+    "snapchat",
+    "medium",
+    "vk",
+    "line",
+    "soundcloud",
+    "spotify",
 )
+"""The networks whose profiles are told, in the order of the answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a value was seen: the page's URL, and how (`mailto`, `tel`, `text`, `json-ld`, `link`, `cfemail`)."""
+    """Where a value was seen: the page's URL, and how (`mailto`, `tel`, `text`, `json-ld`, `link`, `cfemail`, ...)."""
 
     page_url: str
     method: str
 
+    def to_json(self) -> dict[str, str]:
+        return {"page_url": self.page_url, "method": self.method}
+
 
 @dataclass(frozen=True, slots=True)
 class Technology:
-    """One piece of software a site shows, with what gave it away."""
+    """One piece of software a site shows, with what gave it away (`generator: WordPress 6.8`) and on which page."""
 
     name: str
     category: str
     version: str | None
     evidence: str
+    page_url: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "category": self.category,
+            "version": self.version,
+            "evidence": self.evidence,
+            "page_url": self.page_url,
+        }
 
 
 @dataclass(slots=True)
 class SiteData:
     """The facts of one site, as `result.site_data` of the HTTP contract.
 
-    `evidence` maps each e-mail, phone and social link to where it was seen.
-    Booleans are None while no page could be looked at.
+    `evidence` maps each e-mail, phone and social link to where it was seen, `sources` each of the other fields by its
+    name; software, addresses and the organisation's own fields carry theirs with them. `email_classes` says of each
+    e-mail what kind of address it is. Booleans are None while no page could be looked at.
     """
 
     title: str | None = None
@@ -72,6 +108,10 @@ class SiteData:
     addresses: list[dict[str, Any]] = field(default_factory=list)
     open_graph: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
+    site_name: str | None = None
+    email_classes: dict[str, str] = field(default_factory=dict)
+    security_txt: dict[str, Any] | None = None
+    sources: dict[str, Evidence] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The contract's JSON shape."""
@@ -94,20 +134,19 @@ class SiteData:
             "has_wpforms": self.has_wpforms,
             "contact_info": {"email": self.emails, "phone": self.phones},
             "social_links": self.social_links,
-            "tech_stack": [
-                {"name": t.name, "category": t.category, "version": t.version, "evidence": t.evidence}
-                for t in self.tech_stack
-            ],
+            "tech_stack": [technology.to_json() for technology in self.tech_stack],
             "organization": self.organization,
             "addresses": self.addresses,
             "open_graph": self.open_graph,
-            "evidence": {
-                value: {"page_url": seen.page_url, "method": seen.method} for value, seen in self.evidence.items()
-            },
+            "evidence": {value: seen.to_json() for value, seen in self.evidence.items()},
+            "site_name": self.site_name,
+            "email_classes": self.email_classes,
+            "security_txt": self.security_txt,
+            "sources": {name: seen.to_json() for name, seen in self.sources.items()},
         }
 
     def sourced(self) -> Iterator[tuple[str, str, Evidence]]:
-        """Every (kind, value, evidence) that gets a row of its own; kind is `email`, `phone` or `social`."""
+        """Every (kind, value, evidence) that gets a row of its own; kind is one of FACT_KINDS."""
         for kind, values in (
             ("email", self.emails),
             ("phone", self.phones),
@@ -115,11 +154,25 @@ class SiteData:
         ):
             for value in values:
                 yield kind, value, self.evidence[value]
+        if self.organization and self.organization.get("name") and "organization" in self.sources:
+            yield "organization", self.organization["name"], self.sources["organization"]
+        for address in self.addresses:
+            if {"text", "page_url", "method"} <= address.keys():
+                yield "address", address["text"], Evidence(address["page_url"], address["method"])
+        for technology in self.tech_stack:
+            if technology.page_url:
+                # "generator: WordPress 6.8" or "implied by WooCommerce"
+                method = re.split(r":| by ", technology.evidence, maxsplit=1)[0]
+                yield "technology", technology.name, Evidence(technology.page_url, method)
 
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:
-    """One page that a scan fetched or, with `skipped_reason`, did not. `bytes` is as sent, `ms` wall time."""
+    """One page that a scan read or, with `skipped_reason`, did not. `bytes` is as sent, `ms` wall time.
+
+    `skipped_reason` is the word of an error code, `duplicate` (the same page under another URL) or `off_site` (it
+    redirects to somebody else's).
+    """
 
     url: str
     status_code: int | None

@@ -36,7 +36,10 @@ class JobKind(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """Why a job failed: the closed list of the HTTP contract."""
+    """Why a job failed: the closed list of the HTTP contract.
+
+    The six from `blocked` on are of sites that answered, but with something else than their home page.
+    """
 
     INVALID_DOMAIN = "invalid_domain"
     DNS_FAILURE = "dns_failure"
@@ -49,6 +52,12 @@ class ErrorCode(StrEnum):
     HTTP_ERROR = "http_error"
     NOT_HTML = "not_html"
     ROBOTS_DENIED = "robots_denied"
+    BLOCKED = "blocked"
+    LOGIN_REQUIRED = "login_required"
+    NEEDS_JS = "needs_js"
+    PARKED = "parked"
+    DEFAULT_PAGE = "default_page"
+    SOFT_404 = "soft_404"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
@@ -66,6 +75,7 @@ _RETRYABLE = frozenset(
         ErrorCode.TLS_FAILURE,
         ErrorCode.TIMEOUT,
         ErrorCode.HTTP_ERROR,
+        ErrorCode.SOFT_404,
         ErrorCode.WORKER_LOST,
         ErrorCode.CANCELLED,
         ErrorCode.INTERNAL,

@@ -18,6 +18,7 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.decoding import ACCEPT_ENCODING, read_body
 from scrapersky.scraping.failures import FETCH_ERRORS, FetchError, explain
 from scrapersky.scraping.guard import PUBLIC, GuardedBackend, NetworkPolicy
+from scrapersky.scraping.html_type import says_other_than_html
 from scrapersky.scraping.limits import (
     MAX_COOKIE_CHARS,
     MAX_COOKIES,
@@ -59,6 +60,8 @@ class Fetched:
     redirects: tuple[Redirect, ...] = ()
     is_cut: bool = False
     """The body was longer than the limits, which asked for the first part only."""
+    set_cookies: tuple[str, ...] = ()
+    """The Set-Cookie headers, which cannot be told apart once they are joined by commas (RFC 6265 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,8 @@ class SiteClient:
     def _finish(self, target: WebUrl, response: httpx.Response, visit: _Visit, meter: Meter) -> Fetched:
         """The answer with its body. Raises FetchError when that is too large, damaged or not complete."""
         limits = meter.limits
+        if limits.only_html and says_other_than_html(response.headers.get("content-type", "")):
+            return self._answer(target, response, visit, meter, (b"", True))
         declared = response.headers.get("content-length", "")
         if not limits.cut and declared.isdecimal() and int(declared) > limits.wire_bytes:
             raise FetchError(ErrorCode.TOO_LARGE, f"the answer is larger than {limits.wire_bytes} bytes")
@@ -249,6 +254,13 @@ class SiteClient:
         body, is_whole = read_body(counted(), response.headers.get("content-encoding"), limits.body_bytes)
         if not is_whole and not limits.cut:
             raise FetchError(ErrorCode.TOO_LARGE, f"the page is larger than {limits.body_bytes} bytes")
+        return self._answer(target, response, visit, meter, (body, is_whole))
+
+    def _answer(
+        self, target: WebUrl, response: httpx.Response, visit: _Visit, meter: Meter, read: tuple[bytes, bool]
+    ) -> Fetched:
+        """`read` is the body, and whether that is all of it."""
+        body, is_whole = read
         return Fetched(
             url=target.href,
             status_code=response.status_code,
@@ -259,4 +271,5 @@ class SiteClient:
             fetched_at=datetime.now(UTC),
             redirects=tuple(visit.redirects),
             is_cut=not is_whole,
+            set_cookies=tuple(response.headers.get_list("set-cookie")),
         )

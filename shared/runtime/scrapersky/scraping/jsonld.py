@@ -1,31 +1,40 @@
-"""JSON-LD of a page: read leniently, and what it says about the organisation behind the site.
+"""JSON-LD of a page: read leniently, and looked at as the graph of things that it is.
 
-Vocabulary: https://schema.org/Organization, https://schema.org/PostalAddress. Values are the page's own, trimmed;
-e-mails, phones and URLs are in the form that they have among a site's other facts. A field that the page does not give
-is None.
+Syntax: https://www.w3.org/TR/json-ld11/, of which schema.org's users use `@graph`, `@id`, `@type` and arrays.
+What the things say of an organisation is in `organization`.
 """
 
+import html
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from scrapersky.domain.texts import UNSTORABLE
-from scrapersky.scraping import emails, phones
-from scrapersky.scraping.urls import absolute_url
 
 # Bound the work on, and the rows made of, a hostile or generated page.
-MAX_SCRIPT_CHARS = 512 * 1024
-MAX_OBJECTS = 500
-MAX_DEPTH = 20
-MAX_VALUE_CHARS = 2_000
-MAX_LIST = 50
+MAX_SCRIPT_CHARS: Final = 512 * 1024
+MAX_OBJECTS: Final = 500
+MAX_DEPTH: Final = 20
+MAX_VALUE_CHARS: Final = 2_000
+MAX_LIST: Final = 50
 
 _WRAPPERS = re.compile(
     r"^\s*(?:<!--|//<!\[CDATA\[|/\*<!\[CDATA\[\*/|<!\[CDATA\[)|(?:-->|//\]\]>|/\*\]\]>\*/|\]\]>|;)\s*$"
 )
-_TRAILING_COMMA = re.compile(r",(\s{0,100}[}\]])")
+# Strings first, so that nothing in them is taken for one of the faults. A string without an end goes to the text's end:
+# were it no match, each quote in it would be tried in turn.
+_FAULTS = re.compile(
+    r"""(?P<string>"(?:[^"\\]|\\.)*"?)"""
+    r"|(?P<comment>/\*.*?\*/|/\*.*|//[^\n]*)"
+    r"|(?P<commas>,\s*(?=[,}\]]))",
+    re.DOTALL,
+)
+# With its semicolon: "&copy=2" is a part of a URL. Plugins escape names for HTML before they put them into JSON.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_BAD_ESCAPE = re.compile(r'\\(u[0-9A-Fa-f]{4}|["\\/bfnrt])|\\')
+_DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
 # Types that are the organisation itself. schema.org has hundreds of LocalBusiness subtypes: what is not listed
 # counts when it ends in one of _ORGANIZATION_ENDINGS, or when it has both a name and a postal address or phone
@@ -38,30 +47,27 @@ _OTHER_THING_NAMES = (
     "Course Service GovernmentService TaxiService BroadcastService LandmarksOrHistoricalBuildings TouristAttraction"
 )
 _OTHER_THINGS = frozenset(_OTHER_THING_NAMES.split())
-
-# Ours -> schema.org's.
-_ADDRESS_PARTS = {
-    "street_address": "streetAddress",
-    "postal_code": "postalCode",
-    "locality": "addressLocality",
-    "region": "addressRegion",
-    "country": "addressCountry",
-}
+_SITE_TYPES = frozenset({"WebSite", "WebPage", "ContactPage", "AboutPage", "CollectionPage", "ItemPage", "FAQPage"})
+_SPEAKS_FOR_SITE = ("publisher", "about", "mainEntity", "copyrightHolder")
 
 
 def read(script: str) -> list[dict[str, Any]]:
-    """The objects at the top of one JSON-LD script, `@graph` opened. What is no JSON even so is an empty list."""
+    """The objects at the top of one JSON-LD script, `@graph` opened. What is no JSON even so is an empty list.
+
+    Tolerated are comments and CDATA marks around the script, JavaScript comments, trailing and doubled commas, line
+    ends within texts, backslashes that escape nothing, quotes written as HTML entities, and several objects in a row.
+    """
     if len(script) > MAX_SCRIPT_CHARS:
         return []
     text = _WRAPPERS.sub("", script).strip()
     try:
-        value = _loads(text)
+        values = _values(text)
     except (ValueError, RecursionError):
         try:
-            value = _loads(_TRAILING_COMMA.sub(r"\1", text))
+            values = _values(_mended(text))
         except (ValueError, RecursionError):
             return []
-    return list(_top(clean(value)))[:MAX_OBJECTS]
+    return [thing for value in values for thing in _top(clean(value))][:MAX_OBJECTS]
 
 
 def clean(value: Any, depth: int = 0) -> Any:
@@ -90,139 +96,110 @@ def walk(objects: tuple[dict[str, Any], ...]) -> Iterator[dict[str, Any]]:
 
 
 def strings(value: Any) -> list[str]:
-    """A property that may be one text or a list of them, as trimmed texts."""
+    """A property that may be one text or a list of them, as trimmed texts; of `{"@value": ...}`, that value."""
     found = []
     for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            item = item.get("@value")
         if isinstance(item, str) and item.strip():
-            found.append(item.strip()[:MAX_VALUE_CHARS])
+            text = item.strip()[:MAX_VALUE_CHARS]
+            found.append(_ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text)
         elif isinstance(item, int | float) and not isinstance(item, bool):
             found.append(str(item))
     return found[:MAX_LIST]
 
 
+def types(thing: dict[str, Any]) -> list[str]:
+    """The names of an object's types: `Organization`, `schema:Organization` and `http://schema.org/Organization`."""
+    return [re.split(r"[/:#]", name)[-1] for name in strings(thing.get("@type"))]
+
+
 def is_organization(thing: dict[str, Any]) -> bool:
     """Whether an object is about a business or another organisation, by its `@type` and what it says."""
-    types = _types(thing)
-    if any(name in _ORGANIZATIONS for name in types):
+    names = types(thing)
+    if any(name in _ORGANIZATIONS for name in names):
         return True
-    if not types or any(name in _OTHER_THINGS for name in types):
+    if not names or any(name in _OTHER_THINGS for name in names):
         return False
-    if any(name.endswith(_ORGANIZATION_ENDINGS) for name in types):
+    if any(name.endswith(_ORGANIZATION_ENDINGS) for name in names):
         return True
     return bool(thing.get("name")) and bool(thing.get("address") or thing.get("telephone"))
 
 
+class Graph:
+    """The things of one page, with references by `@id` followed wherever they are looked up."""
+
+    def __init__(self, objects: tuple[dict[str, Any], ...]) -> None:
+        self.objects = objects
+        self._named: dict[str, dict[str, Any]] = {}
+        for thing in walk(objects):
+            name = thing.get("@id")
+            if isinstance(name, str) and (name not in self._named or len(thing) > len(self._named[name])):
+                self._named[name] = thing
+
+    def values(self, thing: dict[str, Any], name: str) -> list[Any]:
+        """The values of a property, each reference replaced by the thing that it names."""
+        value = thing.get(name)
+        return [self._follow(item) for item in (value if isinstance(value, list) else [value]) if item is not None]
+
+    def things(self, thing: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+        """The values of these properties that are objects."""
+        return [value for name in names for value in self.values(thing, name) if isinstance(value, dict)]
+
+    def organizations(self) -> list[dict[str, Any]]:
+        """The organisations that the page speaks for: top objects first, then publishers of its site and pages."""
+        found = [thing for thing in self.objects if is_organization(thing)]
+        for thing in self.objects:
+            if not _SITE_TYPES.isdisjoint(types(thing)):
+                found += [linked for linked in self.things(thing, *_SPEAKS_FOR_SITE) if is_organization(linked)]
+        return list({id(thing): thing for thing in found}.values())
+
+    def _follow(self, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("@id"), str):
+            named = self._named.get(value["@id"], value)
+            return named if len(named) > len(value) else value
+        return value
+
+
 def organizations(objects: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    """The organisations that the page speaks for: top objects first, then publishers of its site and pages."""
-    found = [thing for thing in objects if is_organization(thing)]
-    for thing in objects:
-        if {"WebSite", "WebPage", "ContactPage", "AboutPage"} & set(_types(thing)):
-            for name in ("publisher", "about", "mainEntity", "copyrightHolder"):
-                linked = thing.get(name)
-                if isinstance(linked, dict) and is_organization(linked):
-                    found.append(linked)
-    return found
+    """See `Graph.organizations`."""
+    return Graph(objects).organizations()
 
 
-def organization(objects: tuple[dict[str, Any], ...], base_url: str) -> dict[str, Any] | None:
-    """The fullest of the page's organisations, in the HTTP contract's words. `base_url` is what its URLs start from."""
-    candidates = [summary for thing in organizations(objects) if (summary := _summary(thing, base_url))["name"]]
-    return max(candidates, key=lambda summary: sum(value not in (None, []) for value in summary.values()), default=None)
+def _values(text: str) -> list[Any]:
+    """The JSON values in `text`, one after the other. Raises ValueError when there is anything else, or nothing."""
+    values: list[Any] = []
+    position = 0
+    while position < len(text) and len(values) < MAX_OBJECTS:
+        value, position = _DECODER.raw_decode(text, position)
+        values.append(value)
+        while position < len(text) and text[position] in " \t\r\n;,":
+            position += 1
+    if not values:
+        raise ValueError("no JSON value")
+    return values
 
 
-def addresses(objects: tuple[dict[str, Any], ...], page_url: str) -> list[dict[str, Any]]:
-    """Postal addresses of the page's organisations and their departments and places, without repeats."""
-    found: list[dict[str, Any]] = []
-    for thing in walk(tuple(organizations(objects))):
-        value = thing.get("address")
-        for item in value if isinstance(value, list) else [value]:
-            address = _address(item)
-            if address and all(known["text"] != address["text"] for known in found):
-                found.append({**address, "page_url": page_url, "method": "json-ld"})
-    return found[:MAX_LIST]
+def _mended(text: str) -> str:
+    if "&quot;" in text and text.find("&quot;") < text.find('"') % (len(text) + 1):
+        text = html.unescape(text)
+    return _FAULTS.sub(_mend, _FAULTS.sub(_mend, text))  # a comma may stand before a comment that stands before a brace
 
 
-def logo(objects: tuple[dict[str, Any], ...]) -> str | None:
-    """The `logo` of the page's organisations, as written: a URL, or an ImageObject with one."""
-    for thing in organizations(objects):
-        if url := _url_of(thing.get("logo")):
-            return url
-    return None
+def _mend(match: re.Match[str]) -> str:
+    if match["string"]:
+        text = match["string"]
+        return _BAD_ESCAPE.sub(lambda escape: escape[0] if escape[1] else "", text) if "\\" in text else text
+    return ""
 
 
-def _loads(text: str) -> Any:
-    return json.loads(text, strict=False, parse_constant=lambda _: None)
-
-
-def _top(value: Any) -> Iterator[dict[str, Any]]:
+def _top(value: Any) -> Iterable[dict[str, Any]]:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             graph = item.get("@graph")
-            if isinstance(graph, list):
+            if isinstance(graph, dict):
+                yield graph
+            elif isinstance(graph, list):
                 yield from (node for node in graph if isinstance(node, dict))
             else:
                 yield item
-
-
-def _types(thing: dict[str, Any]) -> list[str]:
-    # "Organization", "schema:Organization" and "http://schema.org/Organization" are the same type.
-    return [re.split(r"[/:#]", name)[-1] for name in strings(thing.get("@type"))]
-
-
-def _first(value: Any) -> str | None:
-    return next(iter(strings(value)), None)
-
-
-def _url_of(value: Any) -> str | None:
-    for item in value if isinstance(value, list) else [value]:
-        url = _first(item.get("url") or item.get("contentUrl")) if isinstance(item, dict) else _first(item)
-        if url:
-            return url
-    return None
-
-
-def _email(value: Any) -> str | None:
-    return next((address for text in strings(value) for address in emails.addresses_of_mailto(text)), None)
-
-
-def _telephone(value: Any) -> str | None:
-    text = _first(value)
-    return text and (phones.number_as_given(text) or text)
-
-
-def _links(value: Any, base_url: str) -> list[str]:
-    """The URLs of a property. A bare word is none: `shop.example` is meant as a host but reads as a file."""
-    texts = [text for text in strings(value) if text.startswith("/") or "//" in text]
-    return list(dict.fromkeys(url for text in texts if (url := absolute_url(base_url, text))))
-
-
-def _summary(thing: dict[str, Any], base_url: str) -> dict[str, Any]:
-    return {
-        "type": next(iter(_types(thing)), None),
-        "name": _first(thing.get("name")),
-        "legal_name": _first(thing.get("legalName")),
-        "url": next(iter(_links(thing.get("url"), base_url)), None),
-        "logo_url": absolute_url(base_url, _url_of(thing.get("logo"))),
-        "description": _first(thing.get("description")),
-        "email": _email(thing.get("email")),
-        "telephone": _telephone(thing.get("telephone")),
-        "vat_id": _first(thing.get("vatID")),
-        "tax_id": _first(thing.get("taxID")),
-        "founding_date": _first(thing.get("foundingDate")),
-        "same_as": _links(thing.get("sameAs"), base_url),
-    }
-
-
-def _address(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, str) and value.strip():
-        parts: dict[str, str | None] = dict.fromkeys(_ADDRESS_PARTS)
-        return {**parts, "text": value.strip()[:MAX_VALUE_CHARS]}
-    if not isinstance(value, dict):
-        return None
-    parts = {name: _address_part(value.get(key)) for name, key in _ADDRESS_PARTS.items()}
-    text = ", ".join(part for part in parts.values() if part)
-    return {**parts, "text": text} if text else None
-
-
-def _address_part(value: Any) -> str | None:
-    return _first(value.get("name")) if isinstance(value, dict) else _first(value)

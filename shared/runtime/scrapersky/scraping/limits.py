@@ -39,6 +39,8 @@ class FetchLimits:
     """The body after decompression."""
     cut: bool = False
     """A body that is longer is cut at `body_bytes` rather than refused."""
+    only_html: bool = False
+    """The body of an answer that says that it is anything but HTML is left unread: what it is, is known already."""
     connect_seconds: float = 5.0
     """Each of look-up, TCP connection and TLS handshake: a live host needs under one second, and three SYNs are sent
     in five, so that a dead host does not use up the time of the whole fetch."""
@@ -52,6 +54,7 @@ PAGE_LIMITS: Final = FetchLimits(
     seconds=20.0,  # a visitor would have left long ago; leaves a worker's time for other sites
     wire_bytes=4 * 1024 * 1024,  # the largest of a hundred real home pages measured had 1.6 MB
     body_bytes=4 * 1024 * 1024,  # the cost of parsing grows with the bytes: this is some 50 ms
+    only_html=True,
 )
 """An HTML page."""
 
@@ -62,3 +65,11 @@ ROBOTS_LIMITS: Final = FetchLimits(
     cut=True,
 )
 """A robots.txt file."""
+
+EXTRA_LIMITS: Final = FetchLimits(
+    seconds=5.0,  # a site's facts do not wait for what most sites do not have
+    wire_bytes=512 * 1024,
+    body_bytes=512 * 1024,  # a web manifest or security.txt has some kilobytes; of a sitemap this is 3,000 addresses
+    cut=True,
+)
+"""A file beside the pages: web manifest, security.txt, the first sitemap."""

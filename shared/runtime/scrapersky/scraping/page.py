@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from scrapersky.scraping import jsonld
+from scrapersky.scraping import icons, jsonld
 from scrapersky.scraping.charset import decode
-from scrapersky.scraping.soup import Asset, LeanBuilder, Link, parse, release
+from scrapersky.scraping.gathered import Asset, Icon, Link, Picture
+from scrapersky.scraping.icons import Logo
+from scrapersky.scraping.soup import parse, release
 from scrapersky.scraping.urls import absolute_url
 
 __all__ = ["PageFacts", "decode", "parse_page"]
@@ -18,10 +19,10 @@ __all__ = ["PageFacts", "decode", "parse_page"]
 # Longer than any title or description that a search engine reads; bounds a row and an answer.
 MAX_VALUE_CHARS = 2_000
 MAX_OPEN_GRAPH = 100
+MAX_METAS = 200
 MAX_JSON_LD = 500
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8}){0,6}")
-_ICON_SIZE = re.compile(r"(\d{1,5})x\d{1,5}", re.IGNORECASE)
 _CLOUDFLARE_PATH = "/cdn-cgi/l/email-protection#"
 
 
@@ -29,61 +30,106 @@ _CLOUDFLARE_PATH = "/cdn-cgi/l/email-protection#"
 class PageFacts:
     """What a page says. URLs named `*_url` are absolute http(s); `links` and `assets` are as written.
 
-    `text` is what a reader sees, one line for each block. `cfemail` are Cloudflare's hex tokens. `scripts`,
-    `comments`, `classes` (of html, body, forms and JSON-LD) and `head_links` (rel, href) are what software gives itself
-    away by. `truncated` says that the page went over a limit and some of it was not looked at.
+    `base_url` is what the page's relative URLs start from. `text` is what a reader sees, one line for each block, and
+    `noscript` what one without JavaScript sees besides. `cfemail` are Cloudflare's hex tokens. `open_graph` and
+    `twitter` are card tags with their prefix, `metas` all other named ones (name, property or http-equiv, lower case).
+    `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `icons` and `logos` are
+    candidates, best first; `header_images` are named logo.
+
+    `scripts`, `data_blocks` (the beginnings of script elements that are no code), `comments`, `classes` (of html, body,
+    forms and JSON-LD), `head_links` (rel, href), `marks` (attributes of the outermost elements: name -> first value),
+    `body_ids` (their ids) and `form_actions` (as written) are what software gives itself away by. `truncated` says that
+    the page went over a limit and some of it was not looked at.
     """
 
     url: str
+    base_url: str
     title: str | None
     description: str | None
     language: str | None
     canonical_url: str | None
     favicon_url: str | None
     logo_url: str | None
+    icons: tuple[Icon, ...]
+    logos: tuple[Logo, ...]
+    manifest_url: str | None
+    header_images: tuple[Picture, ...]
     open_graph: dict[str, str]
+    twitter: dict[str, str]
+    metas: dict[str, str]
     json_ld: tuple[dict[str, Any], ...]
+    microdata: tuple[tuple[str, str], ...]
+    microdata_items: tuple[dict[str, Any], ...]
     generators: tuple[str, ...]
     links: tuple[Link, ...]
     assets: tuple[Asset, ...]
     text: str
+    noscript: str
     mailto: tuple[str, ...]
     tel: tuple[str, ...]
     cfemail: tuple[str, ...]
     head_links: tuple[tuple[str, str], ...]
     scripts: str
+    data_blocks: str
     comments: tuple[str, ...]
     classes: frozenset[str]
+    marks: dict[str, str]
+    body_ids: frozenset[str]
+    forms: int
+    form_actions: tuple[str, ...]
+    has_password_field: bool
     truncated: bool
 
 
 def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     """Reads a page's bytes as sent (after content decoding) from `url`, with its response headers, lower-case keys."""
-    soup, seen = parse(decode(body, headers.get("content-type")))
+    soup, seen = parse(decode(body, headers.get("content-type"), url))
     head = _Head(soup, url)
     json_ld = tuple(head.json_ld[:MAX_JSON_LD])
-    hrefs = [link.href for link in seen.links]
+    microdata = tuple(seen.microdata.items)
+    ranked_icons = tuple(icons.ranked(head.icons))
+    favicon = icons.favicon(ranked_icons)
+    logos = tuple(icons.logos(head.base, json_ld, microdata, head.open_graph, seen.anchors.pictures))
+    logo = icons.logo(logos)
+    anchors, layout = seen.anchors, seen.layout
+    hrefs = [link.href for link in anchors.links]
     facts = PageFacts(
         url=url,
+        base_url=head.base,
         title=head.title,
         description=head.named.get("description"),
-        language=_language(seen.lang, head.named.get("content-language"), headers.get("content-language")),
+        language=_language(layout.lang, head.named.get("content-language"), headers.get("content-language")),
         canonical_url=head.canonical_url,
-        favicon_url=head.favicon_url(),
-        logo_url=_logo_url(json_ld, head, seen),
+        favicon_url=favicon.url if favicon else None,
+        logo_url=logo.url if logo else None,
+        icons=ranked_icons,
+        logos=logos,
+        manifest_url=head.manifest_url,
+        header_images=tuple(anchors.pictures),
         open_graph=head.open_graph,
+        twitter=head.twitter,
+        metas=head.named,
         json_ld=json_ld,
+        microdata=tuple(seen.microdata.pairs),
+        microdata_items=microdata,
         generators=tuple(head.generators),
-        links=tuple(seen.links),
-        assets=tuple(seen.assets + head.stylesheets),
+        links=tuple(anchors.links),
+        assets=tuple(anchors.assets + anchors.stylesheets),
         text=seen.text,
+        noscript="".join(seen.noscripts),
         mailto=tuple(href[7:] for href in hrefs if href[:7].lower() == "mailto:"),
         tel=tuple(href[4:] for href in hrefs if href[:4].lower() == "tel:"),
-        cfemail=tuple(seen.cfemails + [href.partition("#")[2] for href in hrefs if _CLOUDFLARE_PATH in href]),
+        cfemail=tuple(anchors.cfemails + [href.partition("#")[2] for href in hrefs if _CLOUDFLARE_PATH in href]),
         head_links=tuple(head.links),
         scripts="".join(seen.scripts),
+        data_blocks="".join(seen.data_blocks),
         comments=tuple(seen.comments),
-        classes=frozenset(seen.classes),
+        classes=frozenset(layout.classes),
+        marks=layout.marks,
+        body_ids=frozenset(layout.body_ids),
+        forms=layout.forms,
+        form_actions=tuple(layout.form_actions),
+        has_password_field=layout.has_password_field,
         truncated=seen.truncated,
     )
     release(soup, seen)
@@ -98,11 +144,12 @@ class _Head:
         self.canonical_url: str | None = None
         self.named: dict[str, str] = {}
         self.open_graph: dict[str, str] = {}
+        self.twitter: dict[str, str] = {}
+        self.manifest_url: str | None = None
         self.generators: list[str] = []
         self.json_ld: list[dict[str, Any]] = []
-        self.stylesheets: list[Asset] = []
         self.links: list[tuple[str, str]] = []
-        self._icons: list[tuple[int, int, str]] = []
+        self.icons: list[Icon] = []
         tags = [node for node in soup.contents if isinstance(node, Tag)]
         base = next((_attribute(tag, "href") for tag in tags if tag.name == "base" and tag.get("href")), None)
         self.base = absolute_url(url, base) or url
@@ -116,10 +163,6 @@ class _Head:
             elif tag.name == "script":
                 self.json_ld.extend(jsonld.read("".join(str(node) for node in tag.contents)))
 
-    def favicon_url(self) -> str | None:
-        """The largest icon; of equals the last, as the HTML Standard has it. A touch icon only for want of others."""
-        return max(self._icons, key=lambda icon: icon[:2])[2] if self._icons else None
-
     def _meta(self, tag: Tag) -> None:
         content = one_line(_attribute(tag, "content"))
         if not content:
@@ -130,7 +173,10 @@ class _Head:
         elif name.startswith("og:"):
             if len(self.open_graph) < MAX_OPEN_GRAPH:
                 self.open_graph.setdefault(name, content)
-        else:
+        elif name.startswith("twitter:"):
+            if len(self.twitter) < MAX_OPEN_GRAPH:
+                self.twitter.setdefault(name, content)
+        elif len(self.named) < MAX_METAS:
             self.named.setdefault(name, content)
 
     def _link(self, tag: Tag) -> None:
@@ -138,20 +184,18 @@ class _Head:
         if not rel or not href:
             return
         words = rel.split()
-        if "stylesheet" in words or "preload" in words or "modulepreload" in words:
-            self.stylesheets.append(Asset("stylesheet", href))
-            return
         self.links.append((rel, href))
         if "canonical" in words:
             self.canonical_url = self.canonical_url or absolute_url(self.base, href)
-        elif "icon" in words:
-            self._icon(href, _icon_size(_attribute(tag, "sizes"), href))
-        elif "apple-touch-icon" in words or "apple-touch-icon-precomposed" in words:
-            self._icon(href, 0)
-
-    def _icon(self, href: str, size: int) -> None:
-        if url := absolute_url(self.base, href):
-            self._icons.append((size, len(self._icons), url))
+        elif "manifest" in words:
+            self.manifest_url = self.manifest_url or absolute_url(self.base, href)
+        else:
+            icon_rel, url = (
+                next((name for name in icons.ICON_RELS if name in words), None),
+                absolute_url(self.base, href),
+            )
+            if icon_rel and url:
+                self.icons.append(Icon(url, icon_rel, _attribute(tag, "sizes"), _attribute(tag, "type")))
 
 
 def one_line(text: str | None) -> str | None:
@@ -164,37 +208,7 @@ def _attribute(tag: Tag, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _icon_size(sizes: str, href: str) -> int:
-    """Width in pixels by the `sizes` attribute, 1 when it does not say; a drawing fits every size."""
-    if "any" in sizes.lower() or href.lower().partition("?")[0].endswith(".svg"):
-        return 100_000
-    return max((int(width) for width in _ICON_SIZE.findall(sizes)), default=1)
-
-
 def _language(*candidates: str | None) -> str | None:
     """The first that is one language tag: html's `lang`, then the meta pragma, then the header (HTML, "language")."""
     tags = (candidate.strip() for candidate in candidates if candidate)
     return next((tag for tag in tags if _LANGUAGE.fullmatch(tag)), None)
-
-
-def _logo_url(json_ld: tuple[dict[str, Any], ...], head: _Head, seen: LeanBuilder) -> str | None:
-    """What the page declares as its logo, else an image named so in its header or in a link to its home page.
-
-    Logos elsewhere on a page are mostly those of customers and payment services.
-    """
-    declared = absolute_url(head.base, jsonld.logo(json_ld)) or absolute_url(head.base, head.open_graph.get("og:logo"))
-    if declared:
-        return declared
-    home = [picture for picture in seen.pictures if _leads_home(head.base, picture.anchor_href)]
-    for picture in home + [picture for picture in seen.pictures if picture.in_header]:
-        if url := absolute_url(head.base, picture.src):
-            return url
-    return None
-
-
-def _leads_home(base: str, href: str | None) -> bool:
-    url = absolute_url(base, href)
-    if url is None:
-        return False
-    target, here = urlsplit(url), urlsplit(base)
-    return target.hostname == here.hostname and target.path.strip("/") in ("", here.path.strip("/"))

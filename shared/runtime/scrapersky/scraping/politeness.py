@@ -2,7 +2,8 @@
 
 Crawl-delay is in no standard: RFC 9309 2.2.4 leaves it to crawlers, and those that know it (Bing, Yandex) mean the
 seconds from the end of one page to the beginning of the next. So it is counted here, from page to page of one host;
-a redirect and a second try are pages too. The file itself is none: only who has read it knows of the delay.
+a redirect and a second try are pages too. The file itself is none: only who has read it knows of the delay. A host
+with a delay is asked for one page at a time, by however many clients (`HostTimes` is what they share).
 
 What a host asks for                    what a scan does
 a wait that fits                        waits and goes on; a page that was put off (429, 503) is asked for once more
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -48,21 +50,67 @@ class Client(Protocol):
     ) -> Fetched | FetchFailure: ...
 
 
-class PoliteClient:
-    """A client for one scan of one site that keeps to what its hosts ask for. `deadline` is of `time.monotonic()`."""
+class HostTimes:
+    """When each host may be asked for its next page, and which are being asked; for several threads."""
 
-    def __init__(self, client: Client, deadline: float, should_stop: Callable[[], bool]) -> None:
-        self._client = client
-        self._deadline = deadline
-        self._should_stop = should_stop
+    def __init__(self) -> None:
+        self._lock = Lock()
         self._free_at: dict[str, float] = {}
-        self._asked: tuple[str, float] | None = None
+        self._in_use: set[str] = set()
 
     @property
     def pause_seconds(self) -> float:
         """How much longer the hosts of this scan want to be left alone: the longest, MAX_PAUSE_SECONDS at the most."""
-        left = max(map(self._left, self._free_at), default=0.0)
-        return round(min(left, MAX_PAUSE_SECONDS), 3)
+        with self._lock:
+            left = max(self._free_at.values(), default=0.0) - time.monotonic()
+        return round(min(max(left, 0.0), MAX_PAUSE_SECONDS), 3)
+
+    def left(self, host: str) -> float:
+        """The seconds until the host may be asked, 0 when that is now."""
+        with self._lock:
+            return max(self._free_at.get(host, 0.0) - time.monotonic(), 0.0)
+
+    def leave_alone(self, host: str, seconds: float) -> None:
+        """Keep away from the host for that long from now on, or longer when it has asked for more."""
+        if seconds > 0:
+            with self._lock:
+                self._free_at[host] = max(self._free_at.get(host, 0.0), time.monotonic() + seconds)
+
+    def begin(self, host: str, *, alone: bool) -> bool:
+        """Take the host for one page. False when somebody is at it who wants to be, or is wanted to be, alone there."""
+        with self._lock:
+            if host in self._in_use:
+                return False
+            if alone:
+                self._in_use.add(host)
+            return True
+
+    def end(self, host: str, delay: float) -> None:
+        """The page of a host that has a delay ended: from now on that runs."""
+        self.leave_alone(host, delay)
+        with self._lock:
+            self._in_use.discard(host)
+
+
+class PoliteClient:
+    """A client for one scan of one site that keeps to what its hosts ask for. `deadline` is of `time.monotonic()`.
+
+    Clients of one scan that work at the same time, each in a thread of its own, share their `times`.
+    """
+
+    def __init__(
+        self, client: Client, deadline: float, should_stop: Callable[[], bool], times: HostTimes | None = None
+    ) -> None:
+        self.times = times or HostTimes()
+        self._client = client
+        self._deadline = deadline
+        self._should_stop = should_stop
+        self._asked: tuple[str, float] | None = None
+
+    @property
+    def pause_seconds(self) -> float:
+        """As that of its `times`."""
+        return self.times.pause_seconds
 
     def get(
         self,
@@ -77,8 +125,8 @@ class PoliteClient:
         answer = self._get_once(url, deadline, limits, should_stop, allow)
         if not isinstance(answer, Fetched) or retry_after(answer) is None:
             return answer
-        left = self._left(_host(answer.url))
-        if not _fits(left, deadline):
+        left = self.times.left(_host(answer.url))
+        if not fits(left, deadline):
             return answer
         if stopped := self._wait(answer.url, left):
             return replace(stopped, status_code=answer.status_code, redirects=answer.redirects)
@@ -92,16 +140,21 @@ class PoliteClient:
         """
         self._page_ended()
         host, delay = _host(url), crawl_delay or 0.0
-        left = self._left(host)
-        if not _fits(left, self._deadline):
-            if left > delay:
-                return _failure(url, ErrorCode.HTTP_ERROR, "the site asks to be left alone for a while")
-            code = ErrorCode.ROBOTS_DENIED if left > MAX_WAIT_SECONDS else ErrorCode.TIMEOUT
-            return _failure(url, code, f"robots.txt asks for {delay:g} seconds between two pages")
-        if stopped := self._wait(url, left):
-            return stopped
-        self._asked = host, delay
-        return None
+        while True:
+            left = self.times.left(host)
+            if not fits(left, self._deadline):
+                return _does_not_fit(url, left, delay)
+            if stopped := self._wait(url, left):
+                return stopped
+            # Somebody else may have begun, or ended, a page while this one waited.
+            if self.times.left(host) == 0 and self.times.begin(host, alone=delay > 0):
+                self._asked = (host, delay) if delay > 0 else None
+                return None
+            if left == 0:
+                if time.monotonic() >= self._deadline:
+                    return _failure(url, ErrorCode.TIMEOUT, f"robots.txt asks for {delay:g} seconds between two pages")
+                if stopped := self._wait(url, POLL_SECONDS):
+                    return stopped
 
     def _get_once(
         self,
@@ -114,21 +167,14 @@ class PoliteClient:
         answer = self._client.get(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=allow)
         self._page_ended()
         if isinstance(answer, Fetched):
-            self._leave_alone(_host(answer.url), retry_after(answer) or 0.0)
+            self.times.leave_alone(_host(answer.url), retry_after(answer) or 0.0)
         return answer
 
     def _page_ended(self) -> None:
         """From now on its host's delay runs."""
         if self._asked is not None:
-            self._leave_alone(*self._asked)
+            self.times.end(*self._asked)
             self._asked = None
-
-    def _leave_alone(self, host: str, seconds: float) -> None:
-        if seconds > 0:
-            self._free_at[host] = max(self._free_at.get(host, 0.0), time.monotonic() + seconds)
-
-    def _left(self, host: str) -> float:
-        return max(self._free_at.get(host, 0.0) - time.monotonic(), 0.0)
 
     def _wait(self, url: str, seconds: float) -> FetchFailure | None:
         until = time.monotonic() + seconds
@@ -139,7 +185,8 @@ class PoliteClient:
         return None
 
 
-def _fits(wait: float, deadline: float) -> bool:
+def fits(wait: float, deadline: float) -> bool:
+    """Whether a wait of so many seconds is one that a scan makes."""
     return wait == 0 or (wait <= MAX_WAIT_SECONDS and time.monotonic() + wait < deadline)
 
 
@@ -166,6 +213,13 @@ def _date(text: str) -> datetime | None:
         return parsedate_to_datetime(text).replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _does_not_fit(url: str, left: float, delay: float) -> FetchFailure:
+    if left > delay:
+        return _failure(url, ErrorCode.HTTP_ERROR, "the site asks to be left alone for a while")
+    code = ErrorCode.ROBOTS_DENIED if left > MAX_WAIT_SECONDS else ErrorCode.TIMEOUT
+    return _failure(url, code, f"robots.txt asks for {delay:g} seconds between two pages")
 
 
 def _host(url: str) -> str:

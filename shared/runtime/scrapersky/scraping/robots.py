@@ -89,6 +89,8 @@ class RobotsCache:
         """`user_agent` as in the header: its product token, before the slash, is what a file's groups name."""
         self._agent = user_agent.partition("/")[0]
         self._files: dict[str, _File] = {}
+        self.fetched: list[Fetched | FetchFailure] = []
+        """What came of each file that was asked for, without its body."""
 
     def allowed(
         self, url: str, client: Client, deadline: float, should_stop: Callable[[], bool] = lambda: False
@@ -101,7 +103,9 @@ class RobotsCache:
             return RobotsVerdict(False, RobotsReason.HOST_FAILURE, _failure(url, error.code, error.message, begun))
         file = self._files.get(target.origin)
         if file is None:
-            file = _fetch(target, client, deadline, should_stop)
+            answer = _fetch(target, client, deadline, should_stop)
+            self.fetched.append(replace(answer, body=b"") if isinstance(answer, Fetched) else answer)
+            file = _file(answer, begun)
             if file.failure is None or file.failure.code not in _OF_THE_MOMENT:
                 self._files[target.origin] = file
         return self._judge(file, target, begun)
@@ -122,9 +126,12 @@ class RobotsCache:
         )
 
 
-def _fetch(target: WebUrl, client: Client, deadline: float, should_stop: Callable[[], bool]) -> _File:
-    begun = time.monotonic()
-    answer = client.get(f"{target.origin}/robots.txt", deadline=deadline, limits=ROBOTS_LIMITS, should_stop=should_stop)
+def _fetch(target: WebUrl, client: Client, deadline: float, should_stop: Callable[[], bool]) -> Fetched | FetchFailure:
+    url = f"{target.origin}/robots.txt"
+    return client.get(url, deadline=deadline, limits=ROBOTS_LIMITS, should_stop=should_stop)
+
+
+def _file(answer: Fetched | FetchFailure, begun: float) -> _File:
     if isinstance(answer, FetchFailure):
         return _unread(answer, begun)
     if 200 <= answer.status_code < 300:

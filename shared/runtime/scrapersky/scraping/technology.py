@@ -1,81 +1,74 @@
 """Which software a page was made with, each with what gave it away. Words in a page's text are no evidence.
 
-The signatures are data: `technologies.toml` beside this module.
+What gives software away is data: `technologies.toml`, read by `signatures`.
 """
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Final
 from urllib.parse import urlsplit
 
 from scrapersky.domain.facts import Technology
+from scrapersky.scraping.gathered import Asset
 from scrapersky.scraping.page import PageFacts
-from scrapersky.scraping.soup import Asset
+from scrapersky.scraping.signatures import Signature, compiled, table, version_in
 
 # Long enough to recognise the place by; bounds a row.
-MAX_EVIDENCE_CHARS = 200
+MAX_EVIDENCE_CHARS: Final = 200
 # A page that lists plugins in its assets without end is made up.
-MAX_WORDPRESS_FOLDERS = 100
+MAX_WORDPRESS_FOLDERS: Final = 100
+# Hosts that a page loads from: tag managers bring some dozens, and the rest is generated.
+MAX_HOSTS: Final = 500
+# Where inline loaders stand is the first part of a page's scripts; the rest is data of the page's application.
+MAX_LOADER_CHARS: Final = 256 * 1024
+# A host that serves this many of the page's scripts and stylesheets, and half of them, is the site's own network.
+MIN_OWN_CODE: Final = 3
 
 _WORDPRESS_PATH = re.compile(r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/([A-Za-z0-9][\w.-]{0,79})/)")
-_WORDPRESS = "WordPress"
-_WORDPRESS_FOLDERS = {"plugins": "WordPress plugin", "themes": "WordPress theme"}  # folder -> category
+_WORDPRESS: Final = "WordPress"
+_WORDPRESS_FOLDERS: Final = {"plugins": "WordPress plugin", "themes": "WordPress theme"}  # folder -> category
+_MADE_WITH: Final = frozenset({"website builder", "e-commerce"})
+_LOADED = re.compile(r"//([A-Za-z0-9.-]{4,80})(/[\w./-]{0,80})?")
+
+Clue = tuple[Signature, str, str, str | None]
+"""A signature, the method and text of its evidence, and the version that the evidence shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What one piece of software shows of itself; the fields are those of `technologies.toml`."""
+def find_technologies(
+    page: PageFacts, headers: Mapping[str, str], set_cookies: Iterable[str] = ()
+) -> tuple[Technology, ...]:
+    """Everything that the page and its response give away, in the table's order.
 
-    name: str
-    category: str
-    generator: re.Pattern[str] | None = None
-    header: dict[str, re.Pattern[str]] = field(default_factory=dict)
-    asset: tuple[str, ...] = ()
-    asset_version: re.Pattern[str] | None = None
-    wp_plugin: tuple[str, ...] = ()
-    wp_theme: tuple[str, ...] = ()
-    comment: re.Pattern[str] | None = None
-    link: tuple[str, ...] = ()
-    class_: tuple[str, ...] = ()
-    script: tuple[str, ...] = ()
-    script_version: re.Pattern[str] | None = None
-    implies: tuple[str, ...] = ()
-
-
-@cache
-def signatures() -> tuple[Signature, ...]:
-    """The table, read once and at first use."""
-    text = files(__package__).joinpath("technologies.toml").read_text(encoding="utf-8")
-    return tuple(_signature(entry) for entry in tomllib.loads(text)["technology"])
-
-
-def find_technologies(page: PageFacts, headers: Mapping[str, str]) -> tuple[Technology, ...]:
-    """Everything that the page and its response headers (lower-case keys) give away, in the table's order.
-
-    WordPress plugins and themes that the table does not know follow under their folder's name, without a version.
+    `headers` have lower-case keys; `set_cookies` are the names of the cookies that the response sets. WordPress plugins
+    and themes that the table does not know follow under their folder's name, without a version.
     """
-    seen = _Seen(page, headers)
+    seen = _Seen(page)
     found: dict[str, Technology] = {}
-    for signature in signatures():
-        clues = list(seen.clues(signature))
-        if clues:
-            evidence, version = next((clue for clue in clues if clue[1]), clues[0])
-            found[signature.name] = Technology(signature.name, signature.category, version, evidence)
-    for signature in signatures():
-        if signature.name in found:
-            _add_implied(found, signature)
+    for signature, method, text, version in chain(_of_response(headers, set_cookies), seen.clues()):
+        known = found.get(signature.name)
+        if known is None or (version and not known.version):
+            found[signature.name] = _technology(signature, version, f"{method}: {text}", page.url)
+    for signature in [table().by_name[name] for name in found]:
+        _add_implied(found, signature, page.url)
     if seen.wordpress_paths and _WORDPRESS not in found:
-        evidence = _evidence("asset", next(iter(seen.wordpress_paths.values())))
-        found[_WORDPRESS] = Technology(_WORDPRESS, "CMS", None, evidence)
-    known = {("plugins", name) for s in signatures() for name in s.wp_plugin}
-    known |= {("themes", name) for s in signatures() for name in s.wp_theme}
-    for (kind, name), url in seen.wordpress_paths.items():
-        if name and (kind, name) not in known:
-            found.setdefault(name, Technology(name, _WORDPRESS_FOLDERS[kind], None, _evidence("asset", url)))
+        evidence = f"asset: {next(iter(seen.wordpress_paths.values()))}"
+        found[_WORDPRESS] = _technology(table().by_name[_WORDPRESS], None, evidence, page.url)
+    ordered = {name: found[name] for name in sorted(found, key=table().places.__getitem__)}
+    for (kind, folder), url in seen.wordpress_paths.items():
+        if folder and (kind, folder) not in table().folders:
+            evidence = f"asset: {url}"[:MAX_EVIDENCE_CHARS]
+            ordered.setdefault(folder, Technology(folder, _WORDPRESS_FOLDERS[kind], None, evidence, page.url))
+    return tuple(ordered.values())
+
+
+def merge(per_page: Iterable[Iterable[Technology]]) -> tuple[Technology, ...]:
+    """What the pages of one site show together: each once, with the most specific version and where that was seen."""
+    found: dict[str, Technology] = {}
+    for technology in chain.from_iterable(per_page):
+        known = found.get(technology.name)
+        if known is None or _is_better(technology, known):
+            found[technology.name] = technology
     return tuple(found.values())
 
 
@@ -93,7 +86,7 @@ def wordpress_paths(page: PageFacts) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     host = _bare_host(page.url)
     for asset in page.assets:
-        if match := _WORDPRESS_PATH.search(asset.url):
+        if "/wp-" in asset.url and (match := _WORDPRESS_PATH.search(asset.url)):
             folder = match[1] or match[2], match[3] or ""
             # Whose an asset is takes longest to tell, and most assets are of a folder that is known already.
             if folder not in found and len(found) < MAX_WORDPRESS_FOLDERS and _is_own(asset, host):
@@ -102,81 +95,183 @@ def wordpress_paths(page: PageFacts) -> dict[tuple[str, str], str]:
 
 
 class _Seen:
-    """One page, laid out so that each signature is a few substring searches."""
+    """One page, laid out so that each kind of sign is a few look-ups or substring searches."""
 
-    def __init__(self, page: PageFacts, headers: Mapping[str, str]) -> None:
+    def __init__(self, page: PageFacts) -> None:
         self.page = page
-        self.headers = headers
         self.code = [asset.url for asset in page.assets if asset.kind in ("script", "stylesheet")]
         self.code_urls = "\n".join(self.code)
-        self.links = "\n".join(f"{rel} {href}" for rel, href in page.head_links)
         self.wordpress_paths = wordpress_paths(page)
 
-    def clues(self, signature: Signature) -> Iterator[tuple[str, str | None]]:
-        """(evidence, version or None) of each thing that the signature names."""
+    def clues(self) -> Iterator[Clue]:
+        yield from self._of_head()
+        yield from self._of_assets()
+        yield from self._of_markup()
+        yield from self._of_scripts()
+
+    def _of_head(self) -> Iterator[Clue]:
         for text in self.page.generators:
-            yield from _matches("generator", signature.generator, text)
-        for name, pattern in signature.header.items():
-            yield from _matches(f"header {name}", pattern, self.headers.get(name, ""))
-        yield from self._asset_clues(signature)
-        for text in self.page.comments:
-            yield from _matches("comment", signature.comment, text.strip())
-        for clue in signature.link:
-            if clue in self.links:
-                yield _evidence("link", clue), None
-        for name in signature.class_:
-            if name in self.page.classes:
-                yield _evidence("class", name), None
-        for clue in signature.script:
-            if clue in self.page.scripts:
-                version = signature.script_version and signature.script_version.search(self.page.scripts)
-                yield _evidence("script", version[0] if version else clue), version[1] if version else None
+            for pattern, signature in table().generators:
+                if match := compiled(pattern).search(text):
+                    yield signature, "generator", text, _version(match)
+        for name, pattern, signature in table().metas:
+            content = self.page.metas.get(name)
+            if content is not None and (match := compiled(pattern).search(content)):
+                yield signature, f"meta {name}", content, _version(match)
+        links = "\n".join(f"{rel} {href}" for rel, href in self.page.head_links)
+        for piece, signature in table().links:
+            if piece in links:
+                yield signature, "link", piece, None
 
-    def _asset_clues(self, signature: Signature) -> Iterator[tuple[str, str | None]]:
-        urls = [next(url for url in self.code if clue in url) for clue in signature.asset if clue in self.code_urls]
-        for kind, names in (("plugins", signature.wp_plugin), ("themes", signature.wp_theme)):
-            urls += [self.wordpress_paths[kind, name] for name in names if (kind, name) in self.wordpress_paths]
-        if urls and signature.asset_version:
-            for url in self.code:
-                if match := signature.asset_version.search(url):
-                    yield _evidence("asset", url), match[1]
-        yield from ((_evidence("asset", url), None) for url in urls)
+    def _of_assets(self) -> Iterator[Clue]:
+        signs = chain(self._of_own_code(), self._of_files(), self._of_folders(), self._of_hosts())
+        seen: set[str] = set()
+        for signature, url in signs:
+            if signature.version and signature.name not in seen:
+                seen.add(signature.name)
+                if found := version_in(signature.version, self.code_urls):
+                    evidence = next((address for address in self.code if found[0] in address), found[0])
+                    yield signature, "asset", evidence, found[1]
+            yield signature, "asset", url, None
+
+    def _of_own_code(self) -> Iterator[tuple[Signature, str]]:
+        own = _own_code(self.page)
+        urls = "\n".join(own)
+        for piece, signature in table().paths:
+            if piece in urls:
+                yield signature, next(url for url in own if piece in url)
+
+    def _of_files(self) -> Iterator[tuple[Signature, str]]:
+        for piece, signature in table().files:
+            if piece in self.code_urls:
+                yield signature, next(url for url in self.code if piece in url)
+
+    def _of_folders(self) -> Iterator[tuple[Signature, str]]:
+        for folder, url in self.wordpress_paths.items():
+            if folder in table().folders:
+                yield table().folders[folder], url
+
+    def _of_hosts(self) -> Iterator[tuple[Signature, str]]:
+        """What the page loads from, and sends its forms to, at other sites."""
+        known: set[tuple[str, str, bool]] = set()
+        places = [(asset.url, asset.kind in ("script", "stylesheet")) for asset in self.page.assets]
+        for url, is_code in chain(places, ((action, False) for action in self.page.form_actions)):
+            match = _LOADED.search(url, 0, 300)
+            if match and match.start() < 8 and len(known) < MAX_HOSTS:
+                place = match[1].lower(), match[2] or "/", is_code
+                if place not in known:
+                    known.add(place)
+                    for signature in table().of_host(*place[:2]):
+                        # A partner's picture or frame comes from the partner's builder, code from the page's own.
+                        if is_code or signature.category not in _MADE_WITH:
+                            yield signature, url
+
+    def _of_markup(self) -> Iterator[Clue]:
+        page = self.page
+        comments = "\n".join(page.comments)
+        for piece, signature in table().comments:
+            if piece in comments:
+                text = next(text for text in page.comments if piece in text).strip()
+                found = version_in(signature.comment_version, comments)
+                yield signature, "comment", text, found[1] if found else None
+        for name in page.classes:
+            for signature in table().classes.of(name):
+                versions = (version_in(signature.class_version, other) for other in page.classes)
+                yield signature, "class", name, next((found[1] for found in versions if found), None)
+        for name in page.body_ids:
+            yield from ((signature, "id", name, None) for signature in table().ids.of(name))
+        for name, value in page.marks.items():
+            for signature in table().attributes.of(name):
+                is_version = name == signature.attribute_version and value[:1].isdigit()
+                yield signature, "attribute", f"{name}={value}" if value else name, value if is_version else None
+        hrefs = "\n".join(link.href for link in page.links)
+        for piece, signature in table().anchors:
+            if piece in hrefs:
+                yield signature, "link", next(link.href for link in page.links if piece in link.href), None
+
+    def _of_scripts(self) -> Iterator[Clue]:
+        for scripts in (self.page.scripts, self.page.data_blocks):
+            for piece, signature in table().scripts:
+                if piece in scripts:
+                    found = version_in(signature.script_version, scripts)
+                    yield signature, "script", found[0] if found else piece, found[1] if found else None
+        # An address in a data block is somebody's text as likely as something to load.
+        loaders = self.page.scripts[:MAX_LOADER_CHARS]
+        if "\\/" in loaders:  # as JSON writes it
+            loaders = loaders.replace("\\/", "/")
+        places = dict.fromkeys(_LOADED.findall(loaders)[: 10 * MAX_HOSTS])
+        for host, path in places:
+            for signature in table().of_host(host.lower(), path or "/"):
+                yield signature, "script", f"//{host}{path}", None
 
 
-def _signature(entry: dict[str, Any]) -> Signature:
-    values: dict[str, Any] = {}
-    for key, value in entry.items():
-        if key in ("generator", "comment", "asset_version", "script_version"):
-            values[key] = re.compile(value, re.IGNORECASE)
-        elif key == "header":
-            values[key] = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in value.items()}
-        else:
-            values["class_" if key == "class" else key] = tuple(value) if isinstance(value, list) else value
-    return Signature(**values)
+def _of_response(headers: Mapping[str, str], set_cookies: Iterable[str]) -> Iterator[Clue]:
+    for name, value in headers.items():
+        for pattern, signature in table().headers.get(name, ()):
+            if match := compiled(pattern).search(value[:4_000]):
+                yield signature, f"header {name}", value, _version(match)
+    for name in set_cookies:
+        yield from ((signature, "cookie", name, None) for signature in table().cookies.of(name))
 
 
-def _matches(method: str, pattern: re.Pattern[str] | None, text: str) -> Iterator[tuple[str, str | None]]:
-    match = pattern.search(text) if pattern and text else None
-    if match:
-        yield _evidence(method, text), match[1] if match.re.groups else None
+def _version(match: re.Match[str]) -> str | None:
+    return next((group for group in match.groups() if group), None)
 
 
-def _add_implied(found: dict[str, Technology], signature: Signature) -> None:
+def _technology(signature: Signature, version: str | None, evidence: str, page_url: str) -> Technology:
+    return Technology(signature.name, signature.category, version, evidence[:MAX_EVIDENCE_CHARS], page_url)
+
+
+def _add_implied(found: dict[str, Technology], signature: Signature, page_url: str) -> None:
     for name in signature.implies:
         if name not in found:
-            category = next(known.category for known in signatures() if known.name == name)
-            found[name] = Technology(name, category, None, f"implied by {signature.name}")
+            implied = table().by_name[name]
+            found[name] = _technology(implied, None, f"implied by {signature.name}", page_url)
+            _add_implied(found, implied, page_url)
 
 
-def _evidence(method: str, text: str) -> str:
-    return f"{method}: {text}"[:MAX_EVIDENCE_CHARS]
+def _is_better(new: Technology, known: Technology) -> bool:
+    """A version over none, one with more parts over one with fewer; what was seen over what is only implied."""
+    if (new.version or known.version) and new.version != known.version:
+        return _parts(new.version) > _parts(known.version)
+    return known.evidence.startswith("implied by ") and not new.evidence.startswith("implied by ")
+
+
+def _parts(version: str | None) -> int:
+    return len(version.split(".")) if version else 0
+
+
+def _own_code(page: PageFacts) -> Sequence[str]:
+    """Scripts and stylesheets that are the site's: from its host and those under it, or from the network it uses.
+
+    Whose a path is matters: a widget is made with its maker's software, not with the site's.
+    """
+    host = _bare_host(page.url)
+    by_host: dict[str, list[str]] = {}
+    total = 0
+    for asset in page.assets:
+        if asset.kind in ("script", "stylesheet"):
+            total += 1
+            by_host.setdefault(_written_host(asset.url), []).append(asset.url)
+    own: list[str] = []
+    for name, urls in by_host.items():
+        if _is_of(name.lower().removeprefix("www."), host) or (len(urls) >= MIN_OWN_CODE and 2 * len(urls) >= total):
+            own += urls
+    return own
 
 
 def _is_own(asset: Asset, host: str) -> bool:
-    if asset.kind == "stylesheet":
-        return True
-    other = _bare_host(asset.url)
+    return asset.kind == "stylesheet" or _is_of(_bare_host(asset.url), host)
+
+
+def _is_of(other: str, host: str) -> bool:
     return not other or other == host or other.endswith("." + host) or host.endswith("." + other)
+
+
+def _written_host(url: str) -> str:
+    """The host as it stands in `url`, "" for a relative one. Cheap: it only sorts a page's assets."""
+    match = _LOADED.match(url, url.find("//") if "//" in url[:8] else len(url))
+    return match[1] if match else ""
 
 
 def _bare_host(url: str) -> str:

@@ -1,0 +1,106 @@
+"""Links, images and what else a page points at, gathered while it is parsed."""
+
+from collections.abc import Mapping
+
+from scrapersky.scraping.gathered import (
+    BREAK,
+    MAX_ASSETS,
+    MAX_LINK_TEXT_CHARS,
+    MAX_LINKS,
+    MAX_PICTURES,
+    Asset,
+    Link,
+    Picture,
+)
+from scrapersky.scraping.layout import Layout
+
+# Where lazy loaders and consent managers keep the address of what they load later.
+_LATER = ("data-src", "data-lazy-src", "data-rocket-src", "data-cookieblock-src")
+
+
+class AnchorReader:
+    """Writes no text but the blanks around links, into `pieces`, the page's text so far."""
+
+    def __init__(self, pieces: list[str], layout: Layout) -> None:
+        self.links: list[Link] = []
+        self.assets: list[Asset] = []
+        self.stylesheets: list[Asset] = []
+        self.pictures: list[Picture] = []
+        self.cfemails: list[str] = []
+        self.truncated = False
+        self._pieces = pieces
+        self._layout = layout
+        self._open: tuple[str, Mapping[str, str], int] | None = None  # href, attributes, where its text begins
+        self._alt: str | None = None
+
+    def start_anchor(self, _tag: str, attrib: Mapping[str, str]) -> None:
+        if self._open:
+            self.end_anchor()
+        if "data-cfemail" in attrib:
+            self.cfemail(attrib)
+        href = attrib["href"].strip() if "href" in attrib else ""
+        if not href:
+            return
+        if len(self.links) >= MAX_LINKS:
+            self.truncated = True
+            return
+        self._pieces.append(" ")
+        self._open = (href, attrib, len(self._pieces))
+
+    def end_anchor(self) -> None:
+        if self._open:
+            href, attrib, start = self._open
+            pieces = self._pieces
+            text = pieces[start] if len(pieces) == start + 1 else "".join(pieces[start:]).replace(BREAK, " ")
+            text = " ".join(text.split())[:MAX_LINK_TEXT_CHARS]
+            rel, label = None, self._alt
+            if len(attrib) > 1:
+                rel = attrib.get("rel")
+                label = attrib.get("aria-label") or attrib.get("title") or label
+            if label:
+                label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
+            self.links.append(Link(href, rel, text or None, self._layout.place, label or None))
+            pieces.append(" ")
+            self._open = self._alt = None
+
+    def area(self, tag: str, attrib: Mapping[str, str]) -> None:
+        """A link of an image map, which has no text."""
+        self.start_anchor(tag, attrib)
+        self.end_anchor()
+
+    def image(self, _tag: str, attrib: Mapping[str, str]) -> None:
+        src = attrib.get("src", "")
+        if not src or src.startswith("data:"):  # a placeholder until a script loads the image
+            src = later(attrib) or ""
+        if self._open:
+            self._alt = self._alt or attrib.get("alt")
+        if not src or src.startswith("data:"):
+            return
+        self.asset("img", src)
+        in_header = self._layout.is_header
+        if not (in_header or self._open) or len(self.pictures) >= MAX_PICTURES:
+            return
+        names = [src, *(attrib.get(name, "") for name in ("class", "id", "alt"))]
+        if self._open:
+            names += [self._open[1].get("class", ""), self._open[1].get("id", "")]
+        if "logo" in " ".join(names).lower():
+            self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
+
+    def asset(self, kind: str, url: str) -> None:
+        url = url.strip()
+        if url and len(self.assets) < MAX_ASSETS and not url.startswith("data:"):
+            self.assets.append(Asset(kind, url))
+
+    def stylesheet(self, url: str) -> None:
+        url = url.strip()
+        if url and len(self.stylesheets) < MAX_ASSETS:
+            self.stylesheets.append(Asset("stylesheet", url))
+
+    def cfemail(self, attrib: Mapping[str, str]) -> None:
+        if len(self.cfemails) < MAX_LINKS:
+            self.cfemails.append(attrib["data-cfemail"])
+
+
+def later(attrib: Mapping[str, str]) -> str | None:
+    """The address that a script will put into `src`, if the element names one."""
+    return next((attrib[name] for name in _LATER if attrib.get(name)), None)

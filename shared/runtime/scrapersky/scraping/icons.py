@@ -1,0 +1,123 @@
+"""Icons and logos of a site, best first: what its pages and its web app manifest name, and nothing that is assumed.
+
+Sources: HTML Standard 4.6.7.8 (`rel=icon`), Web Application Manifest (https://www.w3.org/TR/appmanifest/), and the
+structured data of `organization`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from scrapersky.scraping import organization
+from scrapersky.scraping.gathered import Icon, Picture
+from scrapersky.scraping.urls import absolute_url
+
+# Manifests are a few kB; those with screenshots inlined are no use here.
+MAX_MANIFEST_BYTES: Final = 256 * 1024
+MAX_MANIFEST_ICONS: Final = 50
+
+# A drawing fits every size.
+SCALABLE: Final = 100_000
+
+# The lower the better. A mask icon is one colour, and a manifest's icon is made for a home screen.
+_RANKS: Final = {
+    **dict.fromkeys(("icon",), 0),
+    **dict.fromkeys(("apple-touch-icon", "apple-touch-icon-precomposed"), 1),
+    **dict.fromkeys(("fluid-icon",), 2),
+    **dict.fromkeys(("manifest",), 3),
+    **dict.fromkeys(("/favicon.ico",), 4),
+    **dict.fromkeys(("mask-icon",), 5),
+}
+ICON_RELS: Final = tuple(rel for rel in _RANKS if rel not in ("manifest", "/favicon.ico"))
+
+_SIZE = re.compile(r"([0-9]{1,5})x[0-9]{1,5}", re.IGNORECASE)
+
+
+class Logo(NamedTuple):
+    """An image that may be the site's logo, and what makes it so: `json-ld`, `microdata`, `og:logo`, `header` (named
+    logo and leading home, or in the header) or `og:image`, which is a picture to share and seldom the logo.
+    """
+
+    url: str
+    source: str
+
+
+def width(icon: Icon) -> int:
+    """Pixels by the `sizes` attribute, 1 when it does not say, SCALABLE for a drawing."""
+    sizes = icon.sizes.lower()
+    if "any" in sizes or icon.type == "image/svg+xml" or icon.url.lower().partition("?")[0].endswith(".svg"):
+        return SCALABLE
+    return max((int(size) for size in _SIZE.findall(sizes)), default=1)
+
+
+def ranked(icons: Iterable[Icon]) -> list[Icon]:
+    """Best first and each URL once: by kind, then the largest; of equals the last, as the HTML Standard has it."""
+    order = sorted(enumerate(icons), key=lambda entry: (_RANKS[entry[1].rel], -width(entry[1]), -entry[0]))
+    return list({icon.url: icon for _, icon in reversed(order)}.values())[::-1]
+
+
+def favicon(icons: Iterable[Icon]) -> Icon | None:
+    """The best of ranked icons that shows the site in its colours."""
+    return next((icon for icon in icons if icon.rel != "mask-icon"), None)
+
+
+def manifest_icons(body: bytes, url: str) -> tuple[Icon, ...]:
+    """The icons of a web app manifest fetched from `url`, which its URLs start from. Never raises on any bytes."""
+    if len(body) > MAX_MANIFEST_BYTES:
+        return ()
+    try:
+        manifest = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return ()
+    entries = manifest.get("icons") if isinstance(manifest, dict) else None
+    found = []
+    for entry in entries[:MAX_MANIFEST_ICONS] if isinstance(entries, list) else ():
+        texts = (
+            {key: value for key, value in entry.items() if isinstance(value, str)} if isinstance(entry, dict) else {}
+        )
+        address = absolute_url(url, texts.get("src"))
+        if address and "monochrome" not in texts.get("purpose", "").split():
+            found.append(Icon(address, "manifest", texts.get("sizes", "")[:100], texts.get("type", "")[:100]))
+    return tuple(found)
+
+
+def logos(
+    base_url: str,
+    json_ld: tuple[dict[str, Any], ...],
+    microdata_items: tuple[dict[str, Any], ...],
+    open_graph: Mapping[str, str],
+    pictures: Iterable[Picture],
+) -> list[Logo]:
+    """A page's candidates, best first. Pictures count in its header or in a link to its home page: logos elsewhere are
+    mostly those of customers and payment services.
+    """
+    pictures = list(pictures)
+    home = [picture.src for picture in pictures if _leads_home(base_url, picture.anchor_href)]
+    stated: list[tuple[str, str | None]] = [
+        ("json-ld", organization.logo(json_ld)),
+        ("microdata", organization.logo(microdata_items)),
+        ("og:logo", open_graph.get("og:logo")),
+        *(("header", src) for src in home),
+        *(("header", picture.src) for picture in pictures if picture.in_header),
+        ("og:image", open_graph.get("og:image")),
+    ]
+    found: dict[str, Logo] = {}
+    for source, href in stated:
+        if url := absolute_url(base_url, href):
+            found.setdefault(url, Logo(url, source))
+    return list(found.values())
+
+
+def logo(candidates: Iterable[Logo]) -> Logo | None:
+    """The best of a page's candidates that says that it is a logo."""
+    return next((candidate for candidate in candidates if candidate.source != "og:image"), None)
+
+
+def _leads_home(base: str, href: str | None) -> bool:
+    url = absolute_url(base, href)
+    if url is None:
+        return False
+    target, here = urlsplit(url), urlsplit(base)
+    return target.hostname == here.hostname and target.path.strip("/") in ("", here.path.strip("/"))

@@ -1,0 +1,51 @@
+"""The floors that the extractors hold on the labelled pages; `tests/bench/bench_facts.py` lists what is behind them."""
+
+import pytest
+
+from support.corpus import CORPUS, LabelledPage, Score, measure, pages
+
+# fact -> (least precision, least recall)
+FLOORS = {
+    "emails": (0.99, 0.95),
+    "email class": (0.95, 0.95),
+    "phones": (0.98, 0.90),
+    "social": (0.98, 0.95),
+    "cms": (0.98, 0.95),
+    "plugins": (0.98, 0.95),
+}
+
+
+@pytest.fixture(scope="module")
+def labelled() -> list[LabelledPage]:
+    return list(pages())
+
+
+@pytest.fixture(scope="module")
+def scores(labelled: list[LabelledPage]) -> dict[str, Score]:
+    return measure(labelled)
+
+
+@pytest.mark.parametrize("fact", FLOORS)
+def test_floor(fact: str, scores: dict[str, Score]) -> None:
+    score, (precision, recall) = scores[fact], FLOORS[fact]
+    assert score.precision >= precision, score.false
+    assert score.recall >= recall, score.missed
+
+
+def test_a_miss_and_a_false_find_are_counted() -> None:
+    body = b"<p>Tel. +49 30 1234567</p>"
+    label = {"url": "https://firma.de/", "phones": {"+49301234568": ""}, "social": {"github": "https://github.com/x"}}
+    seen = measure([LabelledPage("control", body, label)])
+    assert (seen["phones"].precision, seen["phones"].recall) == (0, 0)
+    assert (seen["phones"].missed, seen["phones"].false) == (
+        [("control", "+49301234568")],
+        [("control", "+49301234567")],
+    )
+    assert (seen["social"].precision, seen["social"].recall) == (1, 0)
+
+
+def test_every_page_has_its_label_and_the_other_way_round(labelled: list[LabelledPage]) -> None:
+    assert len(labelled) >= 60
+    assert {path.stem for path in CORPUS.glob("*.html")} == {page.name for page in labelled}
+    known = {"url", "note", "languages", "countries", "headers", "emails", "phones", "social", "facts", "software"}
+    assert {key for page in labelled for key in page.label} <= known
