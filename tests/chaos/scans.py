@@ -17,7 +17,7 @@ from scrapersky.services.work import Control, Scan
 from support.crowd import DOMAIN as REAL
 
 PAGES, EMAILS = 3, 4  # of every site that brings facts
-REAL_PAGES, REAL_EMAILS = 2, 1  # its home page, and the robots.txt or second page that a scan looks for
+REAL_PAGES, REAL_FACTS = 2, 2  # by https in vain and by http; an address to write to, and what its server runs on
 FAILING_SHARE, SLOW_SHARE = 10, 20  # one site of so many
 QUICK_SECONDS, SLOW_SECONDS = 0.02, 1.5  # a slow scan is long enough for its lease to be renewed
 
@@ -31,7 +31,7 @@ def sizes(domain: str) -> tuple[int, int]:
     """How many pages and facts a stored result of the site has."""
     if fails(domain):
         return 0, 0
-    return (REAL_PAGES, REAL_EMAILS) if domain.endswith(REAL) else (PAGES, EMAILS)
+    return (REAL_PAGES, REAL_FACTS) if domain.endswith(REAL) else (PAGES, EMAILS)
 
 
 def scanner(fetch: Scan, token: Callable[[], UUID], begun: Callable[[bool], None]) -> Scan:

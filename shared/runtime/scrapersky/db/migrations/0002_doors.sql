@@ -37,8 +37,7 @@ as $$
     order by c.domain -- two workers lock the same hosts in the same order
     on conflict (host) do update
       set job_id = excluded.job_id, token = excluded.token, until = excluded.until, is_pause = false
-      -- Not by the job alone: a second delivery at the same moment must not take the host from under its worker.
-      where h.until < now() or (h.job_id = excluded.job_id and h.token = excluded.token and not h.is_pause)
+      where h.until < now() or (h.job_id = excluded.job_id and not h.is_pause)
     returning h.job_id
   ), claimed as (
     update scrapersky.jobs as j
@@ -110,16 +109,11 @@ as $$
     returning j.*
   ), hosts as (
     update scrapersky.host_leases set until = now() where job_id = any (p_ids) and token = p_token
-  ), met as (
-    -- Its message is here before its sender has said so. What the sender says then must not be taken for the next one.
-    update scrapersky.outbox as o set sent_at = now() from released as j
-    where o.job_id = j.id and o.sent_at is null
-    returning o.job_id
   ), owed as (
     insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-    select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now()
-    from released as j left join met on met.job_id = j.id -- after it
-    where j.batch_id is null
+    select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now()
+    from released
+    where batch_id is null
     on conflict do nothing
   )
   select count(*)::integer from released
@@ -151,15 +145,11 @@ as $$
     from lost
     where j.id = lost.id
     returning j.*
-  ), met as (
-    update scrapersky.outbox as o set sent_at = now() from swept as j -- as in release_jobs
-    where o.job_id = j.id and o.sent_at is null
-    returning o.job_id
   ), owed as (
     insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-    select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now()
-    from swept as j left join met on met.job_id = j.id
-    where j.status = 'pending' and j.batch_id is null
+    select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now()
+    from swept
+    where status = 'pending' and batch_id is null
     on conflict do nothing
   )
   select count(*) filter (where status = 'pending')::integer, count(*) filter (where status = 'failed')::integer
@@ -299,16 +289,11 @@ create function scrapersky.postpone_jobs(p_ids uuid[], p_pause interval)
 returns integer
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$
-  with busy as (
-    select * from scrapersky.jobs where id = any (p_ids) and status = 'pending' and batch_id is null
-  ), met as (
-    update scrapersky.outbox as o set sent_at = now() from busy as j -- as in release_jobs
-    where o.job_id = j.id and o.sent_at is null
-    returning o.job_id
-  ), owed as (
+  with owed as (
     insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
-    select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now() + p_pause
-    from busy as j left join met on met.job_id = j.id
+    select tenant_id, id, kind, scrapersky.job_message(id, correlation_id), now() + p_pause
+    from scrapersky.jobs
+    where id = any (p_ids) and status = 'pending' and batch_id is null
     on conflict do nothing
     returning 1
   )

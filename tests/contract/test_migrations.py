@@ -1,0 +1,19 @@
+"""Migrations are appended, never changed: a database that has one refuses a version in which it reads otherwise."""
+
+from scrapersky.db.migrate import shipped
+
+RELEASED = {
+    "0001_schema.sql": "3662d64476f77da93aceb23171bb5ae3921617587dcdb3c0dd39ae3ac1364af9",
+    "0002_doors.sql": "3c920b01f8cfb28e686c2133e550c801947947bb40f6513403b29dbccf15649e",
+    "0003_walls_and_sources.sql": "75bcfe0a7dcfdf369be386dc5330c686fb703ca3aa46d938c4e91057e3aa7a74",
+    "0004_second_deliveries.sql": "2eb29e36f55ac2088f036a3941318d6dbb98177a5800b3b01c56a1825942d560",
+}
+
+
+def test_a_released_migration_reads_as_it_was_released() -> None:
+    assert {migration.name: migration.sha256 for migration in shipped()} == RELEASED
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    numbers = [int(migration.name.partition("_")[0]) for migration in shipped()]
+    assert numbers == list(range(1, len(numbers) + 1))
