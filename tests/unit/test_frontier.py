@@ -140,3 +140,22 @@ def test_any_links_are_chosen_at_most_once_each(given_links: list[tuple[str, str
     while candidate := made.choose():
         urls.append(candidate.page.key)
     assert len(urls) == len(set(urls))
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=60))
+def test_its_length_is_what_is_left_whatever_was_taken_from_it_or_beside_it(steps: list[int]) -> None:
+    made = known("")
+    given, taken = set[str](), set[str]()
+    for step in steps:
+        path = f"/page{step % 40}"
+        if step < 200:
+            add(made, links([path, "/kontakt"]))
+            given |= {path, "/kontakt"}
+        elif step < 300:
+            assert made.take(f"{HOME}{path[1:]}") == (path not in taken)
+            taken.add(path)
+        elif candidate := made.choose():
+            taken.add(candidate.page.path)
+        assert len(made) == len(given - taken)
+    order(made)
+    assert len(made) == 0

@@ -58,12 +58,13 @@ class Frontier:
     _count: int = 0
     _known: dict[str, float] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
+    _left: int = 0  # known and not taken: asked for several times a page, so it is counted along
     _chosen: Counter[str] = field(default_factory=Counter)
     _alike: Counter[str] = field(default_factory=Counter)
     _seen_links: set[tuple[str, str | None]] = field(default_factory=set)
 
     def __len__(self) -> int:
-        return len(self._known.keys() - self._taken)
+        return self._left
 
     def add_page(self, page: PageFacts, *, kind: str | None, steps: int) -> None:
         """Take up what a page that was read, `steps` links away from the home page, leads to."""
@@ -98,7 +99,7 @@ class Frontier:
         key = self.site.key(url)
         if key in self._taken:
             return False
-        self._taken.add(key)
+        self._take(key)
         return True
 
     def is_taken(self, url: str) -> bool:
@@ -116,7 +117,7 @@ class Frontier:
                 value = candidate.score - _SAME_KIND * chosen
                 heapq.heappush(self._heap, (-value, number, candidate, chosen))
                 continue
-            self._taken.add(page.key)
+            self._take(page.key)
             if candidate.kind:
                 self._chosen[candidate.kind] += 1
             elif not self._is_more_of_the_same(page):
@@ -125,6 +126,10 @@ class Frontier:
                 continue
             return candidate
         return None
+
+    def _take(self, key: str) -> None:
+        self._taken.add(key)
+        self._left -= key in self._known
 
     def _is_more_of_the_same(self, page: PageUrl) -> bool:
         template = page.template
@@ -149,6 +154,7 @@ class Frontier:
         if known is None and len(self._known) >= MAX_KNOWN:
             return
         if known is None or candidate.score > known:
+            self._left += known is None
             self._known[page.key] = candidate.score
             self._count += 1  # among equals the first one found comes first
             heapq.heappush(self._heap, (-candidate.score, self._count, candidate, 0))
