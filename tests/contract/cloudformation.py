@@ -1,5 +1,10 @@
-"""template.yaml as the contract tests look at it: as written, and as CloudFormation sees it after the SAM transform."""
+"""template.yaml as the contract tests look at it: as written, and as CloudFormation sees it after the SAM transform.
 
+As a program, it prints the latter for tools that know nothing of SAM.
+"""
+
+import json
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -122,3 +127,7 @@ def target(value: Any) -> str:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+if __name__ == "__main__":
+    json.dump(translated(), sys.stdout)
