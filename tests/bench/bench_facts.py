@@ -27,7 +27,7 @@ def show(scores: dict[str, Score], *, quiet: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="pages to read; all if none is named")
     parser.add_argument("--quiet", action="store_true", help="only the figures")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """The API against its own description, for as long as one likes: every answer to thousands of requests is held to
 openapi.json.
 
-    PYTHONPATH=tests python -m chaos.fuzz [--examples 100] [--seed 1]
+    python tests/chaos/fuzz.py [--examples 100] [--seed 1]
 
 Starts a stack of its own. Ends with 1 when an answer is an error of ours or not as described, and tells the request.
 """
@@ -11,6 +11,8 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+
+sys.path[0] = str(Path(__file__).parents[1])
 
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.stack import Stack, StackOptions

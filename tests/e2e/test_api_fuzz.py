@@ -13,7 +13,7 @@ from scrapersky_local.state import StackInfo
 from support.fuzzing import fuzz
 
 OPERATIONS = sum(len(item) for item in json.loads(DOCUMENT.read_text("utf-8"))["paths"].values())
-# Few enough for a suite; chaos.fuzz asks as much as one likes.
+# Few enough for a suite; tests/chaos/fuzz.py asks as much as one likes.
 BOUNDED = ("--max-examples", "1", "--workers", "2", "--generation-deterministic")
 
 
