@@ -1,0 +1,82 @@
+"""A database of any released version comes to the present one in the hands of an owner that is no superuser.
+
+Managed Postgres gives none. Such an owner may make roles, and give functions away to those that it made.
+"""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from conftest import APP_ROLE
+from scrapersky.db.migrate import apply, shipped
+from scrapersky_local.accounts import throwaway_directory
+from scrapersky_local.postgres import Postgres
+
+PASSWORD = "of-roles-that-live-for-one-test"
+TENANT = uuid4()
+
+
+@pytest.fixture(scope="module")
+def managed() -> Iterator[Postgres]:
+    """A cluster of its own, since roles are the whole cluster's: `first_owner` and `second_owner` may make roles."""
+    with throwaway_directory() as folder, Postgres(folder, durable=False) as postgres:
+        with psycopg.connect(postgres.admin_dsn, autocommit=True) as connection:
+            for owner in ("first_owner", "second_owner"):
+                connection.execute(
+                    sql.SQL("create role {} login createrole nosuperuser password {}").format(
+                        sql.Identifier(owner), sql.Literal(PASSWORD)
+                    )
+                )
+        yield postgres
+
+
+def database_of(postgres: Postgres, owner: str) -> str:
+    """The name of an empty database that is the owner's."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(postgres.admin_dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner)))
+    return name
+
+
+def plant(dsn: str) -> UUID:
+    """A pending job with a fact, as every version can store them."""
+    job_id = uuid4()
+    with psycopg.connect(dsn) as connection:
+        connection.execute("select set_config('app.tenant_id', %s, true)", (str(TENANT),))
+        connection.execute(
+            "insert into scrapersky.jobs (id, tenant_id, kind, domain, request, correlation_id, created_by)"
+            " values (%s, %s, 'domain_scan', 'shop.example', '{}', 'request-1', 'user-1')",
+            (job_id, TENANT),
+        )
+        connection.execute(
+            "insert into scrapersky.facts (tenant_id, job_id, position, kind, value, page_url, method)"
+            " values (%s, %s, 1, 'email', 'a@shop.example', 'https://shop.example/', 'mailto')",
+            (TENANT, job_id),
+        )
+    return job_id
+
+
+@pytest.mark.parametrize("released", range(2, len(shipped())))
+def test_an_owner_that_is_no_superuser_brings_a_database_with_rows_up_to_date(managed: Postgres, released: int) -> None:
+    name = database_of(managed, "first_owner")
+    owners_dsn = managed.dsn("first_owner", PASSWORD, name)
+    versions = shipped()
+    apply(owners_dsn, versions[:released])
+    job_id = plant(owners_dsn)
+    assert apply(owners_dsn) == [migration.name for migration in versions[released:]]
+    with psycopg.connect(managed.admin_dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(PASSWORD)))
+    with psycopg.connect(managed.dsn(APP_ROLE, PASSWORD, name)) as connection:
+        claimed = connection.execute(
+            "select outcome, id from scrapersky.claim_jobs(%s, %s, interval '1 minute', 3)", ([job_id], uuid4())
+        ).fetchall()
+    assert claimed == [("claimed", job_id)]
+
+
+def test_control_an_owner_that_did_not_make_the_roles_is_refused(managed: Postgres) -> None:
+    apply(managed.dsn("first_owner", PASSWORD, database_of(managed, "first_owner")))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        apply(managed.dsn("second_owner", PASSWORD, database_of(managed, "second_owner")))
