@@ -254,6 +254,7 @@ def test_a_stored_result_is_what_the_document_describes() -> None:
     )
     stored = facts.to_json()
     assert set(stored) == set(result_schemas.SiteData.model_fields)
+    assert list(stored["social_links"]) == list(result_schemas.SocialLinks.model_fields)
     shown = result_schemas.SiteData.model_validate(stored)
     assert json.loads(shown.model_dump_json()) == stored
 

@@ -90,7 +90,7 @@ _ROW = {
     "pages_fetched": "2",
     "title": "Shop Example",
     "emails": "hello@shop.example",
-    "phones": "'+49 341 5550100",
+    "phones": "'+493415550100",
     "technologies": "WordPress 6.8.1",
     "is_wordpress": "true",
 }

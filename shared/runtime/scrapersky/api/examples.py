@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from scrapersky.domain.facts import SOCIAL_NETWORKS
+
 _JOB_ID = "3f0c9a52-7d1e-4f6b-9a38-0f2d5c1b7e64"
 _HOST = "https://api.scrapersky.example"
 _CREATED = "2026-03-02T09:15:04.120000Z"
@@ -25,17 +27,8 @@ SITE_DATA: dict[str, Any] = {
     "has_contact_form7": False,
     "has_yoast_seo": False,
     "has_wpforms": False,
-    "contact_info": {"email": ["hello@shop.example"], "phone": ["+49 341 5550100"]},
-    "social_links": {
-        "facebook": None,
-        "twitter": None,
-        "linkedin": "https://www.linkedin.com/company/shop-example",
-        "instagram": None,
-        "youtube": None,
-        "tiktok": None,
-        "pinterest": None,
-        "github": None,
-    },
+    "contact_info": {"email": ["hello@shop.example"], "phone": ["+493415550100"]},
+    "social_links": dict.fromkeys(SOCIAL_NETWORKS) | {"linkedin": "https://www.linkedin.com/company/shop-example"},
     "tech_stack": [
         {
             "name": "WordPress",
@@ -71,7 +64,7 @@ SITE_DATA: dict[str, Any] = {
     "open_graph": {"og:site_name": "Shop Example"},
     "evidence": {
         "hello@shop.example": {"page_url": "https://shop.example/contact/", "method": "mailto"},
-        "+49 341 5550100": {"page_url": "https://shop.example/contact/", "method": "tel"},
+        "+493415550100": {"page_url": "https://shop.example/contact/", "method": "tel"},
         "https://www.linkedin.com/company/shop-example": {"page_url": "https://shop.example/", "method": "link"},
     },
     "site_name": "Shop Example",

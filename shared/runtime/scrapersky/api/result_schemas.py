@@ -47,6 +47,24 @@ class SocialLinks(Stored):
     tiktok: str | None = None
     pinterest: str | None = None
     github: str | None = None
+    xing: str | None = None
+    threads: str | None = None
+    bluesky: str | None = None
+    mastodon: str | None = None
+    whatsapp: str | None = None
+    telegram: str | None = None
+    vimeo: str | None = None
+    yelp: str | None = None
+    tripadvisor: str | None = None
+    reddit: str | None = None
+    discord: str | None = None
+    twitch: str | None = None
+    snapchat: str | None = None
+    medium: str | None = None
+    vk: str | None = None
+    line: str | None = None
+    soundcloud: str | None = None
+    spotify: str | None = None
 
 
 class SecurityTxt(Stored):
