@@ -13,6 +13,7 @@ from scrapersky.scraping.page import PageFacts
 from support.table_web import Answer, answer, page, redirect, scan
 
 HOME = "https://shop.example"
+FILES = {f"{HOME}/.well-known/security.txt", f"{HOME}/favicon.ico"}  # asked for beside pages that link to neither
 
 
 def site(**pages: Answer) -> dict[str, Answer]:
@@ -222,6 +223,15 @@ def test_a_site_that_says_that_it_is_asked_too_much_is_left_alone() -> None:
     assert set(found.skipped.values()) == {"http_error"}
     assert MAX_WALLS <= len(found.skipped) <= MAX_WALLS + 1
     assert found.stopped == "walls"
+    assert not FILES & set(found.web.asked)
+
+
+def test_a_host_with_a_crawl_delay_is_not_asked_for_files_when_its_pages_are_given_up() -> None:
+    robots = answer("User-agent: *\nCrawl-delay: 0.001", content_type="text/plain")
+    links = [f"/gone-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    found = scan(site(home=page("Home", *links)) | {f"{HOME}/robots.txt": robots})
+    assert found.stopped == "too_many_skipped"
+    assert not FILES & set(found.web.asked)
 
 
 def test_the_deadline_ends_a_scan_with_what_is_there() -> None:

@@ -76,6 +76,10 @@ class Stopped(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Reasons to fetch no file beside the pages either: no time, or a site that wants to be left alone.
+_ENDS_ALL: Final = frozenset({Stopped.DEADLINE, Stopped.PAUSE, Stopped.WALLS, Stopped.CANCELLED})
+
+
 class Skip(StrEnum):
     """Why a page is not read that could be, beside the error codes."""
 
@@ -160,7 +164,7 @@ class Crawl:
     def _next(self) -> Candidate | Extra | None:
         if (reason := self._reason_to_stop()) is not None:
             self.stopped = reason
-            return None if reason in (Stopped.DEADLINE, Stopped.CANCELLED, Stopped.PAUSE) else self._extras.next()
+            return None if reason in _ENDS_ALL or self.visit.crawl_delay else self._extras.next()
         if sitemap := self._extras.sitemap():
             return sitemap
         under_way = sum(isinstance(task, Candidate) for task in self._running.values())
