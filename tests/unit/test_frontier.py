@@ -1,6 +1,7 @@
 """The order in which a site's pages are chosen."""
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given
@@ -147,7 +148,7 @@ def test_its_length_is_what_is_left_whatever_was_taken_from_it_or_beside_it(step
     made = known("")
     given, taken = set[str](), set[str]()
     for step in steps:
-        path = f"/page{step % 40}"
+        path = f"/plain-{ascii_lowercase[step % 26]}"  # without a number: of numbered pages some are passed over
         if step < 200:
             add(made, links([path, "/kontakt"]))
             given |= {path, "/kontakt"}
