@@ -40,6 +40,11 @@ def test_what_says_which_page_is_meant_is_kept_in_one_order() -> None:
     assert one.url == "https://www.shop.example/index.php?lang=de&page=contact"
 
 
+@pytest.mark.parametrize("query", ["name=%E4", "contact", "x=1;name=2", "x=a%20b", "x=a+b", "x=*(1)", "x==1", "%E4=1"])
+def test_what_a_query_says_is_asked_for_as_it_stands(query: str) -> None:
+    assert url_of(f"/page?{query}&utm_source=x") == f"https://www.shop.example/page?{query}"
+
+
 def test_a_slash_at_the_end_and_an_index_make_no_other_page() -> None:
     keys = {
         page.key for href in ("/de", "/de/", "/de/index.html", "/de/Default.aspx") if (page := SITE.page(HOME, href))

@@ -7,7 +7,7 @@ subdomains are sites of their own.
 import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from scrapersky.scraping.urls import absolute_url
 
@@ -22,6 +22,9 @@ MAX_REPEATS: Final = 2
 
 MAX_PARAMETERS: Final = 3
 """Of a query: more are the facets of a shop's filters, whose combinations have no end."""
+
+MAX_FIELDS: Final = 50
+"""Of a query, with those that do not count."""
 
 # What counts visits and clicks, and changes nothing of the page. Names of Google, Meta, Microsoft, HubSpot, Matomo, ...
 _TRACKING = re.compile(
@@ -157,17 +160,23 @@ def _bare(host: str) -> str:
 
 
 def _query(text: str) -> str | None:
-    """What is left of a query that says which page is meant, in order; None when it says something else."""
-    if not text:
-        return ""
-    try:
-        given = parse_qsl(text, keep_blank_values=True, max_num_fields=50)
-    except ValueError:
+    """What is left of a query that says which page is meant, in order; None when it says something else.
+
+    Each pair stays as it stands: what is decoded and encoded anew is another address where it was no UTF-8, and to
+    servers that tell `?a` from `?a=`.
+    """
+    pairs = text.split("&", MAX_FIELDS)
+    if len(pairs) > MAX_FIELDS:
         return None
-    kept = [(name, value) for name, value in given if not (_TRACKING.fullmatch(name) or _SESSION.fullmatch(name))]
-    if len(kept) > MAX_PARAMETERS or any(_ENDLESS.fullmatch(name) for name, _ in kept):
-        return None
-    return urlencode(sorted(kept))
+    kept: list[str] = []
+    for pair in pairs:
+        name = unquote_plus(pair.partition("=")[0])
+        if not pair or _TRACKING.fullmatch(name) or _SESSION.fullmatch(name):
+            continue
+        if _ENDLESS.fullmatch(name) or len(kept) == MAX_PARAMETERS:
+            return None
+        kept.append(pair)
+    return "&".join(sorted(kept))
 
 
 def _key(host: str, path: str, query: str) -> str:
