@@ -61,8 +61,8 @@ def _read(arn: str, answer_seconds: float) -> str:
     from botocore.config import Config
 
     limits = Config(
-        connect_timeout=answer_seconds,
-        read_timeout=answer_seconds,
+        connect_timeout=answer_seconds / 2,  # a try may use up the one and then the other
+        read_timeout=answer_seconds / 2,
         retries={"total_max_attempts": TRIES, "mode": "standard"},
     )
     answer = boto3.client("secretsmanager", config=limits).get_secret_value(SecretId=arn)
