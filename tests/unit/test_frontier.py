@@ -1,5 +1,7 @@
 """The order in which a site's pages are chosen."""
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 from string import ascii_lowercase
 
@@ -132,6 +134,24 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frontier, "MAX_KNOWN", 20)
     made = known(links([f"/page-{letter}{other}" for letter in "abcdefgh" for other in "abcdefgh"]))
     assert len(made) == 20
+
+
+@pytest.mark.parametrize(
+    ("base", "href"),
+    [(HOME, "/".ljust(20_000, "a")), (HOME + "a" * 1_900 + "/", "a" * 400)],
+    ids=["long addresses", "a long base"],
+)
+def test_of_the_links_of_long_addresses_nothing_is_kept(base: str, href: str) -> None:
+    made = known("")
+    tracemalloc.start()
+    try:
+        for number in range(5):
+            add(made, f'<base href="{base}">' + links([f"{href}{number}-{link}" for link in range(200)]))
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_500_000  # of the thousand links themselves: twenty million, and two
 
 
 @given(st.lists(st.tuples(st.text(alphabet="ab/?=1.-", max_size=8), st.text(max_size=12)), max_size=30))

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from scrapersky.scraping import jsonld
 from scrapersky.scraping.page import PageFacts
 from scrapersky.scraping.page_choice import PLAIN_SCORE, SKIP, Kind, kind_of_path, kind_of_text
-from scrapersky.scraping.page_urls import PageUrl, SiteUrls
+from scrapersky.scraping.page_urls import MAX_URL_CHARS, PageUrl, SiteUrls
 
 MAX_KNOWN: Final = 3_000
 """Pages that are kept in mind: thirty times what a scan may read. More are an archive's, and no better."""
@@ -61,7 +61,7 @@ class Frontier:
     _left: int = 0  # known and not taken: asked for several times a page, so it is counted along
     _chosen: Counter[str] = field(default_factory=Counter)
     _alike: Counter[str] = field(default_factory=Counter)
-    _seen_links: set[tuple[str, str | None]] = field(default_factory=set)
+    _seen_links: set[tuple[str | None, str, str | None]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return self._left
@@ -73,8 +73,10 @@ class Frontier:
         found: dict[str, PageUrl | None] = {}
         for link in page.links:
             href, text = link.href, link.text or link.label
+            if len(href) > MAX_URL_CHARS:
+                continue
             # The menu stands on every page: what was looked at once is known, unless it depends on where it stands.
-            seen = (href if href[:1] == "/" or "://" in href else f"{base} {href}", text)
+            seen = (None if href[:1] == "/" or "://" in href else base, href, text)
             if seen in self._seen_links or len(self._seen_links) >= 10 * MAX_KNOWN:
                 continue
             self._seen_links.add(seen)
