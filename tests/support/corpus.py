@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from scrapersky.scraping import contacts
+from scrapersky.scraping import contacts, wordpress
 from scrapersky.scraping.contacts import Contacts
 from scrapersky.scraping.identity import read, site_identity
 from scrapersky.scraping.page import PageFacts, parse_page
 from scrapersky.scraping.signatures import table
-from scrapersky.scraping.technology import find_technologies, wordpress_theme
+from scrapersky.scraping.technology import find_technologies
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 
@@ -125,7 +125,7 @@ def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -
     if not expected:
         return
     plugins = {entry.name for entry in table().signatures if entry.wp_plugin or "WordPress" in entry.implies}
-    kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress_theme(page))}
+    kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress.theme(page))}
     rest: set[str] = set()
     versions = expected.get("versions", {})
     seen: dict[str, str] = {}

@@ -7,7 +7,8 @@ import pytest
 from scrapersky.domain.facts import Technology
 from scrapersky.scraping.page import PageFacts, parse_page
 from scrapersky.scraping.signatures import compiled, table
-from scrapersky.scraping.technology import find_technologies, merge, wordpress_theme
+from scrapersky.scraping.technology import find_technologies, merge
+from scrapersky.scraping.wordpress import theme
 
 PAGES = Path(__file__).parent.parent / "data" / "pages"
 
@@ -35,7 +36,7 @@ def test_wordpress_site_with_its_plugins_and_their_versions() -> None:
         "hello-elementor-child": None,
         "cake-counter": None,  # its `ver=` is WordPress's
     }
-    assert wordpress_theme(facts) == "hello-elementor-child"
+    assert theme(facts) == "hello-elementor-child"
 
 
 def test_each_technology_carries_what_gave_it_away() -> None:
@@ -58,7 +59,7 @@ def test_site_whose_assets_are_merged_shows_itself_by_classes_and_its_emoji_scri
         "WPForms": None,
         "Autoptimize": None,
     }
-    assert wordpress_theme(facts) is None
+    assert theme(facts) is None
 
 
 def test_words_and_other_sites_files_are_no_evidence() -> None:
@@ -154,6 +155,7 @@ def wordpress(*assets: str) -> str:
         ("<!-- This site is optimized with the Yoast SEO Premium plugin v24.0 -->", {"Yoast SEO": "24.0"}),
         ("<form class='mc4wp-form mc4wp-form-9'>", {"Mailchimp for WordPress": None}),
         ("<html data-rsssl=1>", {"Really Simple SSL": None}),
+        ('<meta name="generator" content="AMP for WP 1.1.2"/>', {"AMP for WP": "1.1.2"}),
     ],
 )
 def test_wordpress_plugins_and_themes(markup: str, found: dict[str, str | None]) -> None:
@@ -239,3 +241,19 @@ def test_pages_of_a_site_are_merged_by_the_most_specific_version_and_where_that_
     other = Technology("nginx", "web server", None, "header", "https://a.example/")
     assert merge([[other], [full]]) == (other, full)
     assert merge([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("markup", "headers", "found"),
+    [
+        ('<meta name="generator" content="SPIP 4.2.8" />', {}, {"SPIP": "4.2.8"}),
+        ("<link rel=stylesheet href='local/cache-css/9f.css?1700000000'>", {}, {"SPIP": None}),
+        ('<meta name="generator" content="MediaWiki 1.41.0"/>', {}, {"MediaWiki": "1.41.0"}),
+        ('<meta name="generator" content="Government Site Builder"/>', {}, {"Government Site Builder": None}),
+        ('<meta name="generator" content="InterRed V17.4.0, InterRed GmbH" />', {}, {"InterRed": "17.4.0"}),
+        ("<script src=/bitrix/js/main/core/core.js></script>", {}, {"Bitrix": None}),
+        ("<p>Welcome", {"x-flow-powered": "Neos/8.3"}, {"Neos": "8.3"}),
+    ],
+)
+def test_more_content_management(markup: str, headers: dict[str, str], found: dict[str, str | None]) -> None:
+    assert names(page(markup), headers) == found
