@@ -149,8 +149,10 @@ def numbers_in(text: str) -> Iterator[Candidate]:
     last_end, last_label = -1, ""
     for match in islice(_RUN.finditer(text), _MAX_RUNS):
         start = match.start()
+        if _DATE.match(text, start):  # what most runs are
+            continue
         end = _end_of(text, match)
-        if end - start < MIN_DIGITS or _DATE.match(text, start) or _touches_more(text, start, end):
+        if end - start < MIN_DIGITS or _touches_more(text, start, end):
             continue
         written = _plain(text[start:end][: 2 * _MAX_RAW_CHARS])
         if len(digits_of(written)) < MIN_DIGITS or _CLOCK.match(written):
