@@ -51,6 +51,19 @@ def test_theme_that_only_the_icon_comes_from() -> None:
     assert theme(page("<link rel='shortcut icon' href='https://partner.example/wp-content/themes/leaf/i.ico'>")) is None
 
 
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("pub/leaf/style.css", "leaf"),
+        ("vip/leaf/css/a.css", "leaf"),
+        ("pub/style.css", "pub"),
+        ("leaf/pub/a.css", "leaf"),
+    ],
+)
+def test_theme_in_the_folders_of_wordpress_com(path: str, found: str) -> None:
+    assert theme(page(f"<link rel=stylesheet href='https://s1.wp.example/wp-content/themes/{path}'>")) == found
+
+
 def test_folders_and_what_is_read_of_scripts_are_bounded() -> None:
     many = "".join(f"'/wp-content/plugins/p{number}/';" for number in range(MAX_FOLDERS + 5))
     assert len(plugins(f"<script>{many}</script>")) == MAX_FOLDERS

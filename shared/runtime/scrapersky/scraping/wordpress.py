@@ -17,8 +17,12 @@ MAX_URL_CHARS: Final = 200
 
 Paths = dict[tuple[str, str], str]
 
-_PATH = re.compile(r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/([A-Za-z0-9][\w.-]{0,79})/)")
-_QUOTED_PATH = re.compile(r"/wp-content/(?:plugins|themes)/[A-Za-z0-9][\w.-]{0,79}/")
+# WordPress.com keeps its themes one folder deeper.
+_PATH = re.compile(
+    r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/(?:(?<=themes/)(?:pub|premium|vip)/(?=[\w.-]+/))?"
+    r"([A-Za-z0-9][\w.-]{0,79})/)"
+)
+_QUOTED_PATH = re.compile(r"/wp-content/(?:plugins|themes)/[A-Za-z0-9][\w.-]{0,79}/(?:[\w.-]{1,80}/)?")
 _URL = re.compile(r"(?:https?:)?//[\w.:-]{4,80}[\w./~%-]*\Z|[\"'(]([\w./~%-]*)\Z")
 
 
