@@ -45,6 +45,7 @@ _DATE = re.compile(
 _CLOCK = re.compile(r"\(?[0-2]?\d[.][0-5]\d ?[-/] ?[0-2]?\d[.][0-5]\d(?!\d)")
 _DOTTED = re.compile(r"(?!0\d)(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,3}\.\d{4,}(?: +-?\d{1,3}\.\d{4,})?|\d{1,3}(?:\.\d{3})+)")
 _SLASH = re.compile(r" ?[/|] ?")
+_DASH_BETWEEN = re.compile(r" +-+ +")
 _SPLIT = re.compile(r" */ *-[\d ]*|   +| [-/.]+ (?=[0(])|(?<=\d) ?/ ?(?=[0(])|(?<=\d)\)? +(?=\(0?\d{2})")
 # None of these is followed by nothing, so that none is "in" an empty text.
 _UNITS = frozenset("\u20ac$\u00a3\u00a5\u20b9\u20ba#\u2116=<>\u2248~\u00b1\u00d7")
@@ -207,6 +208,8 @@ def _plain(number: str) -> str:
 def _pieces(written: str) -> list[str]:
     """One run is two numbers when both are long enough: `030 1234567 / 0171 1234567`. A second extension is dropped."""
     parts = _SLASH.split(written)
+    if len(parts) < 2 and " -" in written and len(digits_of(written)) > MAX_DIGITS:  # too long for an extension
+        parts = _DASH_BETWEEN.split(written)
     if len(parts) < 2 or any(len(digits_of(part)) < MIN_DIGITS for part in parts):
         parts = [part.strip(" -/.") for part in _SPLIT.split(written) if part]
     whole = [part for part in parts if len(digits_of(part)) >= MIN_DIGITS]
