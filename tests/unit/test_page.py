@@ -376,6 +376,12 @@ def test_microdata_is_bounded() -> None:
     assert len(facts.microdata_items[0]["part"]) == gathered.MAX_MICRODATA - 1
 
 
+def test_meta_with_both_a_name_and_a_property_counts_as_both() -> None:
+    facts = page("<meta property=og:description name=description content=Tea><meta name='' property=og:type content=x>")
+    assert facts.description == "Tea"
+    assert facts.open_graph == {"og:description": "Tea", "og:type": "x"}
+
+
 def test_cards_and_other_named_metas() -> None:
     facts = page(
         "<meta name=twitter:site content=@shop><meta property=twitter:site content=@late><meta name=author content=Ann>"
