@@ -17,6 +17,20 @@ def found_in(text: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
+    ("number", "typical"),
+    [
+        ("(0 62 01) 55 01-4", True),
+        ("0621 5501", True),
+        ("206-555-0142", True),
+        ("0 62 01 55", False),
+        ("4 55 01", False),
+    ],
+)
+def test_number_that_is_written_as_hardly_anything_else_is(number: str, typical: bool) -> None:
+    assert phones.is_typical(number) is typical
+
+
+@pytest.mark.parametrize(
     ("target", "number"),
     [
         ("+49 (0)30 123456", "+49 (0)30 123456"),

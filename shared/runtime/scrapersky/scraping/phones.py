@@ -69,7 +69,7 @@ _UNIT_AFTER = re.compile(
 )
 _FAX_AFTER = re.compile(r"[ \xa0]{0,2}[(\[][ \xa0]?(?:tele)?fax", re.IGNORECASE)
 # How numbers are written and hardly anything else is: with a trunk 0 in front, or in the groups of North America.
-_TYPICAL = re.compile(r"\(?0\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
+_TYPICAL = re.compile(r"\(?0\d|\(0 \d\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
 _AMOUNT = re.compile(r"\d{1,3}(?:[ .]\d{3})+")
 # A list of numbers under one label: "Tel. 1, 2 or 3".
 _JOINT = re.compile(
