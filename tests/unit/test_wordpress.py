@@ -60,7 +60,7 @@ def test_theme_that_only_the_icon_comes_from() -> None:
         ("leaf/pub/a.css", "leaf"),
     ],
 )
-def test_theme_in_the_folders_of_wordpress_com(path: str, found: str) -> None:
+def test_theme_in_the_folders_of_wordpress_com(path: str, found: str | None) -> None:
     assert theme(page(f"<link rel=stylesheet href='https://s1.wp.example/wp-content/themes/{path}'>")) == found
 
 

@@ -17,9 +17,9 @@ MAX_URL_CHARS: Final = 200
 
 Paths = dict[tuple[str, str], str]
 
-# WordPress.com keeps its themes one folder deeper.
+# WordPress.com keeps its themes one folder deeper, and plugins that its customers share among them.
 _PATH = re.compile(
-    r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/(?:(?<=themes/)(?:pub|premium|vip)/(?=[\w.-]+/))?"
+    r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/(?!vip/plugins/)(?:(?<=themes/)(?:pub|premium|vip)/(?=[\w.-]+/))?"
     r"([A-Za-z0-9][\w.-]{0,79})/)"
 )
 _QUOTED_PATH = re.compile(r"/wp-content/(?:plugins|themes)/[A-Za-z0-9][\w.-]{0,79}/(?:[\w.-]{1,80}/)?")
