@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from scrapersky.scraping import contacts
+from scrapersky.scraping import contacts, wordpress
 from scrapersky.scraping.contacts import Contacts
+from scrapersky.scraping.identity import read, site_identity
 from scrapersky.scraping.page import PageFacts, parse_page
 from scrapersky.scraping.signatures import table
-from scrapersky.scraping.technology import find_technologies, wordpress_theme
+from scrapersky.scraping.technology import find_technologies
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 
 # Categories of technologies.toml that are a site's CMS, where they are no plugin of another.
 _CMS = frozenset({"CMS", "website builder", "static site generator", "e-commerce"})
 _PAGE_FACTS = ("title", "description", "language", "canonical_url", "favicon_url", "logo_url")
+STATED = (*_PAGE_FACTS, "organization")
+"""The keys of a label's `[facts]`."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,9 @@ def _stated(label: dict[str, Any], page: PageFacts) -> Iterator[_Case]:
     for name in _PAGE_FACTS:
         if name in expected:
             yield name, _one(expected[name]), _one(getattr(page, name))
+    if "organization" in expected:
+        organization = site_identity([read(page)]).organization or {}
+        yield "organization", _one(expected["organization"]), _one(organization.get("name"))
 
 
 def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -> Iterator[_Case]:
@@ -119,7 +125,7 @@ def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -
     if not expected:
         return
     plugins = {entry.name for entry in table().signatures if entry.wp_plugin or "WordPress" in entry.implies}
-    kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress_theme(page))}
+    kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress.theme(page))}
     rest: set[str] = set()
     versions = expected.get("versions", {})
     seen: dict[str, str] = {}

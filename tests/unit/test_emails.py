@@ -78,6 +78,24 @@ def test_joomla_s_cloaked_addresses_are_read() -> None:
     assert list(emails.addresses_of_joomla("var mail = 'a' + '@firma.de';")) == []
 
 
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("""document.write('<a href="mailto:info@firma.de?subject=a@b.de">Write</a>');""", ["info@firma.de"]),
+        ("""document.write("<a href='mai" + "lto:" + 'info' +\n '@firma.de' + "'>x</a>")""", ["info@firma.de"]),
+        (r"""document.writeln ; document.writeln("<a href=\"mailto:info\x40firma.de\">");""", ["info@firma.de"]),
+        ("""document.write('<a href="&#109;ailto:info&#64;firma.de">')""", ["info@firma.de"]),
+        ("""document.write('<a href="mailto:' + name + '@firma.de">')""", []),
+        ("""document.write('<a href="mailto:info@' + host + 'firma.de">')""", []),
+        ("""document.write('user info@firma.de')""", []),
+        ("""var link = '<a href="mailto:info@firma.de">';""", []),
+        ("document.write('", []),
+    ],
+)
+def test_mail_links_that_a_script_writes(script: str, found: list[str]) -> None:
+    assert list(emails.addresses_of_written(script)) == found
+
+
 @pytest.mark.parametrize("offset", [-3, 1, 2, 5])
 def test_typo3_s_shifted_addresses_are_read(offset: int) -> None:
     shifted = "".join(emails._shifted(character, offset) for character in "mailto:info@firma-9.de")
@@ -179,6 +197,7 @@ def test_any_text_is_read(text: str) -> None:
         assert address.count("@") == 1
     emails.address_of_cfemail(text)
     list(emails.addresses_of_joomla(f"var addy = '{text}';"))
+    list(emails.addresses_of_written(f"document.write('mailto:{text}')"))
     emails.address_of_typo3("linkTo_UnCryptMailto('" + text)
     is_placeholder(f"a@{text}", f"https://{text}/")
     class_of(f"{text}@firma.de", text, made_by=True)

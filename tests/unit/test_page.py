@@ -127,6 +127,26 @@ def test_language(markup: str, header: str | None, language: str | None) -> None
     assert parse_page(markup.encode(), "https://shop.example/", HTML | headers).language == language
 
 
+@pytest.mark.parametrize(
+    ("href", "is_home"),
+    [
+        ("/", True),
+        ("https://shop.example/", True),
+        ("http://www.shop.example", True),
+        ("index.php", True),
+        ("https://shop.example/Index.html", True),
+        ("/tools/index.php", False),
+        ("index.php?id=7", False),
+        ("/brands", False),
+        ("https://blog.shop.example/", False),
+        ("https://other.example/index.html", False),
+    ],
+)
+def test_link_home_is_one_however_it_is_written(href: str, is_home: bool) -> None:
+    facts = parse_page(f'<a href="{href}"><img src="/logo.gif"></a>'.encode(), "https://www.shop.example/", HTML)
+    assert facts.logo_url == ("https://www.shop.example/logo.gif" if is_home else None)
+
+
 def test_logos_of_customers_are_not_the_site_s() -> None:
     assert page('<header><a href="/x">Shop</a></header><img src="/customer-logo.png">').logo_url is None
     assert page('<footer><a href="https://pay.example/"><img src="/pay-logo.png"></a></footer>').logo_url is None
@@ -354,6 +374,12 @@ def test_microdata_is_bounded() -> None:
     assert len(facts.microdata_items) <= gathered.MAX_MICRODATA
     facts = page("<div itemscope>" + "<p itemprop=part itemscope></p>" * 5_000 + "</div>")
     assert len(facts.microdata_items[0]["part"]) == gathered.MAX_MICRODATA - 1
+
+
+def test_meta_with_both_a_name_and_a_property_counts_as_both() -> None:
+    facts = page("<meta property=og:description name=description content=Tea><meta name='' property=og:type content=x>")
+    assert facts.description == "Tea"
+    assert facts.open_graph == {"og:description": "Tea", "og:type": "x"}
 
 
 def test_cards_and_other_named_metas() -> None:

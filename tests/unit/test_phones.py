@@ -17,6 +17,20 @@ def found_in(text: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
+    ("number", "typical"),
+    [
+        ("(0 62 01) 55 01-4", True),
+        ("0621 5501", True),
+        ("206-555-0142", True),
+        ("0 62 01 55", False),
+        ("4 55 01", False),
+    ],
+)
+def test_number_that_is_written_as_hardly_anything_else_is(number: str, typical: bool) -> None:
+    assert phones.is_typical(number) is typical
+
+
+@pytest.mark.parametrize(
     ("target", "number"),
     [
         ("+49 (0)30 123456", "+49 (0)30 123456"),
@@ -52,6 +66,8 @@ def test_number_of_a_tel_link(target: str, number: str | None) -> None:
         ("Tel/Fax: 030 7654321", [("030 7654321", "phone")]),
         ("Telefon und Fax: 030 7654321", [("030 7654321", "phone")]),
         ("Tel 030 1234567 / 030 1234568", [("030 1234567", "phone"), ("030 1234568", "phone")]),
+        ("Tel.: 971 555 472 - 971 555 002", [("971 555 472", "phone"), ("971 555 002", "phone")]),
+        ("Tel. 030 23125111 - 12", [("030 23125111 - 12", "phone")]),
         ("Tel. 0171 1234567 oder 0172 1234567", [("0171 1234567", "phone"), ("0172 1234567", "phone")]),
         ("Tel: 6555 0123 / 6555 0124", [("6555 0123", "phone"), ("6555 0124", "phone")]),
         ("Tel. 030 1234-0 / -10", [("030 1234-0", "phone")]),

@@ -19,6 +19,10 @@ from scrapersky.scraping.social import Profile
         ("//x.com/acme?lang=en", ("twitter", "https://x.com/acme")),
         ("https://mobile.twitter.com/@acme", ("twitter", "https://twitter.com/acme")),
         (
+            "http://www.linkedin.com/company/a.-birch-&-sons",
+            ("linkedin", "https://www.linkedin.com/company/a.-birch-&-sons"),
+        ),
+        (
             "https://de.linkedin.com/company/acme-gmbh/about/",
             ("linkedin", "https://www.linkedin.com/company/acme-gmbh"),
         ),
@@ -75,6 +79,7 @@ def test_profile_has_one_spelling(href: str, profile: tuple[str, str]) -> None:
         "https://www.youtube.com/embed/abc",
         "https://www.youtube.com/watch?v=abc",
         "https://www.pinterest.com/pin/create/button/?url=x",
+        "https://github.com/events",
         "https://github.com/acme/library",
         "https://facebook.com.evil.example/acme",
         "https://netflix.com/acme",

@@ -53,6 +53,14 @@ _SPACED = re.compile(
 _JOOMLA = re.compile(r"(addy\w{0,60}) ?= ?(?:addy\w{0,60} ?\+ ?)?((?:'[^'\n]{0,200}'[ +]{0,3}){1,20});")
 _LITERAL = re.compile(r"'([^']*)'")
 _MAX_CLOAKED = 400
+# What a page writes into itself: `document.write('<a href="mai' + 'lto:info' + '@firma.de">')`, literals alone.
+_WRITES = "document.write"
+_WRITTEN = re.compile(
+    r"(?:ln)?\(\s{0,20}((?:(?:'(?:[^'\\\n]|\\.){0,600}'|\"(?:[^\"\\\n]|\\.){0,600}\")[\s+]{0,20}){1,40})"
+)
+_WRITTEN_LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))")
+_MAILTO = re.compile(r"mailto:([^'\"<>\s]{3,400})", re.IGNORECASE)
 _FULL_WIDTH = {0xFF20: "@", 0xFE6B: "@", 0xFF0E: "."}
 _UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xAD, 0xFEFF, 0x200E, 0x200F))
 
@@ -133,6 +141,22 @@ def addresses_of_joomla(scripts: str) -> Iterator[str]:
             parts[name] = parts.get(name, "") + text
     for text in parts.values():
         yield from addresses_in(text)
+
+
+def addresses_of_written(scripts: str) -> Iterator[str]:
+    """The addresses of mail links that a script writes into the page where it stands, from literals alone."""
+    at, left = scripts.find(_WRITES), _MAX_CLOAKED
+    while at >= 0 and left:
+        if match := _WRITTEN.match(scripts, at + len(_WRITES)):
+            literals = "".join(single or double for single, double in _WRITTEN_LITERAL.findall(match[1]))
+            for link in _MAILTO.findall(unescape(_ESCAPED.sub(_unescaped, literals))):
+                yield from addresses_of_mailto(link)
+        at, left = scripts.find(_WRITES, at + len(_WRITES)), left - 1
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    return chr(int(code, 16)) if code else match[3]
 
 
 def _shifted(character: str, offset: int) -> str:

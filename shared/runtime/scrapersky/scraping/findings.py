@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scrapersky.domain.facts import Evidence, SiteData, Technology
-from scrapersky.scraping import contacts, identity, technology
+from scrapersky.scraping import contacts, identity, technology, wordpress
 from scrapersky.scraping.contacts import PageContacts
 from scrapersky.scraping.extras import ExtraFetches
 from scrapersky.scraping.fetch import Fetched
@@ -37,7 +37,7 @@ def read(page: PageFacts, answer: Fetched) -> PageFindings:
         contacts=contacts.read(page),
         identity=identity.read(page),
         technologies=technology.find_technologies(page, answer.headers, cookies),
-        wordpress_theme=technology.wordpress_theme(page),
+        wordpress_theme=wordpress.theme(page),
         truncated=page.truncated,
     )
 

@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from scrapersky.scraping import organization
 from scrapersky.scraping.gathered import Icon, Picture
+from scrapersky.scraping.page_urls import INDEX
 from scrapersky.scraping.urls import absolute_url
 
 # Manifests are a few kB; those with screenshots inlined are no use here.
@@ -120,4 +121,14 @@ def _leads_home(base: str, href: str | None) -> bool:
     if url is None:
         return False
     target, here = urlsplit(url), urlsplit(base)
-    return target.hostname == here.hostname and target.path.strip("/") in ("", here.path.strip("/"))
+    return _site(target) == _site(here) and _folder(target) in ("", _folder(here))
+
+
+def _site(url: SplitResult) -> str:
+    """The host, which links name with and without `www.`"""
+    return (url.hostname or "").removeprefix("www.")
+
+
+def _folder(url: SplitResult) -> str:
+    """The path, of a folder's index file the folder's. With a query that file is any page: `/index.php?id=7`."""
+    return (url.path if url.query else INDEX.sub("/", url.path)).strip("/")

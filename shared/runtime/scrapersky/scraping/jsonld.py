@@ -111,7 +111,7 @@ def strings(value: Any) -> list[str]:
 
 def types(thing: dict[str, Any]) -> list[str]:
     """The names of an object's types: `Organization`, `schema:Organization` and `http://schema.org/Organization`."""
-    return [re.split(r"[/:#]", name)[-1] for name in strings(thing.get("@type"))]
+    return [name.replace("#", "/").replace(":", "/").rpartition("/")[2] for name in strings(thing.get("@type"))]
 
 
 def is_organization(thing: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from scrapersky.scraping.words import own_pages, words
 
 _NAME = re.compile(r"[\w.%+-]{1,100}")
+_LINKEDIN_NAME = re.compile(r"[\w.%+&'-]{1,100}")  # those of old have the signs of the company's name
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")  # X Help Center: letters, digits and _, up to 15
 
 
@@ -70,7 +71,7 @@ def _linkedin(at: Address) -> str | None:
     if (
         kind not in ("company", "school", "showcase", "in")
         or len(at.segments) < 2
-        or not _NAME.fullmatch(at.segments[1])
+        or not _LINKEDIN_NAME.fullmatch(at.segments[1])
     ):
         return None
     return f"https://www.linkedin.com/{kind}/{at.segments[1].lower()}"

@@ -167,7 +167,14 @@ class _Head:
         content = one_line(_attribute(tag, "content"))
         if not content:
             return
-        name = (_attribute(tag, "name") or _attribute(tag, "property") or _attribute(tag, "http-equiv")).strip().lower()
+        # A tag may be both: <meta name="description" property="og:description">.
+        names = [_attribute(tag, "name"), _attribute(tag, "property")]
+        if not any(names):
+            names = [_attribute(tag, "http-equiv")]
+        for name in dict.fromkeys(name.strip().lower() for name in names if name):
+            self._named(name, content)
+
+    def _named(self, name: str, content: str) -> None:
         if name == "generator":
             self.generators.append(content)
         elif name.startswith("og:"):

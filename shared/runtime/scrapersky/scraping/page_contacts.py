@@ -101,6 +101,7 @@ def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
         if found := emails.address_of_cfemail(token):
             yield SeenEmail("cfemail", found, False)
     yield from (SeenEmail("script", address, False) for address in emails.addresses_of_joomla(page.scripts))
+    yield from (SeenEmail("script", address, False) for address in emails.addresses_of_written(page.scripts))
     for thing in things:
         for value in jsonld.strings(thing.get("email")):
             yield from (

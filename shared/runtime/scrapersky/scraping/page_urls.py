@@ -56,7 +56,9 @@ _FILE_ENDINGS: Final = (
     "zip rar 7z gz tgz bz2 xz tar dmg exe msi apk deb rpm iso woff woff2 ttf otf eot swf"
 )
 _FILES: Final = frozenset(_FILE_ENDINGS.split())
-_INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
+INDEX: Final = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
+"""The file at the end of a path that servers send for its folder."""
+
 _DIGITS = re.compile(r"\d+")
 
 
@@ -181,5 +183,5 @@ def _query(text: str) -> str | None:
 
 def _key(host: str, path: str, query: str) -> str:
     if "." in path:
-        path = _INDEX.sub("/", path)
+        path = INDEX.sub("/", path)
     return f"{host}{path.rstrip('/')}?{query}"

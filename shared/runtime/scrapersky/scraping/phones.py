@@ -45,6 +45,7 @@ _DATE = re.compile(
 _CLOCK = re.compile(r"\(?[0-2]?\d[.][0-5]\d ?[-/] ?[0-2]?\d[.][0-5]\d(?!\d)")
 _DOTTED = re.compile(r"(?!0\d)(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,3}\.\d{4,}(?: +-?\d{1,3}\.\d{4,})?|\d{1,3}(?:\.\d{3})+)")
 _SLASH = re.compile(r" ?[/|] ?")
+_DASH_BETWEEN = re.compile(r" +-+ +")
 _SPLIT = re.compile(r" */ *-[\d ]*|   +| [-/.]+ (?=[0(])|(?<=\d) ?/ ?(?=[0(])|(?<=\d)\)? +(?=\(0?\d{2})")
 # None of these is followed by nothing, so that none is "in" an empty text.
 _UNITS = frozenset("\u20ac$\u00a3\u00a5\u20b9\u20ba#\u2116=<>\u2248~\u00b1\u00d7")
@@ -68,7 +69,7 @@ _UNIT_AFTER = re.compile(
 )
 _FAX_AFTER = re.compile(r"[ \xa0]{0,2}[(\[][ \xa0]?(?:tele)?fax", re.IGNORECASE)
 # How numbers are written and hardly anything else is: with a trunk 0 in front, or in the groups of North America.
-_TYPICAL = re.compile(r"\(?0\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
+_TYPICAL = re.compile(r"\(?0\d|\(0 \d\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
 _AMOUNT = re.compile(r"\d{1,3}(?:[ .]\d{3})+")
 # A list of numbers under one label: "Tel. 1, 2 or 3".
 _JOINT = re.compile(
@@ -149,8 +150,10 @@ def numbers_in(text: str) -> Iterator[Candidate]:
     last_end, last_label = -1, ""
     for match in islice(_RUN.finditer(text), _MAX_RUNS):
         start = match.start()
+        if _DATE.match(text, start):  # what most runs are
+            continue
         end = _end_of(text, match)
-        if end - start < MIN_DIGITS or _DATE.match(text, start) or _touches_more(text, start, end):
+        if end - start < MIN_DIGITS or _touches_more(text, start, end):
             continue
         written = _plain(text[start:end][: 2 * _MAX_RAW_CHARS])
         if len(digits_of(written)) < MIN_DIGITS or _CLOCK.match(written):
@@ -205,6 +208,8 @@ def _plain(number: str) -> str:
 def _pieces(written: str) -> list[str]:
     """One run is two numbers when both are long enough: `030 1234567 / 0171 1234567`. A second extension is dropped."""
     parts = _SLASH.split(written)
+    if len(parts) < 2 and " -" in written and len(digits_of(written)) > MAX_DIGITS:  # too long for an extension
+        parts = _DASH_BETWEEN.split(written)
     if len(parts) < 2 or any(len(digits_of(part)) < MIN_DIGITS for part in parts):
         parts = [part.strip(" -/.") for part in _SPLIT.split(written) if part]
     whole = [part for part in parts if len(digits_of(part)) >= MIN_DIGITS]

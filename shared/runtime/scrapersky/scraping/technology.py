@@ -4,28 +4,23 @@ What gives software away is data: `technologies.toml`, read by `signatures`.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
-from urllib.parse import urlsplit
 
 from scrapersky.domain.facts import Technology
-from scrapersky.scraping.gathered import Asset
+from scrapersky.scraping import wordpress
+from scrapersky.scraping.own_code import own_code
 from scrapersky.scraping.page import PageFacts
 from scrapersky.scraping.signatures import Signature, compiled, table, version_in
 
 # Long enough to recognise the place by; bounds a row.
 MAX_EVIDENCE_CHARS: Final = 200
-# A page that lists plugins in its assets without end is made up.
-MAX_WORDPRESS_FOLDERS: Final = 100
 # Hosts that a page loads from: tag managers bring some dozens, and the rest is generated.
 MAX_HOSTS: Final = 500
 # Where inline loaders stand is the first part of a page's scripts; the rest is data of the page's application.
 MAX_LOADER_CHARS: Final = 256 * 1024
-# A host that serves this many of the page's scripts and stylesheets, and half of them, is the site's own network.
-MIN_OWN_CODE: Final = 3
 
-_WORDPRESS_PATH = re.compile(r"/wp-(?:(includes|content/uploads)/|content/(plugins|themes)/([A-Za-z0-9][\w.-]{0,79})/)")
 _WORDPRESS: Final = "WordPress"
 _WORDPRESS_FOLDERS: Final = {"plugins": "WordPress plugin", "themes": "WordPress theme"}  # folder -> category
 _MADE_WITH: Final = frozenset({"website builder", "e-commerce"})
@@ -72,28 +67,6 @@ def merge(per_page: Iterable[Iterable[Technology]]) -> tuple[Technology, ...]:
     return tuple(found.values())
 
 
-def wordpress_theme(page: PageFacts) -> str | None:
-    """The folder of the theme that the page's own assets come from; of parent and child theme, the one named first."""
-    return next((name for kind, name in wordpress_paths(page) if kind == "themes"), None)
-
-
-def wordpress_paths(page: PageFacts) -> dict[tuple[str, str], str]:
-    """(`plugins`, `themes`, `includes` or `content/uploads`; folder or "") -> the first asset's URL that shows it.
-
-    A script can be the widget of somebody else's site and an image can be hot-linked: these count from the page's
-    own host and its subdomains only. A stylesheet is the page's own wherever it is hosted.
-    """
-    found: dict[tuple[str, str], str] = {}
-    host = _bare_host(page.url)
-    for asset in page.assets:
-        if "/wp-" in asset.url and (match := _WORDPRESS_PATH.search(asset.url)):
-            folder = match[1] or match[2], match[3] or ""
-            # Whose an asset is takes longest to tell, and most assets are of a folder that is known already.
-            if folder not in found and len(found) < MAX_WORDPRESS_FOLDERS and _is_own(asset, host):
-                found[folder] = asset.url
-    return found
-
-
 class _Seen:
     """One page, laid out so that each kind of sign is a few look-ups or substring searches."""
 
@@ -101,7 +74,7 @@ class _Seen:
         self.page = page
         self.code = [asset.url for asset in page.assets if asset.kind in ("script", "stylesheet")]
         self.code_urls = "\n".join(self.code)
-        self.wordpress_paths = wordpress_paths(page)
+        self.wordpress_paths = wordpress.paths(page)
 
     def clues(self) -> Iterator[Clue]:
         yield from self._of_head()
@@ -135,7 +108,7 @@ class _Seen:
             yield signature, "asset", url, None
 
     def _of_own_code(self) -> Iterator[tuple[Signature, str]]:
-        own = _own_code(self.page)
+        own = own_code(self.page)
         urls = "\n".join(own)
         for piece, signature in table().paths:
             if piece in urls:
@@ -239,43 +212,3 @@ def _is_better(new: Technology, known: Technology) -> bool:
 
 def _parts(version: str | None) -> int:
     return len(version.split(".")) if version else 0
-
-
-def _own_code(page: PageFacts) -> Sequence[str]:
-    """Scripts and stylesheets that are the site's: from its host and those under it, or from the network it uses.
-
-    Whose a path is matters: a widget is made with its maker's software, not with the site's.
-    """
-    host = _bare_host(page.url)
-    by_host: dict[str, list[str]] = {}
-    total = 0
-    for asset in page.assets:
-        if asset.kind in ("script", "stylesheet"):
-            total += 1
-            by_host.setdefault(_written_host(asset.url), []).append(asset.url)
-    own: list[str] = []
-    for name, urls in by_host.items():
-        if _is_of(name.lower().removeprefix("www."), host) or (len(urls) >= MIN_OWN_CODE and 2 * len(urls) >= total):
-            own += urls
-    return own
-
-
-def _is_own(asset: Asset, host: str) -> bool:
-    return asset.kind == "stylesheet" or _is_of(_bare_host(asset.url), host)
-
-
-def _is_of(other: str, host: str) -> bool:
-    return not other or other == host or other.endswith("." + host) or host.endswith("." + other)
-
-
-def _written_host(url: str) -> str:
-    """The host as it stands in `url`, "" for a relative one. Cheap: it only sorts a page's assets."""
-    match = _LOADED.match(url, url.find("//") if "//" in url[:8] else len(url))
-    return match[1] if match else ""
-
-
-def _bare_host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:  # e.g. a bracketed host that is no IPv6 address
-        return "invalid."
