@@ -7,6 +7,7 @@ RELEASED = {
     "0002_doors.sql": "3c920b01f8cfb28e686c2133e550c801947947bb40f6513403b29dbccf15649e",
     "0003_walls_and_sources.sql": "75bcfe0a7dcfdf369be386dc5330c686fb703ca3aa46d938c4e91057e3aa7a74",
     "0004_second_deliveries.sql": "2eb29e36f55ac2088f036a3941318d6dbb98177a5800b3b01c56a1825942d560",
+    "0005_schema_version.sql": "f2a6591908ae75f65a93d1dcdebecb89c9ae5aa1ad574805f8e699b5ec3dad32",
 }
 
 

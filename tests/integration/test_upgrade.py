@@ -4,6 +4,7 @@ Managed Postgres gives none. Such an owner may make roles, and give functions aw
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -11,7 +12,11 @@ import pytest
 from psycopg import sql
 
 from conftest import APP_ROLE
-from scrapersky.db.migrate import apply, shipped
+from scrapersky.db import leases
+from scrapersky.db.connection import Database
+from scrapersky.db.leases import ClaimOutcome
+from scrapersky.db.migrate import Migration, apply, newest, shipped
+from scrapersky.errors import Unavailable
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import Postgres
 
@@ -41,6 +46,13 @@ def database_of(postgres: Postgres, owner: str) -> str:
     return name
 
 
+def application_dsn(postgres: Postgres, name: str) -> str:
+    """The application's way into a database that has been migrated: the role comes with the first migration."""
+    with psycopg.connect(postgres.admin_dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(PASSWORD)))
+    return postgres.dsn(APP_ROLE, PASSWORD, name)
+
+
 def plant(dsn: str) -> UUID:
     """A pending job with a fact, as every version can store them."""
     job_id = uuid4()
@@ -67,13 +79,35 @@ def test_an_owner_that_is_no_superuser_brings_a_database_with_rows_up_to_date(ma
     apply(owners_dsn, versions[:released])
     job_id = plant(owners_dsn)
     assert apply(owners_dsn) == [migration.name for migration in versions[released:]]
-    with psycopg.connect(managed.admin_dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(PASSWORD)))
-    with psycopg.connect(managed.dsn(APP_ROLE, PASSWORD, name)) as connection:
+    with psycopg.connect(application_dsn(managed, name)) as connection:
         claimed = connection.execute(
             "select outcome, id from scrapersky.claim_jobs(%s, %s, interval '1 minute', 3)", ([job_id], uuid4())
         ).fetchall()
     assert claimed == [("claimed", job_id)]
+
+
+@pytest.mark.parametrize("released", range(2, len(shipped())))
+def test_a_worker_claims_nothing_of_a_database_that_is_not_up_to_date_yet(managed: Postgres, released: int) -> None:
+    name = database_of(managed, "first_owner")
+    owners_dsn = managed.dsn("first_owner", PASSWORD, name)
+    apply(owners_dsn, shipped()[:released])
+    job_id = plant(owners_dsn)
+    with Database(application_dsn(managed, name)) as db:
+        with pytest.raises(Unavailable):
+            leases.claim(db, [job_id], token=uuid4(), lease=timedelta(minutes=1))
+        assert apply(owners_dsn)[-1] == newest()
+        (claimed,) = leases.claim(db, [job_id, uuid4()], token=uuid4(), lease=timedelta(minutes=1))
+    assert (claimed.outcome, claimed.id, claimed.attempt) == (ClaimOutcome.CLAIMED, job_id, 1)
+
+
+def test_a_worker_goes_on_when_the_database_is_ahead_of_it(managed: Postgres) -> None:
+    name = database_of(managed, "first_owner")
+    owners_dsn = managed.dsn("first_owner", PASSWORD, name)
+    apply(owners_dsn, [*shipped(), Migration("9999_later.sql", "select 1")])
+    job_id = plant(owners_dsn)
+    with Database(application_dsn(managed, name)) as db:
+        (claimed,) = leases.claim(db, [job_id], token=uuid4(), lease=timedelta(minutes=1))
+    assert claimed.outcome is ClaimOutcome.CLAIMED
 
 
 def test_control_an_owner_that_did_not_make_the_roles_is_refused(managed: Postgres) -> None:

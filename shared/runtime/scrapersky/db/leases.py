@@ -7,10 +7,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from psycopg import errors
+
 from scrapersky.db.connection import Database
+from scrapersky.db.migrate import newest
 from scrapersky.db.values import jsonb
 from scrapersky.domain.facts import SiteScan
 from scrapersky.domain.status import JobStatus
+from scrapersky.errors import Unavailable
 
 MAX_ATTEMPTS = 3  # a job that took three workers with it is at fault itself
 
@@ -38,12 +42,29 @@ class Claim:
     correlation_id: str
 
 
+# A deployment's functions are there before its migrations. What they find may fit into no row until then.
+_CLAIM = """
+select schema.version >= %(needed)s collate "C" as fits, claim.*
+from (select scrapersky.schema_version() as version) as schema
+left join lateral scrapersky.claim_jobs(
+  case when schema.version >= %(needed)s collate "C" then %(ids)s::uuid[] else '{}' end,
+  %(token)s, %(lease)s, %(max_attempts)s) as claim on true
+"""
+
+
 def claim(db: Database, job_ids: Sequence[UUID], *, token: UUID, lease: timedelta) -> list[Claim]:
-    """Claim what can be claimed of `job_ids`; a job that does not exist has no row in the answer."""
-    rows = db.query(
-        "select * from scrapersky.claim_jobs(%(ids)s, %(token)s, %(lease)s, %(max_attempts)s)",
-        {"ids": list(job_ids), "token": token, "lease": lease, "max_attempts": MAX_ATTEMPTS},
-    )
+    """Claim what can be claimed of `job_ids`; a job that does not exist has no row in the answer.
+
+    Raises:
+        Unavailable: the database is of an older version than this one; nothing was claimed.
+    """
+    parameters = {"ids": list(job_ids), "token": token, "lease": lease, "max_attempts": MAX_ATTEMPTS}
+    try:
+        rows = db.query(_CLAIM, parameters | {"needed": newest()})
+    except errors.UndefinedFunction as error:
+        raise Unavailable("the database has no version of its schema yet") from error
+    if not rows[0]["fits"]:
+        raise Unavailable(f"the database lacks migration {newest()}")
     return [
         Claim(
             outcome=ClaimOutcome(row["outcome"]),
@@ -55,6 +76,7 @@ def claim(db: Database, job_ids: Sequence[UUID], *, token: UUID, lease: timedelt
             correlation_id=row["correlation_id"],
         )
         for row in rows
+        if row["outcome"] is not None
     ]
 
 

@@ -6,7 +6,9 @@ Runs over the direct (session) connection as the schema's owner, never through t
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from scrapersky.db.connection import connect
 from scrapersky.errors import ConfigurationError
@@ -38,9 +40,18 @@ class Migration:
 
 def shipped() -> list[Migration]:
     """The migrations that come with this version, in order."""
+    return [Migration(file.name, file.read_text("utf-8")) for file in _files()]
+
+
+@cache
+def newest() -> str:
+    """The name of the last migration that comes with this version."""
+    return _files()[-1].name
+
+
+def _files() -> list[Traversable]:
     folder = resources.files("scrapersky.db") / "migrations"
-    files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
-    return sorted((Migration(file.name, file.read_text("utf-8")) for file in files), key=lambda m: m.name)
+    return sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
 
 
 def apply(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
