@@ -1,5 +1,7 @@
 """E-mail addresses in text, links and tokens; what only looks like one; and whose an address is."""
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,63 @@ def test_broken_token_of_cloudflare_is_nothing(token: str) -> None:
 )
 def test_addresses_in_text(text: str, found: list[str]) -> None:
     assert list(emails.addresses_in(text)) == found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "müller",
+        "jose.garcía",
+        "łukasz",
+        "\u0438van",
+        "иван",
+        "grün",
+        "mu\u0308ller",
+        "m\ufffdller",
+        "é-info",
+        "ü.info",
+        "\u03bd\u03afkos",
+    ],
+)
+def test_the_tail_of_a_name_that_is_not_all_ascii_is_no_address(name: str) -> None:
+    address = f"{name}@firma.de"
+    assert list(emails.addresses_in(f"Mail: {address}, b@firma.de")) == ["b@firma.de"]
+    assert list(emails.addresses_in(address.replace("@", " (at) "))) == []
+    assert list(emails.addresses_of_mailto(address)) == []
+    assert list(emails.addresses_of_mailto(quote(address))) == []
+    assert emails.address_of_cfemail(cfemail(address, 0x7B)) is None
+
+
+def test_an_escape_that_is_not_utf_8_or_not_decoded_is_no_part_of_a_name() -> None:
+    assert list(emails.addresses_of_mailto("m%FCller@firma.de")) == []
+    assert list(emails.addresses_in("m%C3%BCller@firma.de %20info@firma.de 100%info@firma.de")) == ["info@firma.de"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "メール",
+        "メール:",
+        "ﾒｰﾙ",
+        "邮箱",
+        "信箱\uff1a",
+        "อีเมล",
+        "ที่",
+        "이메일은",
+        "ל",
+        "ל-",
+        "إلى",
+        "\u2709\ufe0f",
+        "“",
+        "…",
+        "\xd7",
+        "·",
+        "\u055d",
+        "\u0589",
+    ],
+)
+def test_an_ascii_address_ends_where_a_script_without_blanks_does(before: str) -> None:
+    assert list(emails.addresses_in(f"{before}info@firma.jp")) == ["info@firma.jp"]
 
 
 def test_recipients_of_a_mailto_link_but_not_its_other_fields() -> None:

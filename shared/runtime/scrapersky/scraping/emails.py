@@ -13,6 +13,16 @@ _LOCAL_CHARS = 64
 _DOMAIN_CHARS = 255
 
 _LOCAL = re.compile(r"[A-Za-z0-9._+&'-]+\Z")
+# Letters of the scripts whose words go on with ASCII ones (Latin, Greek, Cyrillic, Armenian, Georgian and their marks),
+# and the sign for one that could not be decoded. After these an ASCII local part is the tail of a longer name: the
+# "ller" of "m\u00fcller". Scripts that write without blanks, or glue particles to a word, end at the ASCII letter.
+_NAME_GOES_ON = re.compile(
+    "[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0374\u0376\u0377\u037a-\u037d\u037f\u0386\u0388-\u0559\u0560-\u0588"
+    "\u10a0-\u10ff\u1c80-\u1cbf\u1d00-\u1fff\u2c60-\u2c7f\u2d00-\u2d2d\u2de0-\u2dff\ua640-\ua69f\ua720-\ua7ff"
+    "\uab30-\uab6f\ufb00-\ufb17\uff21-\uff3a\uff41-\uff5a\ufffd]"
+)
+# "%20info@firma.de", "m%C3%BCller@firma.de" where nothing decodes it: the digits are none of the name.
+_ESCAPE_TAIL = re.compile(r"[0-9A-Fa-f]{2}")
 # Latin letters beyond ASCII occur in domain names as people write them (RFC 5890, U-label); a name's end is ASCII.
 _DOMAIN = re.compile(
     r"((?:[A-Za-z0-9\u00c0-\u024f-]{1,63}\.){1,10})([A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,59})"
@@ -92,7 +102,7 @@ def placed_addresses_in(text: str) -> Iterator[tuple[str, str]]:
     at, before = text.find("@"), -1
     while at >= 0:
         local = _LOCAL.search(text, max(at - _LOCAL_CHARS, before + 1), at)
-        if local and not _is_path(text, local.start()) and (domain := _domain(text, at + 1)):
+        if local and not _is_torn(text, local.start()) and (domain := _domain(text, at + 1)):
             name = _NO_SPAM.sub("", local[0]).strip("-.'&")
             if name and ".." not in name and not _HEX_NAME.fullmatch(name):
                 yield f"{name.lower()}@{domain}", text[max(0, local.start() - 120) : local.start()]
@@ -223,10 +233,21 @@ def _is_path_start(character: str) -> bool:
     return character.isascii() and (character.isalnum() or character in "/~")
 
 
-def _is_path(text: str, start: int) -> bool:
-    """Whether it is part of a URL (`https://user@host`, `/photos/me@site.com`) or a handle (`@me@host`)."""
+def _is_torn(text: str, start: int) -> bool:
+    """Whether what begins here is a piece of something longer: of a path, or of a name that is not all ASCII.
+
+    Such a name (RFC 6531) is left out as a whole: few mail servers take it, and a part of it is somebody else's.
+    """
     if start == 0:
         return False
+    before = text[start - 1]
+    if not before.isascii():
+        return _NAME_GOES_ON.match(before) is not None
+    return _is_path(text, start) or (before == "%" and _ESCAPE_TAIL.match(text, start) is not None)
+
+
+def _is_path(text: str, start: int) -> bool:
+    """Whether it is part of a URL (`https://user@host`, `/photos/me@site.com`) or a handle (`@me@host`)."""
     if text[start - 1] in "/@=":
         return True
     return text[start - 1] == ":" and "//" in text[max(0, start - _LOCAL_CHARS) : start].rpartition(" ")[2]
