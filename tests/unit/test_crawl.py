@@ -287,10 +287,32 @@ def test_a_calendar_and_a_catalogue_without_an_end_do_not_use_the_pages_up() -> 
 
     found = scan(Endless(), max_pages=20)
     read = paths(found.read)
+    assert len(read) == 20
     assert sum(path.startswith("/calendar") for path in read) <= 3
-    assert sum(path.startswith("/days") for path in read) <= 10
-    assert sum(path.startswith("/products") for path in read) <= 3
-    assert "/history" in read
+    assert sum(path.startswith("/days") for path in read) <= 3
+    assert "/history" in read[:10]
+    assert found.stopped == "max_pages"
+
+
+@pytest.mark.parametrize(
+    ("path", "count", "max_pages", "read", "stopped"),
+    [
+        ("/works/{}", 41, 100, 42, "all_read"),
+        ("/product/{}", 41, 100, 42, "all_read"),
+        ("/product/{}", 41, 10, 10, "max_pages"),
+        ("/diary/2026/{}", 41, 100, 11, "alike"),
+        ("/diary/2026/{}", 3, 10, 4, "all_read"),
+        ("/diary/2026/{}", 9, 4, 4, "alike"),
+    ],
+)
+def test_no_page_is_left_for_being_like_others_unless_it_is_said(
+    path: str, count: int, max_pages: int, read: int, stopped: str
+) -> None:
+    names = [chr(97 + number // 26) + chr(97 + number % 26) for number in range(count)]
+    links = [path.format(name if "works" in path else 10 + number) for number, name in enumerate(names)]
+    found = scan(site(home=page("Home", *links)) | {f"{HOME}{link}": page(link) for link in links}, max_pages=max_pages)
+    assert (len(found.read), found.stopped) == (read, stopped)
+    assert max(later - sooner for sooner, later in pairwise(found.progress)) <= 2 * 95 / read + 0.2
 
 
 def test_pages_are_dropped_when_they_are_read() -> None:

@@ -122,12 +122,30 @@ def test_logins_and_carts_are_not_chosen() -> None:
     assert order(known(links(["/login", "/cart", "/wp-login.php", "/my-account/", "/shop"]))) == ["/shop"]
 
 
-def test_of_pages_that_are_made_alike_some_are_enough() -> None:
+def test_of_pages_that_are_made_alike_some_are_enough_until_all_others_are_read() -> None:
     shop = [f"/products/{letter}" for letter in "abcdefghijklmnop"]
-    days = [f"/2026/05/{day:02}" for day in range(1, 30)]
-    chosen = order(known(links([*shop, *days]), max_pages=10))
-    assert sum(path.startswith("/products") for path in chosen) == 5
-    assert sum(path.startswith("/2026") for path in chosen) == 3
+    items = [f"/item/{number}" for number in range(100, 120)]
+    deep = [f"/other/{letter}/{letter}{letter}" for letter in "abcd"]
+    made = known(links([*items, *shop, *deep]), max_pages=10)
+    chosen = order(made)
+    assert sorted(chosen[:12]) == sorted([*items[:3], *shop[:5], *deep])
+    assert chosen[12:] == [*shop[5:], *items[3:]]
+    assert not made.has_passed_over
+
+
+@pytest.mark.parametrize("path", ["/2026/05/{}", "/blog/page/{}", "/list?start={}"])
+def test_of_pages_that_are_counted_a_few_are_all_and_no_others_are_waited_for(path: str) -> None:
+    made = known(links([path.format(number) for number in range(1, 30)]), max_pages=10)
+    assert len(made) == 3
+    assert len(order(made)) == 3
+    assert len(made) == 0
+    assert made.has_passed_over
+
+
+def test_a_counted_page_that_is_called_a_contact_page_is_chosen_all_the_same() -> None:
+    made = known(links([f"/page/{number}" for number in range(1, 30)]))
+    add(made, '<a href="/page/29">Contact</a>')
+    assert order(made)[0] == "/page/29"
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,23 @@ def test_pages_that_are_made_alike_have_one_template() -> None:
     assert template("/products/red-shoe") != template("/services/red-shoe")
 
 
+@pytest.mark.parametrize(
+    ("href", "is_counted"),
+    [
+        *((href, True) for href in ("/2026/11", "/2026/11/03", "/blog/2026-11", "/20261103", "/2026/november/3")),
+        *((href, True) for href in ("/page/7", "/blog/seite-7", "/list?page=7", "/list?start=20", "/c/list?offset=9")),
+        *((href, True) for href in ("/calendar/2026/w45", "/calendar/17", "/days?id=4", "/kalender?n=2026-11-03")),
+        *((href, False) for href in ("/product/123", "/product/red-shoe-2", "/item-12", "/p/2026", "/product/2000123")),
+        *((href, False) for href in ("/2026/11/a-headline", "/view?id=4", "/?p=12", "/calendar", "/page/about", "/")),
+        *((href, False) for href in ("/calendar/2026-summer-fair", "/list?page=first")),
+    ],
+)
+def test_days_of_calendars_and_pages_of_listings_are_counted_and_products_are_not(href: str, is_counted: bool) -> None:
+    page = SITE.page(HOME, href)
+    assert page is not None
+    assert page.is_counted is is_counted
+
+
 @given(st.text(max_size=60), st.sampled_from(["", "/", "//shop.example/", "https://shop.example", "?", "/a?"]))
 def test_any_link_is_a_page_of_the_site_or_none(text: str, before: str) -> None:
     page = SITE.page(HOME, before + text)

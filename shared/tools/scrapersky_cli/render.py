@@ -67,6 +67,7 @@ def job_view(document: Document) -> Iterator[Text | Table]:
 
 # What ended a scan before all pages were read, for people.
 _STOPPED = {
+    "alike": "only more days of a calendar or pages of a listing were left",
     "max_pages": "there are more (--max-pages)",
     "deadline": "the time for one site was over",
     "pause": "the site asks for longer pauses than a scan can make",

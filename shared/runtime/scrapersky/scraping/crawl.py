@@ -68,6 +68,7 @@ class Stopped(StrEnum):
     """Why a scan read no further page."""
 
     ALL_READ = "all_read"
+    ALIKE = "alike"  # only more days of a calendar, or pages of a listing, were left
     MAX_PAGES = "max_pages"
     DEADLINE = "deadline"
     PAUSE = "pause"  # the host asks for more distance than a scan can keep
@@ -171,15 +172,19 @@ class Crawl:
         if self._read + under_way < self.max_pages and (candidate := self._frontier.choose()):
             return candidate
         # While pages are under way, they may still fail, or lead to more.
-        if self._read >= self.max_pages and not under_way:
-            self.stopped = Stopped.MAX_PAGES if len(self._frontier) else Stopped.ALL_READ
-        elif not under_way:
-            self.stopped = Stopped.ALL_READ
+        if not under_way:
+            self.stopped = self._ending()
         # A host that counts the seconds between pages is not asked for anything that is no page, and for a file alone
         # no second connection is opened.
         if self.visit.crawl_delay or (under_way and len(self._order) < AT_ONCE):
             return None
         return self._extras.next()
+
+    def _ending(self) -> Stopped:
+        """Why no page is chosen when nothing stands in the way of one."""
+        if len(self._frontier):  # there is always one to choose then, unless enough were read
+            return Stopped.MAX_PAGES
+        return Stopped.ALIKE if self._frontier.has_passed_over else Stopped.ALL_READ
 
     def _reason_to_stop(self) -> Stopped | None:
         if self.visit.should_stop():

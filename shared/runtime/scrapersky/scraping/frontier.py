@@ -2,7 +2,8 @@
 
 A page's worth is that of its kind (`page_choice`), or less for one that no word names; a little more when it stands in
 the menu or the footer, a little less for each step away from the home page. What is chosen makes its likes less worth:
-after two contact pages the imprint is next, and of a shop's thousand products a few are enough.
+after two contact pages the imprint is next, and of a shop's thousand products a few are enough until all else is read.
+Of what is counted on for ever, days and pages of listings, a few are all.
 """
 
 import heapq
@@ -33,6 +34,8 @@ _QUERY: Final = 4.0
 _ARTICLE: Final = 8.0  # a date or a headline for a path
 _NEAR: Final = 8.0  # linked by a page that says who is behind the site: its neighbours say more of that
 _SAME_KIND: Final = 18.0  # for each page of the kind that was chosen before
+_ALIKE: Final = 1_000.0  # when enough of its folder were chosen: after all others, best first among themselves
+_NUMBERED: Final = 1_000.0  # and after those, since a name says more than a number
 _YEAR = re.compile(r"/(?:19|20)\d\d/")
 # HTML Standard, "shared declarative refresh steps": seconds, then the address, in quotes or without.
 _REFRESH = re.compile(r"""[;,\s]\s*url\s*=\s*["']?([^"']+)""", re.IGNORECASE)
@@ -60,7 +63,10 @@ class Frontier:
     _taken: set[str] = field(default_factory=set)
     _left: int = 0  # known and not taken: asked for several times a page, so it is counted along
     _chosen: Counter[str] = field(default_factory=Counter)
-    _alike: Counter[str] = field(default_factory=Counter)
+    _alike: Counter[str] = field(default_factory=Counter)  # chosen, by template
+    _counted: Counter[str] = field(default_factory=Counter)  # known, by template: of those that have no end
+    has_passed_over: bool = False
+    """Whether pages are left that nothing will choose: more days of a calendar, more pages of a listing."""
     _seen_links: set[tuple[str | None, str, str | None]] = field(default_factory=set)
 
     def __len__(self) -> int:
@@ -114,18 +120,15 @@ class Frontier:
             page = candidate.page
             if page.key in self._taken or self._known[page.key] > candidate.score:
                 continue
-            chosen = self._chosen[candidate.kind] if candidate.kind else 0
+            chosen = self._chosen[candidate.kind] if candidate.kind else self._is_more_of_the_same(page)
             if chosen > chosen_before:
-                value = candidate.score - _SAME_KIND * chosen
-                heapq.heappush(self._heap, (-value, number, candidate, chosen))
+                heapq.heappush(self._heap, (-_value(candidate, chosen), number, candidate, chosen))
                 continue
             self._take(page.key)
             if candidate.kind:
                 self._chosen[candidate.kind] += 1
-            elif not self._is_more_of_the_same(page):
-                self._alike[page.template] += 1
             else:
-                continue
+                self._alike[page.template] += 1
             return candidate
         return None
 
@@ -138,11 +141,11 @@ class Frontier:
         is_numbered = "0" in template
         if len(page.segments) <= 1 and not is_numbered and not page.query:
             return False
-        return self._alike[template] >= (max(3, self.max_pages // 10) if is_numbered else self._folder_share)
+        return self._alike[template] >= (self._few if is_numbered else max(5, self.max_pages // 2))
 
     @property
-    def _folder_share(self) -> int:
-        return max(5, self.max_pages // 2)
+    def _few(self) -> int:
+        return max(3, self.max_pages // 10)
 
     def _add(self, page: PageUrl | None, text: str | None, bonus: float, steps: int) -> None:
         if page is None or page.key in self._taken:
@@ -155,11 +158,23 @@ class Frontier:
             return
         if known is None and len(self._known) >= MAX_KNOWN:
             return
+        if known is None and candidate.kind is None and page.is_counted:
+            if self._counted[page.template] >= self._few:
+                self.has_passed_over = True
+                return
+            self._counted[page.template] += 1
         if known is None or candidate.score > known:
             self._left += known is None
             self._known[page.key] = candidate.score
             self._count += 1  # among equals the first one found comes first
             heapq.heappush(self._heap, (-candidate.score, self._count, candidate, 0))
+
+
+def _value(candidate: Candidate, chosen: int) -> float:
+    """What a candidate is worth when `chosen` of its kind were chosen, or enough (1) of those made like it."""
+    if candidate.kind:
+        return candidate.score - _SAME_KIND * chosen
+    return candidate.score - _ALIKE - (_NUMBERED if "0" in candidate.page.template else 0.0)
 
 
 def _rated(page: PageUrl, text: str | None, bonus: float, steps: int) -> Candidate | None:

@@ -61,6 +61,20 @@ INDEX: Final = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|
 
 _DIGITS = re.compile(r"\d+")
 
+# What is counted on and on: the pages of a listing, and the days of a calendar, in the languages that write them so.
+_COUNTERS: Final = (
+    "page paged pg pagenum seite pagina strona sida sivu stranka oldal sayfa start offset skip cursor "
+    "calendar kalender calendrier calendario kalendarz calendari kalenteri "
+    "date datum fecha data day days week weeks month months year years tag tage woche monat jahr "
+    "jour semaine mois annee dia semana mes giorno settimana mese anno dag maand jaar"
+)
+_COUNTER: Final = frozenset(_COUNTERS.split())
+_COUNT = re.compile(rf"(?:{'|'.join(_COUNTERS.split())})[-_.]?\d+|[\d._-]*\d", re.IGNORECASE)
+_YEAR: Final = r"(?:19|20)\d\d"
+_DATE = re.compile(
+    rf".*/{_YEAR}(?:(?:[-_./]w?\d{{1,2}}){{1,2}}|/[a-z]{{3,9}}/\d{{1,2}}|(?:0[1-9]|1[0-2])[0-3]\d)", re.IGNORECASE
+)
+
 
 class PageUrl(NamedTuple):
     """A page of the site. `key` is the same for all its spellings; `segments` are those of its path."""
@@ -85,6 +99,20 @@ class PageUrl(NamedTuple):
             return ""
         last = "0" if _DIGITS.search(self.segments[-1]) else "*"
         return _DIGITS.sub("0", "/".join([*self.segments[:-1], last]))
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether there may be a next one for ever: a page of a listing, a day or month of a calendar."""
+        if not _DIGITS.search(self.path) and not _DIGITS.search(self.query):
+            return False
+        has_counter = not _COUNTER.isdisjoint(segment.lower() for segment in self.segments)
+        if self.query:
+            pairs = (pair.partition("=")[::2] for pair in self.query.split("&"))
+            return any(_COUNT.fullmatch(value) and (has_counter or name.lower() in _COUNTER) for name, value in pairs)
+        last = self.segments[-1]
+        if _COUNT.fullmatch(last) and (has_counter or not last[0].isdigit()):
+            return True
+        return bool(_DATE.fullmatch(f"/{'/'.join(self.segments)}"))
 
 
 @dataclass(slots=True)
