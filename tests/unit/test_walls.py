@@ -71,6 +71,58 @@ def test_a_marketplace_s_own_site_is_no_parked_name() -> None:
     assert find_wall(page, 200, {}, domain="shop.example") is not None
 
 
+OWN = "<p>Write to anna@shop.example</p>"
+OWN_LINK = '<a href="mailto:anna%40mail.shop.example">Write</a>'
+OWN_TOKEN = f'<span data-cfemail="{bytes([7, *(byte ^ 7 for byte in b"anna@shop.example")]).hex()}">hidden</span>'
+NO_OWN = (
+    "<p>Write to sales@broker.example, webmaster@shop.example or a@notshop.example</p>"
+    '<a href="mailto:postmaster@shop.example">Write</a>'
+)
+OF_WORDS = {
+    ErrorCode.PARKED: "<title>Domains for sale - Meyer Domain Brokers</title><p>This domain is for sale.</p>",
+    ErrorCode.DEFAULT_PAGE: "<title>Welcome to nginx! - Harbour Press</title><p>Books</p>",
+    ErrorCode.LOGIN_REQUIRED: "<title>Dealer portal login - Steiner Bikes</title><p>Tel. +41 44 668 18 00</p>"
+    "<form><input name=user><input type=password></form>",
+    ErrorCode.SOFT_404: "<title>Page not found - Harbour Press</title><p>Books</p>",
+}
+
+
+@pytest.mark.parametrize("own", [OWN, OWN_LINK, OWN_TOKEN])
+@pytest.mark.parametrize("code", OF_WORDS)
+def test_words_are_no_wall_beside_an_address_of_the_site_s_own(code: ErrorCode, own: str) -> None:
+    bare, foreign = wall_of(Sent(OF_WORDS[code])), wall_of(Sent(OF_WORDS[code] + NO_OWN))
+    assert bare is not None
+    assert bare.code is code
+    assert foreign == bare
+    assert wall_of(Sent(OF_WORDS[code] + own)) is None
+
+
+def test_a_scan_brings_the_facts_of_a_page_with_words_of_a_wall() -> None:
+    for body in OF_WORDS.values():
+        found = scan({"https://shop.example/": answer(body + OWN)}, max_pages=1)
+        assert found.result.error is None
+        assert found.read == ["https://shop.example/"]
+
+
+@pytest.mark.parametrize(
+    ("code", "sent"),
+    [(ErrorCode.BLOCKED, BLOCKED[name]) for name in BLOCKED]
+    + [
+        (ErrorCode.PARKED, Sent("<title>Names</title>", url="https://www.hugedomains.com/")),
+        (ErrorCode.PARKED, Sent('<p>Ads</p><script src="https://sedoparking.com/a.js"></script>')),
+        (ErrorCode.DEFAULT_PAGE, Sent("<p>Suspended</p>", url="https://shop.example/cgi-sys/suspendedpage.cgi")),
+        (ErrorCode.LOGIN_REQUIRED, Sent("<title>Log in</title>", 401)),
+        (ErrorCode.LOGIN_REQUIRED, Sent("<title>Sign in</title>", url="https://shop.okta.com/")),
+    ],
+)
+def test_what_more_than_words_tells_is_a_wall_beside_such_an_address_too(code: ErrorCode, sent: Sent) -> None:
+    wall = find_wall(
+        parsed(sent._replace(body=sent.body + OWN_LINK)), sent.status, dict(sent.headers), domain="shop.example"
+    )
+    assert wall is not None
+    assert wall.code is code
+
+
 FRAME = '<title>App</title><body><div id="root"></div><noscript>You need JavaScript.</noscript>'
 SCRIPT = '<script src="/a.js"></script>'
 

@@ -3,18 +3,25 @@
 Such an answer has a title and a text like any page, and none of it is the site's. The rules are data: `walls.toml`
 beside this module. Two rules are of a page's shape, which no pattern tells: a login form with nothing around it, and a
 frame that a script would fill.
+
+Words can be anybody's: a broker's title is "Domains for sale", a press may be called after a server's greeting. So what
+only words or a form tell does not hold of a page that shows an e-mail address at the scanned domain itself, as parked
+names, default pages and missing pages do not. A bot check holds all the same, and so does what a status, a header, a
+host, a path or a vendor's own address tells.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping import emails
 from scrapersky.scraping.page import PageFacts
 
 MAX_LOGIN_CHARS: Final = 800
@@ -28,6 +35,12 @@ MAX_FRAME_CHARS: Final = 60
 
 MAX_BLOCK_LINKS: Final = 30
 """A page whose links are more is one that people use, whatever its words."""
+
+MAX_ADDRESSES: Final = 50
+"""Addresses of each kind that are looked at: a page with so little text has few."""
+
+_FILLED_IN: Final = frozenset({"webmaster", "postmaster", "hostmaster", "abuse", "root", "admin", "administrator"})
+"""Names (RFC 2142) that servers put before any domain's: an account's suspended page tells to write to `webmaster@`."""
 
 _LOGIN_PATH = re.compile(
     r"/(?:wp-login\.php|log-?in|sign-?in|users/sign_in|auth|account/login|anmelden|connexion|iniciar-sesion|accedi)"
@@ -85,6 +98,12 @@ class _Rule:
     most_chars: int | None = None
     most_links: int | None = None
 
+    @property
+    def is_of_words(self) -> bool:
+        """Whether nothing but the page's own words tells that it is no page of people's."""
+        surer = self.header or self.host or self.path or self.code_has
+        return self.code is not ErrorCode.BLOCKED and bool(self.title or self.text) and not surer
+
 
 NEEDS_JS: Final = Wall(ErrorCode.NEEDS_JS, "the site")
 """What `is_empty_frame` tells."""
@@ -97,9 +116,9 @@ def find_wall(page: PageFacts, status_code: int, headers: Mapping[str, str], *, 
     """
     seen = _Seen(page, status_code, headers, domain)
     for rule in _rules():
-        if seen.fits(rule):
+        if seen.fits(rule) and not (rule.is_of_words and seen.has_own_address):
             return Wall(rule.code, rule.by)
-    if 200 <= status_code < 300 and is_login(page):
+    if 200 <= status_code < 300 and is_login(page) and not seen.has_own_address:
         return Wall(ErrorCode.LOGIN_REQUIRED, "a login form")
     return None
 
@@ -138,7 +157,25 @@ class _Seen:
         self.path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         self.text = " ".join(page.text[:_TEXT_CHARS].split())
         self.chars = len(page.text) if len(page.text) > _TEXT_CHARS else len(self.text)
+        self.domain = domain.removeprefix("www.")
         self._code: str | None = None
+
+    @cached_property
+    def has_own_address(self) -> bool:
+        """Whether the page shows an address at the scanned domain, or below it, that somebody chose."""
+        for address in self._addresses():
+            name, _, host = address.partition("@")
+            if _is_below(host, self.domain) and name not in _FILLED_IN:
+                return True
+        return False
+
+    def _addresses(self) -> Iterator[str]:
+        for target in islice(self.page.mailto, MAX_ADDRESSES):
+            yield from islice(emails.addresses_of_mailto(target), MAX_ADDRESSES)
+        for token in islice(self.page.cfemail, MAX_ADDRESSES):
+            if address := emails.address_of_cfemail(token):
+                yield address
+        yield from islice(emails.addresses_in(self.page.text[:_TEXT_CHARS]), MAX_ADDRESSES)
 
     @property
     def code(self) -> str:
