@@ -154,6 +154,17 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(made) == 20
 
 
+def test_a_page_that_a_word_names_gets_in_when_memory_is_full_and_not_without_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(frontier, "MAX_KNOWN", 20)
+    monkeypatch.setattr(frontier, "MAX_NAMED", 5)
+    made = known(links([f"/page-{letter}{other}" for letter in ascii_lowercase for other in ascii_lowercase]))
+    add(made, '<a href="/x7">Contact</a>' + links([f"/team/{letter}" for letter in ascii_lowercase]), steps=1)
+    assert len(made) == 25
+    assert order(made)[0] == "/x7"
+
+
 @pytest.mark.parametrize(
     ("base", "href"),
     [(HOME, "/".ljust(20_000, "a")), (HOME + "a" * 1_900 + "/", "a" * 400)],

@@ -20,6 +20,9 @@ from scrapersky.scraping.page_urls import MAX_URL_CHARS, PageUrl, SiteUrls
 MAX_KNOWN: Final = 3_000
 """Pages that are kept in mind: thirty times what a scan may read. More are an archive's, and no better."""
 
+MAX_NAMED: Final = 300
+"""Pages of a kind that are taken up beyond those: a contact page that is linked late is worth more than an archive."""
+
 MAX_HINTS: Final = 200
 """Of a page's JSON-LD. Menus in it have tens."""
 
@@ -83,9 +86,12 @@ class Frontier:
                 continue
             # The menu stands on every page: what was looked at once is known, unless it depends on where it stands.
             seen = (None if href[:1] == "/" or "://" in href else base, href, text)
-            if seen in self._seen_links or len(self._seen_links) >= 10 * MAX_KNOWN:
+            if seen in self._seen_links:
                 continue
-            self._seen_links.add(seen)
+            if len(self._seen_links) < 10 * MAX_KNOWN:
+                self._seen_links.add(seen)
+            elif kind_of_text(text) is None:
+                continue
             if href not in found:  # a teaser has two links or three, all of them to one page
                 found[href] = self.site.page(base, href)
             self._add(found[href], text, _PLACES.get(link.place, 0.0) + near, steps + 1)
@@ -156,7 +162,7 @@ class Frontier:
         candidate = _rated(page, text, bonus, steps)
         if candidate is None:
             return
-        if known is None and len(self._known) >= MAX_KNOWN:
+        if known is None and len(self._known) >= MAX_KNOWN + (MAX_NAMED if candidate.kind else 0):
             return
         if known is None and candidate.kind is None and page.is_counted:
             if self._counted[page.template] >= self._few:
