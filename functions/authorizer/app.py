@@ -38,6 +38,7 @@ def token_config(settings: TokenSettings) -> TokenConfig:
 
 def context_of(event: dict[str, Any]) -> dict[str, Any]:
     """What the API functions are told: `tenant_id`, `sub` and `exp`, or `denied` with its code."""
+    logger().set_correlation_id(event.get("requestContext", {}).get("requestId"))  # the API function's, too
     try:
         token = bearer_token((event.get("headers") or {}).get("authorization"))
         identity = verify(token, token_config(TokenSettings.from_env(os.environ)))

@@ -16,6 +16,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
     """Close the round and tell how to go on or, with `abort`, end every job that nobody works on."""
     run, number = UUID(event["run"]), event["round"]
     keys = {"run": str(run), "correlation_id": event["correlation_id"]}
+    logger().set_correlation_id(event["correlation_id"])  # for the lines of what is called from here
     with database() as db:
         if event.get("abort"):
             ended = batch.abort(db, run)

@@ -18,6 +18,7 @@ from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.services import batch
 from support.http_events import Context, function
+from support.log_lines import recorded
 
 ROLE = "arn:aws:iam::123456789012:role/flow"
 SOURCE = f"arn:aws:sqs:{REGION}:123456789012:batch"
@@ -233,6 +234,21 @@ def test_a_round_with_open_jobs_asks_for_another_one(
     assert answer["wait_seconds"] > 0
     batch.cancel(db, caller.tenant_id, made.batch_id)
     assert finished(run)["again"] is False
+
+
+def test_what_a_batch_gives_up_is_logged_under_the_id_of_its_request(
+    aws: Aws,
+    db: Database,
+    queue: ScanQueue,
+    postgres: TestDatabase,
+    caller: Caller,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = run_of(postgres, start(db, queue, caller).batch_id)
+    with recorded(capsys) as written:
+        assert finished(run, round=batch.MAX_ROUNDS)["again"] is False
+    (line,) = [event for event in written.events() if event["message"] == "batch gave up"]
+    assert (line["run"], line["lost"], line["correlation_id"]) == (str(run), 3, "request-1")
 
 
 def test_an_abort_leaves_every_job_final(

@@ -5,11 +5,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from scrapersky.api import requests
 from scrapersky.api.denials import DenialCode
 from scrapersky.errors import Conflict, Unavailable
 from scrapersky.observability import logger
 from support.api_frame import GOOD, SCAN, Frame, refused
 from support.http_events import REQUEST_ID, TENANT, event
+from support.log_lines import recorded
 
 
 @pytest.fixture
@@ -120,6 +122,50 @@ def test_an_unexpected_error_is_a_500_without_its_words_and_a_log_line_with_them
     assert record.exc_info is not None
     assert record.exc_info[1] is frame.failure
     assert logger().get_correlation_id() == REQUEST_ID
+
+
+@pytest.mark.parametrize(
+    ("request_of", "status", "code"),
+    [
+        ({"json_body": GOOD, "tenant_id": None}, 401, "token_missing"),
+        ({"json_body": {**GOOD, "tenant_id": "33333333-3333-4333-8333-333333333333"}}, 403, "tenant_mismatch"),
+        ({"method": "GET", "target": "/nothing", "route_key": "$default"}, 404, "not_found"),
+        ({"method": "DELETE", "route_key": "$default"}, 405, "method_not_allowed"),
+        ({"body": " " * (requests.MAX_BODY_BYTES + 1)}, 413, "too_large"),
+        ({"body": "x", "headers": {"content-type": "text/plain"}}, 415, "unsupported_media_type"),
+        ({"body": '{"pl4nted'}, 400, "malformed_json"),
+        ({"json_body": {"pl4nted": "pl4nted"}}, 422, "invalid"),
+        ({"method": "GET", "target": "/api/v3/jobs?wait=pl4nted"}, 422, "invalid"),
+        ({"json_body": GOOD, "failure": Conflict("pl4nted", code="job_is_final")}, 409, "job_is_final"),
+    ],
+)
+def test_a_refusal_is_one_log_line_that_its_request_id_leads_to(
+    frame: Frame, capsys: pytest.CaptureFixture[str], request_of: dict[str, Any], status: int, code: str
+) -> None:
+    asked = {"route_key": f"POST {SCAN}", **request_of}
+    frame.failure = asked.pop("failure", None)
+    with recorded(capsys) as written:
+        problem = refused(frame.call(**asked), status, code)
+    (line,) = written.events()
+    assert (line["message"], line["level"]) == ("request refused", "INFO")
+    assert (line["code"], line["status"], line["route"]) == (code, status, asked["route_key"])
+    assert line["correlation_id"] == problem["request_id"]
+    assert "pl4nted" not in written.text
+
+
+def test_a_token_that_cannot_be_checked_is_a_failure_in_the_log(
+    frame: Frame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with recorded(capsys) as written:
+        frame.call(json_body=GOOD, authorizer={"denied": DenialCode.KEYS_UNAVAILABLE.value})
+    (line,) = written.events()
+    assert (line["message"], line["level"], line["correlation_id"]) == ("request failed", "ERROR", REQUEST_ID)
+
+
+def test_what_was_let_in_is_no_refusal(frame: Frame, capsys: pytest.CaptureFixture[str]) -> None:
+    with recorded(capsys) as written:
+        assert frame.call(json_body=GOOD).status == 200
+    assert written.events() == []
 
 
 def test_an_event_that_nobody_understands_is_a_500_all_the_same(frame: Frame) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scrapersky.api import jwks
 from scrapersky.api.denials import DenialCode
 from scrapersky.errors import ConfigurationError
-from support.http_events import Context, function
+from support.http_events import REQUEST_ID, Context, function
 from support.jwts import RSA_KEY, SECRET, TENANT, by_key, claims, forged, public, signed
+from support.log_lines import recorded
 
 HOSTILE = [
     "Bearer",
@@ -93,6 +94,16 @@ def test_so_is_any_other_text(shared: Authorizer, authorization: str) -> None:
 def test_a_request_without_headers_has_no_token(shared: Authorizer, headers: Any) -> None:
     answer = shared.module.lambda_handler({"headers": headers, "requestContext": {}}, Context())
     assert answer == {"isAuthorized": True, "context": {"denied": "token_missing"}}
+
+
+def test_a_denial_is_logged_under_the_requests_id(shared: Authorizer, capsys: pytest.CaptureFixture[str]) -> None:
+    event = {"headers": {}, "requestContext": {"requestId": REQUEST_ID}}
+    with recorded(capsys) as written:
+        shared.module.lambda_handler(event, Context())
+        shared.denied(None)
+    first, second = written.events()
+    assert (first["message"], first["code"], first["correlation_id"]) == ("token denied", "token_missing", REQUEST_ID)
+    assert second.get("correlation_id") is None
 
 
 def test_control_what_goes_wrong_on_our_side_is_told_as_ours(

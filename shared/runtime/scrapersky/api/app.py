@@ -41,12 +41,11 @@ class Api(APIGatewayHttpResolver):
     def __init__(self, public: Collection[str] = ()) -> None:
         super().__init__(enable_validation=True, json_body_deserializer=requests.parse_json)
         self.public = frozenset(public)
-        self.exception_handler(ScraperSkyError)(self._known)
         self.exception_handler(RequestValidationError)(self._invalid)
         self.exception_handler(RequestUnsupportedContentType)(self._unsupported)
         self.exception_handler(NotFoundError)(self._no_route)
         # Named beside Exception, or its handler would take them before the resolver's own cases do.
-        self.exception_handler([ServiceError, Exception])(self._unexpected)
+        self.exception_handler([ScraperSkyError, ServiceError, Exception])(self._ended)
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one request. Never raises: what the gateway makes of an exception is no problem+json."""
@@ -56,10 +55,8 @@ class Api(APIGatewayHttpResolver):
         try:
             self._let_in(request)
             answer = super().resolve(requests.normalised(request), context)
-        except ScraperSkyError as error:
-            answer = _plain(problems.problem(error, request_id))
         except Exception as error:
-            answer = _plain(problems.problem(_logged(error), request_id))
+            answer = _plain(_problem(error, request))
         finally:
             self.context.clear()
         answer["headers"] = {**HEADERS, **answer["headers"]}
@@ -95,23 +92,18 @@ class Api(APIGatewayHttpResolver):
             self.context["caller"] = caller
         requests.check(request)
 
-    def _known(self, error: ScraperSkyError) -> Response[str]:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            _logged(error)
-        return problems.problem(error, self.current_event.request_context.request_id)
+    def _ended(self, error: Exception) -> Response[str]:
+        return _problem(error, self.current_event)
 
     def _invalid(self, error: RequestValidationError) -> Response[str]:
         fields = problems.field_errors(error.errors())
-        return self._known(Invalid("The request is not as the API describes it.", errors=fields))
+        return self._ended(Invalid("The request is not as the API describes it.", errors=fields))
 
     def _unsupported(self, _: RequestUnsupportedContentType) -> Response[str]:
-        return self._known(problems.UnsupportedMediaType(requests.JSON_ONLY))
+        return self._ended(problems.UnsupportedMediaType(requests.JSON_ONLY))
 
     def _no_route(self, _: NotFoundError) -> Response[str]:
-        return self._known(_missing_route(self.current_event))
-
-    def _unexpected(self, error: Exception) -> Response[str]:
-        return problems.problem(_logged(error), self.current_event.request_context.request_id)
+        return self._ended(_missing_route(self.current_event))
 
 
 def create_app(public: Collection[str] = ()) -> Api:
@@ -127,10 +119,18 @@ def _missing_route(request: APIGatewayProxyEventV2) -> ScraperSkyError:
     return NotFound("There is no such path.")
 
 
-def _logged(error: Exception) -> ScraperSkyError:
-    """Log an error of ours with all it knows, and give back what the caller may know of it."""
-    logger().error("request failed", exc_info=error)
-    return error if isinstance(error, ScraperSkyError) else ScraperSkyError("unexpected")
+def _problem(error: Exception, request: APIGatewayProxyEventV2) -> Response[str]:
+    """The answer to an error, and the log line that its request_id leads to.
+
+    An error of ours is logged with all it knows. Of a refusal only words of ours are: what was sent stays out of it.
+    """
+    known = error if isinstance(error, ScraperSkyError) else ScraperSkyError("unexpected")
+    if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger().error("request failed", exc_info=error)
+    else:
+        keys = {"code": known.code, "status": known.status, "route": request.get("routeKey")}
+        logger().info("request refused", extra=keys)
+    return problems.problem(known, request.request_context.request_id)
 
 
 def _plain(response: Response[str]) -> dict[str, Any]:
