@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrapersky.scraping import events, gathered, soup
-from scrapersky.scraping.gathered import Link
+from scrapersky.scraping.gathered import LAST_LINKS, MAX_LINKS, Link
 from scrapersky.scraping.page import PageFacts, parse_page
 
 PAGES = Path(__file__).parent.parent / "data" / "pages"
@@ -230,6 +230,35 @@ def test_huge_page_is_read_to_its_end() -> None:
     assert len(facts.links) == 5_001
     assert facts.mailto == ("ende@shop.example",)
     assert facts.text.count("Überschrift") == 5_000
+    assert not facts.truncated
+
+
+def test_the_last_links_of_a_page_are_kept_like_its_first() -> None:
+    products = "".join(f"<a href=/p/{number}>p</a>" for number in range(MAX_LINKS))
+    token = "<span data-cfemail={}>x</span>"
+    tokens = "".join(token.format(f"{number:06x}") for number in range(MAX_LINKS))
+    footer = (
+        "<footer><a href=/get-in-touch/>Write</a><a href='mailto:a@b.de'>m</a><a href=tel:+41446681800>t</a></footer>"
+    )
+    facts = page(f"<a href=/first>f</a>{products}{footer}{tokens}{token.format('ffffff')}")
+    hrefs = [link.href for link in facts.links]
+    assert len(hrefs) == len(facts.cfemail) == MAX_LINKS
+    assert hrefs[:2] == ["/first", "/p/0"]
+    assert hrefs[-4:] == [f"/p/{MAX_LINKS - 1}", "/get-in-touch/", "mailto:a@b.de", "tel:+41446681800"]
+    # One gap, and the order of the page on both sides of it.
+    assert hrefs[MAX_LINKS - LAST_LINKS - 1 :][:2] == [
+        f"/p/{MAX_LINKS - LAST_LINKS - 2}",
+        f"/p/{MAX_LINKS - LAST_LINKS + 3}",
+    ]
+    assert (facts.mailto, facts.tel) == (("a@b.de",), ("+41446681800",))
+    assert (facts.cfemail[0], facts.cfemail[-1]) == ("000000", "ffffff")
+    assert facts.links[-1].place == "footer"
+    assert facts.truncated
+
+
+def test_a_page_of_just_as_many_links_as_are_kept_is_whole() -> None:
+    facts = page("".join(f"<a href=/p/{number}>p</a>" for number in range(MAX_LINKS)))
+    assert [link.href for link in facts.links] == [f"/p/{number}" for number in range(MAX_LINKS)]
     assert not facts.truncated
 
 

@@ -6,9 +6,9 @@ from scrapersky.scraping.gathered import (
     BREAK,
     MAX_ASSETS,
     MAX_LINK_TEXT_CHARS,
-    MAX_LINKS,
     MAX_PICTURES,
     Asset,
+    Ends,
     Link,
     Picture,
 )
@@ -22,16 +22,28 @@ class AnchorReader:
     """Writes no text but the blanks around links, into `pieces`, the page's text so far."""
 
     def __init__(self, pieces: list[str], layout: Layout) -> None:
-        self.links: list[Link] = []
         self.assets: list[Asset] = []
         self.stylesheets: list[Asset] = []
         self.pictures: list[Picture] = []
-        self.cfemails: list[str] = []
-        self.truncated = False
+        self._links: Ends[Link] = Ends()
+        self._cfemails: Ends[str] = Ends()
         self._pieces = pieces
         self._layout = layout
         self._open: tuple[str, Mapping[str, str], int] | None = None  # href, attributes, where its text begins
         self._alt: str | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        return self._links.all()
+
+    @property
+    def cfemails(self) -> list[str]:
+        """Cloudflare's tokens, as written."""
+        return self._cfemails.all()
+
+    @property
+    def truncated(self) -> bool:
+        return self._links.truncated or self._cfemails.truncated
 
     def start_anchor(self, _tag: str, attrib: Mapping[str, str]) -> None:
         if self._open:
@@ -40,9 +52,6 @@ class AnchorReader:
             self.cfemail(attrib)
         href = attrib["href"].strip() if "href" in attrib else ""
         if not href:
-            return
-        if len(self.links) >= MAX_LINKS:
-            self.truncated = True
             return
         self._pieces.append(" ")
         self._open = (href, attrib, len(self._pieces))
@@ -59,7 +68,7 @@ class AnchorReader:
                 label = attrib.get("aria-label") or attrib.get("title") or label
             if label:
                 label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
-            self.links.append(Link(href, rel, text or None, self._layout.place, label or None))
+            self._links.append(Link(href, rel, text or None, self._layout.place, label or None))
             pieces.append(" ")
             self._open = self._alt = None
 
@@ -97,8 +106,7 @@ class AnchorReader:
             self.stylesheets.append(Asset("stylesheet", url))
 
     def cfemail(self, attrib: Mapping[str, str]) -> None:
-        if len(self.cfemails) < MAX_LINKS:
-            self.cfemails.append(attrib["data-cfemail"])
+        self._cfemails.append(attrib["data-cfemail"])
 
 
 def later(attrib: Mapping[str, str]) -> str | None:

@@ -1,6 +1,9 @@
 """What is kept of a page while it is parsed: small plain shapes, and how much of each."""
 
-from typing import Final, NamedTuple
+from collections import deque
+from typing import Final, Generic, NamedTuple, TypeVar
+
+_Kept = TypeVar("_Kept")
 
 # Stands for the border of a block in the pieces of a page's text.
 BREAK: Final = "\x1e"
@@ -8,6 +11,8 @@ BREAK: Final = "\x1e"
 # Bound the memory of a page made of nothing but these; more than any page that people read.
 MAX_HEAD_TAGS: Final = 1_000
 MAX_LINKS: Final = 10_000
+# Of these the page's last ones, if it has more: its footer, where contact and imprint are linked, comes last.
+LAST_LINKS: Final = 1_000
 MAX_ASSETS: Final = 5_000
 MAX_COMMENTS: Final = 200
 MAX_COMMENT_CHARS: Final = 300
@@ -36,6 +41,25 @@ PLACE_NAMES: Final = {
     **dict.fromkeys(("footer", "colophon", "site-footer", "page-footer", "contentinfo"), "footer"),
 }
 """ids, roles (WAI-ARIA landmarks) and class names that make an element a place of the page; the value is Link.place."""
+
+
+class Ends(Generic[_Kept]):
+    """The first and the last of what may come without end, MAX_LINKS together, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.truncated = False
+        self._first: list[_Kept] = []
+        self._last: deque[_Kept] = deque(maxlen=LAST_LINKS)
+
+    def append(self, one: _Kept) -> None:
+        if len(self._first) < MAX_LINKS - LAST_LINKS:
+            self._first.append(one)
+            return
+        self.truncated = self.truncated or len(self._last) == LAST_LINKS
+        self._last.append(one)
+
+    def all(self) -> list[_Kept]:
+        return [*self._first, *self._last]
 
 
 class Link(NamedTuple):

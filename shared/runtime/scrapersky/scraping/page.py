@@ -92,7 +92,8 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     logos = tuple(icons.logos(head.base, json_ld, microdata, head.open_graph, seen.anchors.pictures))
     logo = icons.logo(logos)
     anchors, layout = seen.anchors, seen.layout
-    hrefs = [link.href for link in anchors.links]
+    links = tuple(anchors.links)
+    hrefs = [link.href for link in links]
     facts = PageFacts(
         url=url,
         base_url=head.base,
@@ -113,7 +114,7 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         microdata=tuple(seen.microdata.pairs),
         microdata_items=microdata,
         generators=tuple(head.generators),
-        links=tuple(anchors.links),
+        links=links,
         assets=tuple(anchors.assets + anchors.stylesheets),
         text=seen.text,
         noscript="".join(seen.noscripts),
