@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrapersky.domain.facts import Evidence
-from scrapersky.scraping import contacts, emails, phones, social
+from scrapersky.scraping import contacts, emails, phones, regions, social
 from scrapersky.scraping.contacts import MAX_EMAILS, MAX_PHONES, Contacts
 from scrapersky.scraping.page import parse_page
 
@@ -114,6 +114,45 @@ def test_a_number_of_no_country_is_no_fact() -> None:
 )
 def test_where_a_national_number_s_country_comes_from(markup: str, number: str) -> None:
     assert number in site(markup).phones
+
+
+SWISS = "<p>Zentrale: Tel. +41 44 668 18 00"
+
+
+@pytest.mark.parametrize(
+    ("markup", "number"),
+    [
+        ("<p>お問い合わせ 電話 03-3224-5000", "+81332245000"),
+        ("<p>お問い合わせ <a href='tel:03-3224-5000'>電話</a>", "+81332245000"),
+        ("<html lang=en><p>東京都千代田区 でんわ 電話 03-3224-5000", "+81332245000"),
+        ("<html lang=ja><p>電話 03-3224-5000", "+81332245000"),
+        ("<p>서울특별시 전화 02-312-3456", "+8223123456"),
+        # A word of another script on a page of the site's own, and an address that says more.
+        ("<p>Deutsch, 한국어, にほんご. Rufen Sie uns an: Tel. 044 668 18 01", "+41446681801"),
+        ("<p>Tel. 044 668 18 01", "+41446681801"),
+    ],
+)
+def test_a_page_s_own_script_says_more_than_the_country_of_other_numbers(markup: str, number: str) -> None:
+    assert list(site(SWISS, markup).phones) in (["+41446681800", number], [number, "+41446681800"])
+    assert list(site(SWISS, markup, "<p>Tel. 044 668 18 02").phones)[-1] == "+41446681802"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "country"),
+    [
+        ("中文网站 电话", None, None),
+        ("中文网站中文网站中文网站 の", None, None),
+        ("Deutsch 한국어", "de", None),
+        ("Tel", "ja-JP", "JP"),
+        ("Tel", "ko_KR", "KR"),
+        ("Größe", None, None),
+        ("\u30fb 12", None, None),
+        ("ー 12", None, "JP"),
+        ("", None, None),
+    ],
+)
+def test_country_of_a_script(text: str, language: str | None, country: str | None) -> None:
+    assert regions.country_of_script(text, language) == country
 
 
 @pytest.mark.parametrize(

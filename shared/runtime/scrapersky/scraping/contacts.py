@@ -80,16 +80,22 @@ def _resolve_phones(
     if not any(page.phones for page in pages):
         return
     beside = Counter(seen.country for page in pages for seen in page.phones if seen.country)
-    given, guessed = regions.in_order(
-        domain,
-        languages=[*languages, *(page.language for page in pages)],
-        countries=[*countries, *(name for page in pages for name in page.countries)],
-        dialled=[*(country for country, _ in beside.most_common(2)), *_countries_dialled(pages)],
-    )
+    dialled = [*(country for country, _ in beside.most_common(2)), *_countries_dialled(pages)]
+    # What a page is written in says more of its numbers than the country of others does.
+    orders = {
+        written_in: regions.in_order(
+            domain,
+            languages=[*languages, *(page.language for page in pages)],
+            countries=[*countries, *(name for page in pages for name in page.countries)],
+            dialled=[written_in, *dialled] if written_in else dialled,
+        )
+        for written_in in {page.written_in for page in pages}
+    }
     best: dict[str, tuple[int, Evidence]] = {}
     called: set[str] = set()
     faxes: set[str] = set()
     for page in pages:
+        given, guessed = orders[page.written_in]
         for seen in page.phones:
             number = _number(seen, given, guessed)
             if number is None:

@@ -51,10 +51,14 @@ class SeenPhone(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageContacts:
-    """What one page shows, small enough to keep until the last page of its site is read."""
+    """What one page shows, small enough to keep until the last page of its site is read.
+
+    `written_in` is the country that its script or language stands for beyond doubt, if it shows numbers without one.
+    """
 
     url: str
     language: str | None
+    written_in: str | None = None
     emails: tuple[SeenEmail, ...] = ()
     phones: tuple[SeenPhone, ...] = ()
     profiles: tuple[tuple[str, social.Profile], ...] = ()
@@ -74,11 +78,14 @@ def read(page: PageFacts) -> PageContacts:
     names = [name for thing in organizations for name in jsonld.strings(thing.get("name"))]
     names += [name for name in (page.open_graph.get("og:site_name"),) if name]
     found_emails = (seen for seen in _emails(page, things) if not email_classes.is_placeholder(seen.address, page.url))
+    found_phones = _capped(_phones(page, things), MAX_CANDIDATES)
+    is_national = any(not seen.text.startswith("+") for seen in found_phones)
     return PageContacts(
         url=page.url,
         language=page.language,
+        written_in=regions.country_of_script(page.text, page.language) if is_national else None,
         emails=_capped(found_emails, MAX_CANDIDATES),
-        phones=_capped(_phones(page, things), MAX_CANDIDATES),
+        phones=found_phones,
         profiles=_capped(_profiles(page, organizations), MAX_PROFILES),
         countries=tuple(dict.fromkeys(countries[:20])),
         names=tuple(dict.fromkeys(names[:5])),

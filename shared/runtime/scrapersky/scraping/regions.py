@@ -101,6 +101,15 @@ _ADDRESS = re.compile(
 )
 _ANY_WORD = re.compile(r"\w+")
 _FIRST_WORDS = frozenset(word[0] for name in _WHOLE_NAMES if (word := _ANY_WORD.match(name)))
+# Scripts of one country's language each: kana among Chinese characters, and Hangul. A page is in one when half of its
+# letters are: a link to another language's pages has a few.
+_EASTERN = re.compile(r"[\u3041-\u30fa\u30fc-\u30ff\uff66-\uff9f\uac00-\ud7a3]")
+_KANA = re.compile(r"[\u3041-\u30fa\u30fc-\u30ff\uff66-\uff9f]")
+_HANGUL = re.compile(r"[\uac00-\ud7a3]")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_SCRIPT_CHARS = 10_000  # of a page's text, enough to tell its script
+_LEAST_KANA = 0.1  # of Japanese text: a Chinese one has some as an ornament
+_LANGUAGES_OF_SCRIPT = {"ja": "JP", "ko": "KR"}
 # An address and its number stand together in a footer; further off begins another office's.
 _NEAR_CHARS = 250
 
@@ -138,6 +147,20 @@ def _addresses(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
         can_begin = word[0].lower() in _FIRST_WORDS or (len(word[0]) <= 4 and word[0].isupper())
         if can_begin and (match := _ADDRESS.match(text, word.start(), end)):
             yield match
+
+
+def country_of_script(text: str, language: str | None) -> str | None:
+    """The country whose people write as a page does: Japan or South Korea by the script, else by the language tag."""
+    sample = "" if text.isascii() else text[:_SCRIPT_CHARS]
+    if _EASTERN.search(sample):
+        letters = sum(map(str.isalpha, sample))
+        kana, hangul = len(_KANA.findall(sample)), len(_HANGUL.findall(sample))
+        chinese = len(_CHINESE.findall(sample)) if kana else 0
+        if hangul and 2 * hangul >= letters:
+            return "KR"
+        if kana and kana >= _LEAST_KANA * (kana + chinese) and 2 * (kana + chinese) >= letters:
+            return "JP"
+    return _LANGUAGES_OF_SCRIPT.get((language or "").replace("_", "-").partition("-")[0].lower())
 
 
 def in_order(
