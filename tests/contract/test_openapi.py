@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,10 @@ from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
 from scrapersky.scraping import findings
-from scrapersky.scraping.fetch import Fetched
+from scrapersky.scraping.fetch import Fetched, Fetcher
+from scrapersky.scraping.guard import NetworkPolicy
 from scrapersky.scraping.page import parse_page
+from scrapersky.scraping.site import scan_site
 from scrapersky_local.openapi import Conflict, build, main, merge
 
 PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
@@ -198,6 +201,47 @@ def test_the_examples_of_exported_lines_fit() -> None:
     assert (header, len(row)) == (list(COLUMNS), len(COLUMNS))
 
 
+def test_the_example_of_a_failed_job_is_what_becomes_of_a_name_that_nobody_knows() -> None:
+    def unknown(host: str, port: int) -> list[str]:
+        raise OSError(f"no address for {host}:{port}")
+
+    reported: list[float] = []
+    scan = scan_site(
+        examples.JOB_FAILED["domain"],
+        max_pages=10,
+        fetcher=Fetcher(policy=NetworkPolicy(), user_agent="ScraperSky/1.0", resolver=unknown),
+        deadline=time.monotonic() + 10,
+        should_stop=lambda: False,
+        on_progress=reported.append,
+    )
+    assert scan.error is not None
+    assert examples.JOB_FAILED["error"] == {
+        "code": scan.error.code.value,
+        "message": scan.error.message,
+        "retryable": scan.error.code.retryable,
+    }
+    asked, found = {"base_url", "max_pages"}, examples.JOB_FAILED["metadata"]
+    assert {name: scan.metadata[name] for name in found.keys() - asked} == {
+        name: found[name] for name in found.keys() - asked
+    }
+    assert reported == []
+    assert examples.JOB_FAILED["progress"] == 0.0
+
+
+def test_the_example_of_a_cancelled_job_is_of_one_whose_scan_told_nothing_more() -> None:
+    # Who cancels writes the end; what the scan would say of itself is no more taken.
+    assert examples.JOB_CANCELLED["metadata"].keys() == {"base_url", "max_pages"}
+    assert 0 < examples.JOB_CANCELLED["progress"] < 100
+
+
+def test_the_exported_jobs_are_those_of_the_batchs_status() -> None:
+    lines = batch_examples.RESULTS["application/x-ndjson"]["examples"]["lines"]["value"].splitlines()
+    for job in map(json.loads, lines):
+        state = batch_examples.BATCH_STATUS["domain_statuses"][job["domain"]]
+        assert (job["job_id"], job["status"], job["error"]) == (state["job_id"], state["status"], state["error"])
+        assert job["metadata"]["base_url"] == job["domain"]
+
+
 def test_no_two_models_share_a_name() -> None:
     assert not {name for name, model in (vars(schemas) | vars(result_schemas)).items() if is_model(model)} & {
         name for name, model in vars(batch_schemas).items() if is_model(model) and model.__module__ != schemas.__name__
@@ -243,7 +287,7 @@ def test_a_stored_result_is_what_the_document_describes() -> None:
         open_graph={"og:title": "Shop"},
         evidence={"a@shop.example": seen},
         site_name="Shop",
-        email_classes={"a@shop.example": "general"},
+        email_classes={"a@shop.example": "role"},
         security_txt={
             "url": "https://shop.example/.well-known/security.txt",
             "contacts": ["mailto:a@shop.example"],

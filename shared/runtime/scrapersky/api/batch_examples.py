@@ -49,6 +49,18 @@ BATCH_CANCELLED: dict[str, Any] = {
     "cancelled_domains": 1,
     "error": {"code": "cancelled", "message": "1 of 3 domains were cancelled"},
 }
+_NOWHERE: dict[str, Any] = {
+    **examples.JOB_FAILED,
+    "job_id": "e5a1b2c3-91d4-4c52-8a06-52f8f0c9d377",
+    "batch_id": _BATCH_ID,
+    "domain": "nowhere.example",
+    "started_at": _STARTED,
+    "finished_at": "2026-03-02T09:15:06.450000Z",
+    "updated_at": "2026-03-02T09:15:06.450000Z",
+    "error": {**examples.JOB_FAILED["error"], "message": "nowhere.example could not be looked up"},
+    "metadata": {**examples.JOB_FAILED["metadata"], "base_url": "nowhere.example"},
+    "result": None,
+}
 BATCH_STATUS: dict[str, Any] = {
     **_SUMMARY,
     "metadata": {**_SUMMARY["metadata"], "domain_statuses_truncated": False},
@@ -62,12 +74,12 @@ BATCH_STATUS: dict[str, Any] = {
             "error": {"code": "invalid_domain", "message": "holds a space", "retryable": False},
         },
         "nowhere.example": {
-            "job_id": "e5a1b2c3-91d4-4c52-8a06-52f8f0c9d377",
+            "job_id": _NOWHERE["job_id"],
             "status": "failed",
-            "start_time": _STARTED,
-            "end_time": "2026-03-02T09:15:06.450000Z",
+            "start_time": _NOWHERE["started_at"],
+            "end_time": _NOWHERE["finished_at"],
             "processing_time": 1.12,
-            "error": {"code": "dns_failure", "message": "the name has no address", "retryable": True},
+            "error": _NOWHERE["error"],
         },
         "shop.example": {
             "job_id": examples.JOB["job_id"],
@@ -79,10 +91,7 @@ BATCH_STATUS: dict[str, Any] = {
         },
     },
 }
-_JOBS = [
-    {**job, "domain": domain, "batch_id": _BATCH_ID}
-    for domain, job in (("nowhere.example", {**examples.JOB_FAILED, "result": None}), ("shop.example", examples.JOB))
-]
+_JOBS = [_NOWHERE, {**examples.JOB, "batch_id": _BATCH_ID}]
 _ROW = {
     "domain": "shop.example",
     "job_id": examples.JOB["job_id"],

@@ -80,6 +80,7 @@ SITE_DATA: dict[str, Any] = {
     },
 }
 
+_ASKED: dict[str, Any] = {"base_url": "shop.example", "max_pages": 10}
 _STATE: dict[str, Any] = {
     "job_id": _JOB_ID,
     "status": "complete",
@@ -90,12 +91,7 @@ _STATE: dict[str, Any] = {
     "started_at": _STARTED,
     "finished_at": _FINISHED,
     "error": None,
-    "metadata": {
-        "base_url": "shop.example",
-        "max_pages": 10,
-        "final_url": "https://shop.example/",
-        "stopped": "all_read",
-    },
+    "metadata": {**_ASKED, "final_url": "https://shop.example/", "stopped": "all_read"},
 }
 _RESULT: dict[str, Any] = {
     "site_data": SITE_DATA,
@@ -153,11 +149,15 @@ JOB_FAILED: dict[str, Any] = {
     **_STATE,
     **_KIND,
     "status": "failed",
-    "error": {"code": "dns_failure", "message": "the name has no address", "retryable": True},
+    "progress": 0.0,
+    "error": {"code": "dns_failure", "message": "shop.example could not be looked up", "retryable": True},
+    "metadata": {**_ASKED, "final_url": None, "stopped": None},
 }
 JOB_CANCELLED: dict[str, Any] = {
     **JOB_FAILED,
     "status": "cancelled",
+    "progress": 4.8,
+    "metadata": _ASKED,
     "error": {"code": "cancelled", "message": "cancelled on request", "retryable": True},
     "result": None,
 }
