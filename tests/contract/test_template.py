@@ -10,6 +10,7 @@ from scrapersky import secret_store
 from scrapersky.api import jwks
 from scrapersky.api.parameters import MAX_WAIT_SECONDS
 from scrapersky.db import connection, migrate
+from scrapersky.scraping import politeness
 from scrapersky.services import work
 from scrapersky_local.openapi import load_function
 
@@ -137,6 +138,12 @@ def test_what_a_function_waits_for_ends_before_the_function() -> None:
     assert timeout["authorizer"] > secret_store.TRIES * authorizer.SECRET_ANSWER_SECONDS
     assert timeout["authorizer"] > jwks.FETCH_SECONDS + jwks.WAIT_SECONDS
     assert timeout["domain_scan_worker"] > work.JOB_SECONDS + work.STORE_SECONDS
+
+
+def test_a_worker_that_waits_for_a_host_outlives_its_pause() -> None:
+    worker = cfn.functions()["domain_scan_worker"]
+    patience = worker["Timeout"] - work.STORE_SECONDS - work.MIN_JOB_SECONDS - work.RENEW_SECONDS
+    assert patience > politeness.MAX_PAUSE_SECONDS
 
 
 def test_a_held_answer_leaves_before_the_function_ends_and_the_function_before_the_gateway() -> None:

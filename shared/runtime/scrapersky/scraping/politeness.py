@@ -28,9 +28,10 @@ from scrapersky.scraping.limits import PAGE_LIMITS, POLL_SECONDS, FetchLimits
 MAX_WAIT_SECONDS: Final = 30.0
 """The longest wait for a host: half of what a worker gives a site. Most sites that ask for a delay ask for less."""
 
-MAX_PAUSE_SECONDS: Final = 600.0
-"""The longest time that a host is left alone after a scan: a job that waits for it must not die of old age meanwhile,
-and a host must not put itself out of reach for days by one header."""
+MAX_PAUSE_SECONDS: Final = 60.0
+"""The longest time that a host is left alone after a scan, whoever asks for the next one. A batch's worker that waits
+for the host must outlive it, and no tenant's scan may put a host out of all others' reach for long by one header of it.
+A host that is asked once a minute, by a scan that somebody asked for, is left alone enough."""
 
 _ASKS_FOR_TIME: Final = frozenset({429, 503})
 """Too Many Requests (RFC 6585 4) and Service Unavailable (RFC 9110 15.6.4): those whose Retry-After is about us."""
