@@ -14,7 +14,7 @@ from scrapersky.scraping.site import scan_site
 from support.fetching import AGENT
 from support.loopback import CLOSED_PORT, Listener, response
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 BESIDE = ("/robots.txt", "/sitemap.xml", "/favicon.ico", "/.well-known/security.txt")
 
 
@@ -134,7 +134,7 @@ def test_a_page_that_asks_for_a_pause_gets_it_and_so_do_all_others() -> None:
 def test_a_silent_page_holds_the_scan_up_until_its_deadline_and_not_longer() -> None:
     begun = time.monotonic()
     site = Site({"/": page("home", "/a", "/b", "/c"), "/b": page("b"), "/c": page("c")}, together=["/a", "/never"])
-    result = scan(site, seconds=3)
+    result = scan(site, seconds=6)
     assert time.monotonic() - begun < PATIENCE
     assert result.error is None
     assert set(read(result)) == {"/", "/b", "/c"}
