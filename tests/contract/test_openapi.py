@@ -14,6 +14,8 @@ from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
 from scrapersky.scraping import findings
+from scrapersky.scraping.crawl import Stopped
+from scrapersky.scraping.extras import ExtraKind
 from scrapersky.scraping.fetch import Fetched, Fetcher
 from scrapersky.scraping.guard import NetworkPolicy
 from scrapersky.scraping.page import parse_page
@@ -309,6 +311,39 @@ def test_a_stored_result_is_what_the_document_describes() -> None:
 def shown_time() -> Any:
     metrics = result_schemas.ProcessingMetrics.model_validate(examples.SCAN_STATUS["result"]["processing_metrics"])
     return metrics.start_time
+
+
+@pytest.mark.parametrize(
+    "name", ["Evidence", "Technology", "ContactInfo", "SecurityTxt", "SiteData", "PageFetched", "ProcessingMetrics"]
+)
+def test_every_field_of_a_result_is_described(name: str) -> None:
+    fields = DOCUMENT["components"]["schemas"][name]["properties"]
+    assert [field for field, schema in fields.items() if not resolved(schema).get("description")] == []
+
+
+def test_the_described_fields_of_an_organization_and_an_address_are_those_that_are_read() -> None:
+    shop = {
+        "@type": "Organization",
+        "name": "Shop",
+        "address": {"streetAddress": "Hauptstr. 1", "addressLocality": "Leipzig"},
+    }
+    markup = f'<script type="application/ld+json">{json.dumps(shop)}</script>'.encode()
+    page = parse_page(markup, "https://shop.example/", {})
+    answer = Fetched(page.url, 200, {}, b"", 0, 0, shown_time())
+    facts = findings.site_data([findings.read(page, answer)], "shop.example").to_json()
+    site = DOCUMENT["components"]["schemas"]["SiteData"]["properties"]
+    organization, _ = site["organization"]["anyOf"]
+    for described, found in (
+        (organization, facts["organization"]),
+        (site["addresses"]["items"], facts["addresses"][0]),
+    ):
+        assert described["properties"].keys() == found.keys()
+        assert all(field["description"] for field in described["properties"].values())
+
+
+def test_the_words_for_a_scans_course_are_all_told() -> None:
+    words = resolved(DOCUMENT["components"]["schemas"]["JobSummary"]["properties"]["metadata"])["description"]
+    assert [word for word in (*Stopped, *ExtraKind) if f"`{word}`" not in words] == []
 
 
 def test_a_fact_of_a_later_version_is_handed_on() -> None:
