@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import Fetched, FetchFailure
-from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS, MAX_WAIT_SECONDS, PoliteClient, retry_after
+from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS, MAX_WAIT_SECONDS, HostTimes, PoliteClient, retry_after
 
 NOW = datetime(1994, 11, 6, 8, 49, 0, tzinfo=UTC)
 URL = "https://shop.example/"
@@ -194,3 +195,28 @@ def test_waiting_between_pages_ends_when_the_scan_is_called_off() -> None:
     refused = client.hold(URL, 20)
     assert refused is not None
     assert refused.code is ErrorCode.CANCELLED
+
+
+def test_a_fetch_that_raises_gives_its_host_back() -> None:
+    times = HostTimes()
+    first, second = (PoliteClient(web, time.monotonic() + 1, lambda: False, times) for web in (Web(), Web(answer())))
+    with pytest.raises(IndexError):  # the web has no answer
+        first.get(URL, deadline=time.monotonic() + 1, allow=lambda url: first.hold(url, SHORT))
+    found = second.get(URL, deadline=time.monotonic() + 1, allow=lambda url: second.hold(url, SHORT))
+    assert isinstance(found, Fetched)
+
+
+def test_what_a_page_waited_for_is_not_the_time_that_it_took() -> None:
+    class Slow(Web):
+        """Takes SHORT for an answer, and tells all of its time, as a real client does."""
+
+        def get(self, url: str, **given: Any) -> Fetched | FetchFailure:
+            begun = time.monotonic()
+            found = super().get(url, **given)
+            time.sleep(SHORT)
+            return replace(found, ms=round((time.monotonic() - begun) * 1000))
+
+    client = polite(Slow(answer(), answer()))
+    for _ in range(2):
+        found = client.get(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, 1.0))
+    assert SHORT * 1000 <= found.ms < 1000

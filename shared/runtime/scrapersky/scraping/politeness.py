@@ -165,8 +165,22 @@ class PoliteClient:
         should_stop: Callable[[], bool],
         allow: Callable[[str], FetchFailure | None],
     ) -> Fetched | FetchFailure:
-        answer = self._client.get(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=allow)
-        self._page_ended()
+        allowing = 0.0
+
+        def timed(target: str) -> FetchFailure | None:
+            nonlocal allowing
+            begun = time.monotonic()
+            try:
+                return allow(target)
+            finally:
+                allowing += time.monotonic() - begun
+
+        try:
+            answer = self._client.get(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=timed)
+        finally:
+            self._page_ended()  # whatever was raised: others wait for the host
+        # What a page waited for, its host's pause and robots.txt, is not the time that it took.
+        answer = replace(answer, ms=max(answer.ms - round(allowing * 1000), 0))
         if isinstance(answer, Fetched):
             self.times.leave_alone(_host(answer.url), retry_after(answer) or 0.0)
         return answer
