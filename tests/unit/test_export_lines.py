@@ -162,11 +162,28 @@ def test_no_text_is_a_formula(text: str, shown: str) -> None:
     assert cell([text]) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Shop\x1b]0;title\x07 \x1b[2J", "Shop\ufffd]0;title\ufffd \ufffd[2J"),
+        ("a\x00b\x08c\x7fd\x9be", "a\ufffdb\ufffdc\ufffdd\ufffde"),
+        ("exe.\u202efdp", "exe.\ufffdfdp"),
+        ("\u2066a\u2069\u200f", "\ufffda\ufffd\ufffd"),
+        ("\x1b=1", "\ufffd=1"),
+        ("\u05e9\u05dc\u05d5\u05dd 👩\u200d🔧", "\u05e9\u05dc\u05d5\u05dd 👩\u200d🔧"),
+    ],
+)
+def test_no_text_steers_a_terminal_or_turns_a_line_around(text: str, shown: str) -> None:
+    assert cell(text) == shown
+    (row,) = rows([complete(SiteData(title=text))])
+    assert row["title"] == shown
+
+
 def test_a_number_of_ours_keeps_its_sign() -> None:
     assert cell(-1.5) == "-1.5"
 
 
-HOSTILE = st.text(alphabet="=+-@;,\"' \t\r\n\x0b\u2028\x85aé\uff1d")
+HOSTILE = st.text(alphabet="=+-@;,\"' \t\r\n\x0b\u2028\x85aé\uff1d\x1b\x9b\u202e")
 
 
 @given(texts=st.lists(HOSTILE, min_size=1, max_size=4))
@@ -175,6 +192,7 @@ def test_whatever_a_site_says_a_row_is_a_line_and_starts_no_formula(texts: list[
     _, line = Format.CSV.lines([complete(facts)])
     assert line.endswith("\r\n")
     assert len(line.splitlines()) == 1
+    assert not set(line[:-2]) & set("\x1b\x9b\u202e")
     (row,) = csv.reader([line], strict=True)
     assert len(row) == len(COLUMNS)
     # Also where a program splits cells at semicolons or at every comma.

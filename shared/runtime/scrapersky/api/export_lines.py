@@ -37,13 +37,17 @@ NDJSON holds all there is: each line is a `JobDetail`, what `GET /api/v3/jobs/{{
 
 CSV holds the flat facts for a spreadsheet, by RFC 4180, in UTF-8, with a header. Lists are joined by `; `, times are
 RFC 3339, yes and no are `true` and `false`, what was not found is empty. Runs of white space are one space, so that a
-line is a domain, and what a spreadsheet would take for a formula has an apostrophe before it.
+line is a domain, and what a spreadsheet would take for a formula has an apostrophe before it. Control characters and
+those that set the direction of writing are U+FFFD.
 Columns: {", ".join(f"`{name}`" for name in COLUMNS)}."""
 
 # What a spreadsheet reads as a formula: at the start of a cell and, for one that splits cells elsewhere than we do,
 # after a separator within one (OWASP, "CSV Injection"). The wide forms are those of East Asian keyboards.
 _FORMULA = re.compile('(?:^|[,;])[ "]*(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 _SPACE = re.compile(r"\s+")
+# What a terminal obeys (C0 and C1 of ISO 6429) and what turns a line around (Unicode UAX 9, 2: explicit formatting).
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_REPLACEMENT = "\ufffd"
 
 
 class Format(StrEnum):
@@ -114,7 +118,8 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     text = "; ".join(str(item) for item in value if item) if isinstance(value, list) else str(value)
-    return _FORMULA.sub(r"\g<0>'", _SPACE.sub(" ", text).strip())
+    harmless = _STEERING.sub(_REPLACEMENT, _SPACE.sub(" ", text).strip())
+    return _FORMULA.sub(r"\g<0>'", harmless)
 
 
 def _technology(item: Mapping[str, Any]) -> str:
