@@ -147,6 +147,39 @@ def test_link_home_is_one_however_it_is_written(href: str, is_home: bool) -> Non
     assert facts.logo_url == ("https://www.shop.example/logo.gif" if is_home else None)
 
 
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<header><a href='/'><img src='/img/acme.svg'></a></header>",
+        "<nav><a class='navbar-brand' href='https://shop.example/index.html'><img src='/img/acme.svg'></a></nav>",
+        "<table><tr><td><a href='index.php'><img src='/img/acme.svg'></a></td></tr></table><h1>Shop</h1>",
+        "<header><a href='/'><img src='/de.png'></a><a href='/'><img src='/home.gif'></a>"
+        "<h1><a href='/'><img src='/img/acme.svg'></a></h1><a href='/'><img src='/img/second.svg'></a></header>",
+    ],
+)
+def test_first_image_in_a_link_home_may_be_the_logo(markup: str) -> None:
+    facts = page(markup)
+    assert facts.logo_url == "https://shop.example/img/acme.svg"
+    assert [logo.source for logo in facts.logos] == ["home-link"]
+    assert page(markup + "<header><img src='/acme-logo.svg'></header>").logo_url == "https://shop.example/acme-logo.svg"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<header><img src='/img/acme.svg'></header>",
+        "<header><a href='/shoes'><img src='/img/shoe.jpg'></a></header>",
+        "<header><a href='https://other.example/'><img src='/img/other.svg'></a></header>",
+        "<header><a href='/?lang=de'><img src='/img/tongue.svg'></a><a href='#'><img src='/img/x.svg'></a></header>",
+        "<header><a href='/'><img src='/flags/en.svg'></a><a href='/'><img src='/img/home-white.png'></a></header>",
+        "<a href='/'><img src='/count.gif' width=1 height=1></a>",
+        "<h1>Shop</h1><p><a href='/'><img src='/img/acme.svg'></a>",
+    ],
+)
+def test_image_that_leads_elsewhere_or_is_a_sign_is_no_logo(markup: str) -> None:
+    assert page(markup).logo_url is None
+
+
 def test_logos_of_customers_are_not_the_site_s() -> None:
     assert page('<header><a href="/x">Shop</a></header><img src="/customer-logo.png">').logo_url is None
     assert page('<footer><a href="https://pay.example/"><img src="/pay-logo.png"></a></footer>').logo_url is None

@@ -7,6 +7,7 @@ from scrapersky.scraping.gathered import (
     MAX_ASSETS,
     MAX_LINK_TEXT_CHARS,
     MAX_PICTURES,
+    MAX_UNNAMED_PICTURES,
     Asset,
     Ends,
     Link,
@@ -25,12 +26,14 @@ class AnchorReader:
         self.assets: list[Asset] = []
         self.stylesheets: list[Asset] = []
         self.pictures: list[Picture] = []
+        self.unnamed_pictures: list[Picture] = []
         self._links: Ends[Link] = Ends()
         self._cfemails: Ends[str] = Ends()
         self._pieces = pieces
         self._layout = layout
         self._open: tuple[str, Mapping[str, str], int] | None = None  # href, attributes, where its text begins
         self._alt: str | None = None
+        self._has_heading = False
 
     @property
     def links(self) -> list[Link]:
@@ -87,13 +90,26 @@ class AnchorReader:
             return
         self.asset("img", src)
         in_header = self._layout.is_header
-        if not (in_header or self._open) or len(self.pictures) >= MAX_PICTURES:
+        if not (in_header or self._open):
             return
         names = [src, *(attrib.get(name, "") for name in ("class", "id", "alt"))]
         if self._open:
             names += [self._open[1].get("class", ""), self._open[1].get("id", "")]
         if "logo" in " ".join(names).lower():
-            self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
+            if len(self.pictures) < MAX_PICTURES:
+                self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
+        elif self._open and self._may_be_brand(attrib):
+            self.unnamed_pictures.append(Picture(src, in_header, self._open[0]))
+
+    def _may_be_brand(self, attrib: Mapping[str, str]) -> bool:
+        """Whether an image has the place for it, and is not there to count visits or to fill a gap."""
+        if len(self.unnamed_pictures) >= MAX_UNNAMED_PICTURES or (self._has_heading and not self._layout.is_header):
+            return False
+        return attrib.get("width") not in ("0", "1") and attrib.get("height") not in ("0", "1")
+
+    def heading(self, _tag: str, _attrib: Mapping[str, str]) -> None:
+        """What follows is the page's content, unless it is in a header."""
+        self._has_heading = True
 
     def asset(self, kind: str, url: str) -> None:
         url = url.strip()

@@ -76,6 +76,7 @@ class PageReader:
             **dict.fromkeys(("html", "body"), self.layout.root),
             "link": self._link,
             "img": self.anchors.image,
+            **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), self.anchors.heading),
             "script": self._start_script,
             "span": self._start_span,
             "svg": self._start_svg,

@@ -21,6 +21,7 @@ MAX_DATA_BLOCK_CHARS: Final = 4_096
 MAX_NOSCRIPT_CHARS: Final = 20_000
 MAX_LINK_TEXT_CHARS: Final = 200
 MAX_PICTURES: Final = 100
+MAX_UNNAMED_PICTURES: Final = 20
 MAX_FORM_ACTIONS: Final = 100
 MAX_SHALLOW: Final = 200
 MAX_MICRODATA: Final = 500
@@ -84,7 +85,10 @@ class Asset(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """An image that may be the site's logo: named so, or inside an anchor named so."""
+    """An image that may be the site's logo: named so, or inside an anchor named so.
+
+    One that is not named so is kept when it stands in a link, in a header or before all headings.
+    """
 
     src: str
     in_header: bool

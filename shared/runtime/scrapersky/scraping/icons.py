@@ -36,9 +36,18 @@ ICON_RELS: Final = tuple(rel for rel in _RANKS if rel not in ("manifest", "/favi
 _SIZE = re.compile(r"([0-9]{1,5})x[0-9]{1,5}", re.IGNORECASE)
 
 
+# Images that lead home and are no logo, by their file's name: a flag ("de.png", "en-gb.svg"), a house, an arrow.
+_SIGN = re.compile(
+    r"^[a-z]{2}(?:[-_][a-z]{2})?\.|(?<![a-z])(?:flags?|flagge|lang|language|icon|ico|home|haus|house|arrow|pfeil|back|"
+    r"menu|burger|spacer|blank|pixel|transparent|search|cart|avatar|en|de|fr|es|it)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
 class Logo(NamedTuple):
     """An image that may be the site's logo, and what makes it so: `json-ld`, `microdata`, `og:logo`, `header` (named
-    logo and leading home, or in the header) or `og:image`, which is a picture to share and seldom the logo.
+    logo and leading home, or in the header), `home-link` (the first image in a link to the home page, in the header or
+    before all headings) or `og:image`, which is a picture to share and seldom the logo.
     """
 
     url: str
@@ -90,9 +99,10 @@ def logos(
     microdata_items: tuple[dict[str, Any], ...],
     open_graph: Mapping[str, str],
     pictures: Iterable[Picture],
+    unnamed: Iterable[Picture] = (),
 ) -> list[Logo]:
     """A page's candidates, best first. Pictures count in its header or in a link to its home page: logos elsewhere are
-    mostly those of customers and payment services.
+    mostly those of customers and payment services. `unnamed` are those without the word.
     """
     pictures = list(pictures)
     home = [picture.src for picture in pictures if _leads_home(base_url, picture.anchor_href)]
@@ -102,6 +112,7 @@ def logos(
         ("og:logo", open_graph.get("og:logo")),
         *(("header", src) for src in home),
         *(("header", picture.src) for picture in pictures if picture.in_header),
+        ("home-link", next((picture.src for picture in unnamed if _is_brand(base_url, picture)), None)),
         ("og:image", open_graph.get("og:image")),
     ]
     found: dict[str, Logo] = {}
@@ -114,6 +125,16 @@ def logos(
 def logo(candidates: Iterable[Logo]) -> Logo | None:
     """The best of a page's candidates that says that it is a logo."""
     return next((candidate for candidate in candidates if candidate.source != "og:image"), None)
+
+
+def _is_brand(base: str, picture: Picture) -> bool:
+    """Whether a link to the site's home page, and to no language or place of it, shows an image that is no sign."""
+    url, image = absolute_url(base, picture.anchor_href), absolute_url(base, picture.src)
+    if url is None or image is None or "#" in (picture.anchor_href or ""):
+        return False
+    target, path = urlsplit(url), urlsplit(image).path
+    is_home = _site(target) == _site(urlsplit(base)) and not target.query and _folder(target) == ""
+    return is_home and not _SIGN.search(path.rpartition("/")[2])
 
 
 def _leads_home(base: str, href: str | None) -> bool:

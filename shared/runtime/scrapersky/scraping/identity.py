@@ -179,7 +179,7 @@ def _icons(pages: Sequence[PageIdentity], manifest: Sequence[Icon], favicon_ico:
     return tuple(found.values())
 
 
-_LOGO_SOURCES: Final = ("json-ld", "microdata", "og:logo", "header", "og:image")
+_LOGO_SOURCES: Final = ("json-ld", "microdata", "og:logo", "header", "home-link", "og:image")
 
 
 def _logos(pages: Sequence[PageIdentity]) -> tuple[LogoOf, ...]:

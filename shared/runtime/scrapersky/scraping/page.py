@@ -89,9 +89,10 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     microdata = tuple(seen.microdata.items)
     ranked_icons = tuple(icons.ranked(head.icons))
     favicon = icons.favicon(ranked_icons)
-    logos = tuple(icons.logos(head.base, json_ld, microdata, head.open_graph, seen.anchors.pictures))
-    logo = icons.logo(logos)
     anchors, layout = seen.anchors, seen.layout
+    stated = (json_ld, microdata, head.open_graph)
+    logos = tuple(icons.logos(head.base, *stated, anchors.pictures, anchors.unnamed_pictures))
+    logo = icons.logo(logos)
     links = tuple(anchors.links)
     hrefs = [link.href for link in links]
     facts = PageFacts(
