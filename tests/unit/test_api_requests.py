@@ -36,6 +36,14 @@ def test_what_is_not_json_is_a_400(frame: Frame, body: str) -> None:
     assert frame.seen == []
 
 
+def test_a_byte_order_mark_is_named_in_words_of_ours(frame: Frame) -> None:
+    plain = "\ufeff" + json.dumps(GOOD)
+    detail = "The body begins with a byte order mark, which JSON does not have (RFC 8259, 8.1)."
+    assert refused(frame.post(plain), 400, "malformed_json")["detail"] == detail
+    encoded = base64.b64encode(plain.encode()).decode()
+    assert refused(frame.call(body=encoded, base64=True), 400, "malformed_json")["detail"] == detail
+
+
 @pytest.mark.parametrize("encoded", ["not base64!", base64.b64encode(b"\xff\xfe").decode()])
 def test_a_body_that_is_not_utf_8_is_a_400(frame: Frame, encoded: str) -> None:
     refused(frame.call(body=encoded, base64=True), 400, "malformed_json")

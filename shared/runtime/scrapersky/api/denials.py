@@ -19,7 +19,9 @@ class DenialCode(StrEnum):
     WRONG_AUDIENCE = "token_audience"
     WRONG_ISSUER = "token_issuer"
     CLAIM_MISSING = "token_claim_missing"
+    BAD_SUBJECT = "token_subject"
     NO_TENANT = "token_tenant"
+    TENANTS_DIFFER = "token_tenants_differ"
     KEYS_UNAVAILABLE = "keys_unavailable"
 
     @property
@@ -44,6 +46,8 @@ _DETAILS = {
     DenialCode.WRONG_AUDIENCE: "The token is meant for another audience.",
     DenialCode.WRONG_ISSUER: "The token comes from another issuer.",
     DenialCode.CLAIM_MISSING: "The token lacks one of `exp`, `aud` and `sub`.",
+    DenialCode.BAD_SUBJECT: "The token's `sub` must be a text, not blank, without U+0000 and half surrogate pairs.",
     DenialCode.NO_TENANT: "The token names no tenant: `tenant_id` or `app_metadata.tenant_id` must be a UUID.",
+    DenialCode.TENANTS_DIFFER: "The token names two tenants: `tenant_id` and `app_metadata.tenant_id` differ.",
     DenialCode.KEYS_UNAVAILABLE: "Tokens cannot be checked at the moment.",
 }

@@ -24,6 +24,7 @@ from scrapersky.errors import FieldError, Invalid
 MAX_BODY_BYTES = 3 * 1024 * 1024
 # Nothing of the contract is nested deeper than three; what is would only cost stack.
 MAX_BODY_DEPTH = 32
+BYTE_ORDER_MARK = "\ufeff"
 
 JSON_ONLY = "Send the body as `Content-Type: application/json`, in UTF-8 and not compressed."
 
@@ -86,6 +87,8 @@ def parse_json(text: str) -> Any:
         MalformedBody: it is not JSON, or JSON that no honest client sends.
         Invalid: it is JSON, but neither an object nor null, or it holds a text that cannot be stored.
     """
+    if text.startswith(BYTE_ORDER_MARK):
+        raise MalformedBody("The body begins with a byte order mark, which JSON does not have (RFC 8259, 8.1).")
     try:
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:

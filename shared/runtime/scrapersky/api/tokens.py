@@ -31,7 +31,7 @@ _REASONS: tuple[tuple[type[Exception], DenialCode], ...] = (
     (jwt.InvalidAudienceError, DenialCode.WRONG_AUDIENCE),
     (jwt.InvalidIssuerError, DenialCode.WRONG_ISSUER),
     (jwt.MissingRequiredClaimError, DenialCode.CLAIM_MISSING),
-    (InvalidSubjectError, DenialCode.CLAIM_MISSING),
+    (InvalidSubjectError, DenialCode.BAD_SUBJECT),
     (jwt.InvalidAlgorithmError, DenialCode.WRONG_ALGORITHM),
     (jwt.InvalidSignatureError, DenialCode.BAD_SIGNATURE),
     (jwt.InvalidKeyError, DenialCode.UNKNOWN_KEY),
@@ -144,7 +144,7 @@ def _end(claims: dict[str, Any]) -> int:
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims["sub"]
     if not isinstance(subject, str) or not subject.strip() or UNSTORABLE.search(subject):
-        raise TokenDenied(DenialCode.CLAIM_MISSING)
+        raise TokenDenied(DenialCode.BAD_SUBJECT)
     return subject
 
 
@@ -157,7 +157,7 @@ def _tenant(claims: dict[str, Any]) -> UUID:
     named = [claims.get("tenant_id"), metadata.get("tenant_id") if isinstance(metadata, dict) else None]
     tenants = {_uuid(value) for value in named if value is not None}
     if len(tenants) != 1:
-        raise TokenDenied(DenialCode.NO_TENANT)
+        raise TokenDenied(DenialCode.TENANTS_DIFFER if tenants else DenialCode.NO_TENANT)
     return tenants.pop()
 
 
