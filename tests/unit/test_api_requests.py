@@ -70,6 +70,10 @@ def test_a_body_may_come_in_base64(frame: Frame) -> None:
         ('{"base_url": "x", "max_pages": "5"}', ["body", "max_pages"]),
         ('{"base_url": "x", "max_pages": true}', ["body", "max_pages"]),
         ('{"base_url": "x", "max_pages": 1e400}', ["body", "max_pages"]),
+        ('{"base_url": "x", "max_pages": 1e300}', ["body", "max_pages"]),
+        ('{"base_url": "x", "max_pages": 2.5}', ["body", "max_pages"]),
+        ('{"base_url": "x", "max_pages": "2.0"}', ["body", "max_pages"]),
+        ('{"base_url": "x", "max_pages": 0.0}', ["body", "max_pages"]),
         ('{"base_url": "x", "tenant_id": "acme"}', ["body", "tenant_id"]),
         ('{"base_url": "x", "max_page": 3}', ["body", "max_page"]),
         ('{"base_url": "a\\u0000b"}', ["body", "base_url"]),
@@ -82,6 +86,12 @@ def test_a_wrong_field_is_a_422_that_names_it(frame: Frame, body: str, loc: list
     assert problem["errors"][0]["loc"] == loc
     assert problem["errors"][0]["msg"]
     assert frame.seen == []
+
+
+@pytest.mark.parametrize(("number", "pages"), [("2.0", 2), ("1e1", 10), ("20e-1", 2), ("100.00", 100)])
+def test_a_whole_number_may_be_written_with_a_point_or_an_exponent(frame: Frame, number: str, pages: int) -> None:
+    assert frame.post(f'{{"base_url": "x", "max_pages": {number}}}').status == 200
+    assert frame.seen[0][1].max_pages == pages
 
 
 def test_no_body_at_all_is_a_422(frame: Frame) -> None:
@@ -163,6 +173,7 @@ def test_a_key_stands_for_the_same_request_however_it_is_spelled(frame: Frame) -
     first = fingerprint(frame, '{"base_url": "x", "max_pages": 3}')
     assert len(first) == 32
     assert fingerprint(frame, '{ "max_pages":3,"base_url" : "\\u0078" }') == first
+    assert fingerprint(frame, '{"base_url": "x", "max_pages": 3.0}') == first
     assert fingerprint(frame, '{"base_url": "x", "max_pages": 4}') != first
 
 

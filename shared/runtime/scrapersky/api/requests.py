@@ -24,6 +24,8 @@ from scrapersky.errors import FieldError, Invalid
 MAX_BODY_BYTES = 3 * 1024 * 1024
 # Nothing of the contract is nested deeper than three; what is would only cost stack.
 MAX_BODY_DEPTH = 32
+# Up to here every reader of JSON has the same number (RFC 8259, 6).
+MAX_EXACT = 2**53 - 1
 BYTE_ORDER_MARK = "\ufeff"
 
 JSON_ONLY = "Send the body as `Content-Type: application/json`, in UTF-8 and not compressed."
@@ -90,7 +92,7 @@ def parse_json(text: str) -> Any:
     if text.startswith(BYTE_ORDER_MARK):
         raise MalformedBody("The body begins with a byte order mark, which JSON does not have (RFC 8259, 8.1).")
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
         raise MalformedBody(f"The body is not JSON: {error.msg} at character {error.pos}.") from error
     except RecursionError as error:
@@ -178,6 +180,12 @@ def _refuse_text(loc: tuple[str | int, ...]) -> NoReturn:
 
 def _no_constant(name: str) -> NoReturn:
     raise MalformedBody(f"The body is not JSON: {name} is no number (RFC 8259, 6).")
+
+
+def _number(text: str) -> int | float:
+    """`2.0` and `1e1` are whole numbers as well (JSON Schema 2020-12, Core 4.2.2)."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= MAX_EXACT else number
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
