@@ -1,6 +1,7 @@
 """The API against its own description: thousands of made-up requests, good and bad, by Schemathesis."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -35,6 +36,13 @@ def test_no_answer_is_an_error_of_ours_or_not_as_described(stranger: StackInfo, 
     assert fuzzed.cases > 500
 
 
+@pytest.mark.timeout(300)
+def test_a_run_that_does_not_end_is_ended(stranger: StackInfo, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        fuzz(stranger, tmp_path, *BOUNDED, seconds=0.1)
+
+
+@pytest.mark.timeout(300)
 def test_an_answer_that_is_not_described_would_be_found(stranger: StackInfo, tmp_path: Path) -> None:
     with client_of(stranger) as api:
         api.post("/api/v3/modernized_page_scraper/scan", json={"base_url": "shop.example"}).raise_for_status()

@@ -1,5 +1,7 @@
 """A chaos run of a few seconds, and the same with a guard taken away. `tests/chaos/run.py` is the long one."""
 
+import pytest
+
 from chaos.faults import Fault
 from chaos.harness import run
 from conftest import TestDatabase
@@ -16,6 +18,9 @@ SLOW = frozenset(
     }
 )
 FROZEN = frozenset({Fault.FREEZE_SCANNING})
+
+# What a run waits for by itself before it tells that something hangs comes to more than the suite's limit.
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_nothing_is_lost_and_nothing_is_there_twice(postgres: TestDatabase) -> None:

@@ -13,6 +13,8 @@ from scrapersky_local.state import StackInfo
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 TESTS = Path(__file__).parents[1]
+RUN_SECONDS = 270.0
+"""Less than the tests have: a run that hangs is ended with what it said, and not left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,15 @@ class Fuzzed:
         return [*self.report["failures"], *self.report["errors"]]
 
 
-def fuzz(info: StackInfo, folder: Path, *options: str, document: Path = DOCUMENT) -> Fuzzed:
-    """Ask the API everything that the document describes, well and badly. `folder` is for the run's own files."""
+def fuzz(
+    info: StackInfo, folder: Path, *options: str, document: Path = DOCUMENT, seconds: float | None = RUN_SECONDS
+) -> Fuzzed:
+    """Ask the API everything that the document describes, well and badly. `folder` is for the run's own files.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer than `seconds`.
+        RuntimeError: it ended without a report.
+    """
     report = folder / "report.json"
     command = [
         *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
@@ -48,7 +57,13 @@ def fuzz(info: StackInfo, folder: Path, *options: str, document: Path = DOCUMENT
     ]
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
     )
     text = done.stdout + done.stderr
     if not report.exists():
