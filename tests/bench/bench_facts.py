@@ -31,7 +31,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="pages to read; all if none is named")
     parser.add_argument("--quiet", action="store_true", help="only the figures")
     options = parser.parse_args()
-    chosen = [page for page in pages() if not options.names or page.name in options.names]
+    known = list(pages())
+    if unknown := sorted(set(options.names) - {page.name for page in known}):
+        parser.error(f"argument names: there is no page {', '.join(unknown)}")
+    chosen = [page for page in known if not options.names or page.name in options.names]
     print(f"{len(chosen)} pages")
     show(measure(chosen), quiet=options.quiet)
 

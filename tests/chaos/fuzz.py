@@ -16,13 +16,16 @@ sys.path[0] = str(Path(__file__).parents[1])
 
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.stack import Stack, StackOptions
+from support.arguments import positive
 from support.fuzzing import fuzz
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=100, help="made-up requests an operation, per phase")
-    parser.add_argument("--seed", type=int, default=random.randrange(2**32))  # printed, so that it can be given again
+    parser.add_argument("--examples", type=positive, default=100, help="made-up requests an operation, per phase")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(2**32), help="of a run to ask alike; each run prints its own"
+    )
     arguments = parser.parse_args()
     with (
         throwaway_directory() as data_dir,
@@ -38,6 +41,7 @@ def main() -> int:
             str(arguments.seed),
             "--workers",
             "2",
+            seconds=None,
         )
     if fuzzed.failures:
         print(fuzzed.text)

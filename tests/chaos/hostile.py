@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])
 
+from support.arguments import positive
 from support.hostile import LANES, SLACK_SECONDS, Hostile, World, meet_all, world_of
 from support.hostile_answers import IN_PLAIN
 from support.hostile_tls import IN_TLS
@@ -71,10 +72,12 @@ def measure(world: World, hostile: Hostile, runs: int) -> Figures:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--kind", default="")
+    parser.add_argument("--runs", type=positive, default=20, help="how often to meet each kind (20)")
+    parser.add_argument("--kind", default="", help="only the kinds with this in their name (all)")
     options = parser.parse_args()
     kinds = [kind for kind in (*IN_PLAIN, *IN_TLS) if options.kind in kind.name]
+    if not kinds:
+        parser.error(f"argument --kind: no kind has {options.kind!r} in its name")
     print(f"{'kind':46} {'foreseen':>9} {'slowest s':>9} {'overrun s':>9} {'MiB each':>8}")
     with tempfile.TemporaryDirectory() as folder, world_of(kinds, Path(folder)) as world:
         results = []

@@ -29,6 +29,7 @@ from conftest import APP_ROLE, Cluster, TestDatabase
 from scrapersky.db.migrate import apply
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres
+from support.arguments import positive
 
 POOL_SIZE = 6  # fewer server connections than processes
 
@@ -61,10 +62,10 @@ def fresh(running: Cluster) -> TestDatabase:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, nargs="+", default=[1])
-    parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--faults", type=int, default=1000)
-    parser.add_argument("--sabotage", choices=sabotage.KINDS, default="none")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one run for each of these (1)")
+    parser.add_argument("--jobs", type=positive, default=2000, help="jobs of a run, at least (2000)")
+    parser.add_argument("--faults", type=int, default=1000, help="faults of a run, at least (1000)")
+    parser.add_argument("--sabotage", choices=sabotage.KINDS, default="none", help="the guard to take away (none)")
     options = parser.parse_args()
     violated = False
     with cluster() as running:
