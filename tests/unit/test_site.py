@@ -206,3 +206,70 @@ def test_cancelled_scan_ends_as_cancelled() -> None:
 def test_scan_without_pages_is_refused() -> None:
     with pytest.raises(ValueError, match="max_pages"):
         scan({}, max_pages=0)
+
+
+def leading(content: str, body: str = "") -> Answer:
+    return answer(f'<meta http-equiv="refresh" content="{content}">{body}')
+
+
+EN = answer(
+    '<title>Harbour</title><meta name=description content="Of boats"><link rel=canonical href=/en/>'
+    '<link rel=icon href=/i.png><a href="mailto:desk@one.example">us</a><a href="/">home</a>'
+)
+
+
+@pytest.mark.parametrize(
+    "content", ["0; url=/en/", "5;URL='https://one.example/en/'", "0, url=/en/", "0; /en/", "0.5; url=en/"]
+)
+def test_a_home_page_that_only_leads_on_is_a_redirect(content: str) -> None:
+    found = scan({"https://one.example/": leading(content), "https://one.example/en/": EN}, "one.example")
+    facts = found.result.site_data
+    assert facts is not None
+    assert (facts.title, facts.description) == ("Harbour", "Of boats")
+    assert facts.canonical_url == "https://one.example/en/"
+    assert found.result.metadata["final_url"] == "https://one.example/en/"
+    assert [(hop["url"], hop["status_code"]) for hop in found.result.metadata["redirects"]] == [
+        ("https://one.example/", 200)
+    ]
+    assert found.read == ["https://one.example/en/"]
+    assert found.web.asked.count("https://one.example/en/") == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["6; url=/en/", "0", "0; url=/", "0; url=https://one.example/#top", "0; url=mailto:x@one.example", ""]
+)
+def test_a_home_page_that_leads_on_late_or_to_itself_stays(content: str) -> None:
+    found = scan({"https://one.example/": leading(content), "https://one.example/en/": EN}, "one.example", max_pages=1)
+    assert found.result.metadata["final_url"] == "https://one.example/"
+    assert found.result.metadata["redirects"] == []
+
+
+@pytest.mark.parametrize(
+    "body", ["<p>" + "Boats and more boats. " * 9, "<a href=/a>a</a><a href=/b>b</a><a href=/c>c</a>"]
+)
+def test_a_home_page_that_says_something_stays_whatever_it_leads_to(body: str) -> None:
+    answers = {"https://one.example/": leading("0; url=/en/", body), "https://one.example/en/": EN}
+    assert scan(answers, "one.example").result.metadata["final_url"] == "https://one.example/"
+
+
+def test_a_home_page_leads_on_once_and_to_other_sites_as_a_redirect_does() -> None:
+    answers = {"https://one.example/": leading("0; url=https://two.example/")}
+    answers |= {"https://two.example/": leading("0; url=/en/"), "https://two.example/en/": EN}
+    found = scan(answers, "one.example", max_pages=1)
+    assert found.result.metadata["final_url"] == "https://two.example/"
+    assert found.web.asked.count("https://two.example/robots.txt") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [("/denied", ErrorCode.ROBOTS_DENIED), ("/gone", ErrorCode.HTTP_ERROR), ("//no.example/", ErrorCode.DNS_FAILURE)],
+)
+def test_where_a_home_page_leads_decides_as_where_a_redirect_does(target: str, code: ErrorCode) -> None:
+    answers = {
+        "https://one.example/": leading(f"0; url={target}"),
+        "https://one.example/robots.txt": answer("User-agent: *\nDisallow: /denied", content_type="text/plain"),
+    }
+    found = scan(answers, "one.example")
+    assert found.result.error is not None
+    assert found.result.error.code is code
+    assert [hop["url"] for hop in found.result.metadata["redirects"]] == ["https://one.example/"]

@@ -100,8 +100,8 @@ class Crawl:
     records: list[PageRecord] = field(default_factory=list)
     pages: list[PageFindings] = field(default_factory=list)
     stopped: Stopped = Stopped.ALL_READ
+    extras: ExtraFetches = field(init=False)
     _frontier: Frontier = field(init=False)
-    _extras: ExtraFetches = field(init=False)
     _running: dict[Future[Fetched | FetchFailure], Candidate | Extra] = field(default_factory=dict)
     _found: list[tuple[int, PageRecord, PageFindings | None]] = field(default_factory=list)
     _order: dict[str, int] = field(default_factory=dict)
@@ -115,22 +115,19 @@ class Crawl:
 
     def __post_init__(self) -> None:
         self._frontier = Frontier(self.site, self.max_pages)
-        self._extras = ExtraFetches(self.site)
+        self.extras = ExtraFetches(self.site)
 
-    @property
-    def extras(self) -> ExtraFetches:
-        return self._extras
-
-    def begin(self, home: PageFacts) -> None:
-        """Take up what the home page leads to. It can be dropped afterwards."""
+    def begin(self, home: PageFacts, *, led_from: str | None = None) -> None:
+        """Take up what the home page leads to. It can be dropped afterwards. `led_from` only led to it."""
         if self.max_pages == 1:
             return
-        self._frontier.take(home.url)
+        for url in (home.url, led_from or home.url):
+            self._frontier.take(url)
         self._digests.add(_digest(home))
         self._frontier.add_page(home, kind=None, steps=0)
         if len(self._frontier) < FEW_LINKS:
-            self._extras.want_sitemap(first_sitemap.address(self.site, self.visit.sitemaps))
-        self._extras.want_files_of(home)
+            self.extras.want_sitemap(first_sitemap.address(self.site, self.visit.sitemaps))
+        self.extras.want_files_of(home)
 
     def run(self) -> None:
         """Read what there is; afterwards `records`, `pages` and `stopped` say what came of it."""
@@ -165,8 +162,8 @@ class Crawl:
     def _next(self) -> Candidate | Extra | None:
         if (reason := self._reason_to_stop()) is not None:
             self.stopped = reason
-            return None if reason in _ENDS_ALL or self.visit.crawl_delay else self._extras.next()
-        if sitemap := self._extras.sitemap():
+            return None if reason in _ENDS_ALL or self.visit.crawl_delay else self.extras.next()
+        if sitemap := self.extras.sitemap():
             return sitemap
         under_way = sum(isinstance(task, Candidate) for task in self._running.values())
         if self._read + under_way < self.max_pages and (candidate := self._frontier.choose()):
@@ -178,7 +175,7 @@ class Crawl:
         # no second connection is opened.
         if self.visit.crawl_delay or (under_way and len(self._order) < AT_ONCE):
             return None
-        return self._extras.next()
+        return self.extras.next()
 
     def _ending(self) -> Stopped:
         """Why no page is chosen when nothing stands in the way of one."""
@@ -224,7 +221,7 @@ class Crawl:
             if isinstance(task, Candidate):
                 self._end_page(task, future.result())
             else:
-                for url in self._extras.end(task, future.result()):
+                for url in self.extras.end(task, future.result()):
                     self._frontier.add_url(url)
 
     def _end_page(self, candidate: Candidate, answer: Fetched | FetchFailure) -> None:

@@ -16,6 +16,7 @@ from scrapersky.scraping import jsonld
 from scrapersky.scraping.page import PageFacts
 from scrapersky.scraping.page_choice import PLAIN_SCORE, SKIP, Kind, kind_of_path, kind_of_text
 from scrapersky.scraping.page_urls import MAX_URL_CHARS, PageUrl, SiteUrls
+from scrapersky.scraping.refresh import refresh
 
 MAX_KNOWN: Final = 3_000
 """Pages that are kept in mind: thirty times what a scan may read. More are an archive's, and no better."""
@@ -40,8 +41,6 @@ _SAME_KIND: Final = 18.0  # for each page of the kind that was chosen before
 _ALIKE: Final = 1_000.0  # when enough of its folder were chosen: after all others, best first among themselves
 _NUMBERED: Final = 1_000.0  # and after those, since a name says more than a number
 _YEAR = re.compile(r"/(?:19|20)\d\d/")
-# HTML Standard, "shared declarative refresh steps": seconds, then the address, in quotes or without.
-_REFRESH = re.compile(r"""[;,\s]\s*url\s*=\s*["']?([^"']+)""", re.IGNORECASE)
 _NAMED_TYPES: Final = {"ContactPage": "contact", "AboutPage": "about"}
 
 
@@ -97,8 +96,8 @@ class Frontier:
             self._add(found[href], text, _PLACES.get(link.place, 0.0) + near, steps + 1)
         for url, name in _hints(page):
             self._add(self.site.page(base, url), name, menu, steps + 1)
-        if refresh := _REFRESH.search(page.metas.get("refresh", "")):
-            self._add(self.site.page(base, refresh[1]), None, menu, steps + 1)
+        if leads := refresh(page):
+            self._add(self.site.page(base, leads[1]), None, menu, steps + 1)
         if len(page.links) < MAX_FRAMING_LINKS:
             for asset in page.assets:
                 if asset.kind == "iframe":

@@ -1,10 +1,12 @@
 """Finding a site's home page: by https, else by http, at the domain itself or under `www.`."""
 
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 from scrapersky.domain.facts import PageRecord
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping.fetch import Fetched, FetchFailure
+from scrapersky.scraping.fetch import Fetched, FetchFailure, Redirect
+from scrapersky.scraping.limits import MAX_URL_CHARS
 from scrapersky.scraping.robots import RobotsReason, RobotsVerdict
 from scrapersky.scraping.visit import Visit
 
@@ -42,12 +44,19 @@ class HomePage:
         # Where nothing listens on port 80 either, what is wrong with https is the better answer.
         return encrypted if _befell(plain, {ErrorCode.CONNECT_FAILURE}) else plain
 
-    def _get(self, url: str) -> Fetched | FetchFailure:
+    def follow(self, answer: Fetched, url: str) -> Fetched | FetchFailure:
+        """The page that `answer` is nothing but the way to, as if by a redirect with the status that it has."""
+        hop = Redirect(answer.url, answer.status_code, url[:MAX_URL_CHARS])
+        return self._get(url, (*answer.redirects, hop))
+
+    def _get(self, url: str, before: tuple[Redirect, ...] = ()) -> Fetched | FetchFailure:
         answer = self._visit.get(url, on_verdict=self._note)
+        answer = replace(answer, redirects=before + answer.redirects)
         self.metadata["redirects"] = [
             {"url": hop.url, "status_code": hop.status_code, "location": hop.location} for hop in answer.redirects
         ]
         if isinstance(answer, FetchFailure):
+            self.metadata |= {"final_url": None, "scheme": None}
             self.records.append(record(answer, skipped_reason=answer.code))
         else:
             self.metadata |= {"final_url": answer.url, "scheme": answer.url.partition(":")[0]}

@@ -18,6 +18,7 @@ from scrapersky.scraping.home import HomePage, record
 from scrapersky.scraping.html_type import is_html, media_type
 from scrapersky.scraping.page import parse_page
 from scrapersky.scraping.page_urls import SiteUrls
+from scrapersky.scraping.refresh import only_leads_to
 from scrapersky.scraping.visit import Visit
 from scrapersky.scraping.walls import NEEDS_JS, find_wall, is_empty_frame
 
@@ -76,19 +77,29 @@ class _Scan:
         del answer  # its body is as large as all that is kept of a whole site
         return opened if isinstance(opened, SiteScan) else self._crawl(opened)
 
-    def _open(self, answer: Fetched, max_pages: int, on_progress: Callable[[float], None]) -> "SiteScan | _Opened":
-        """Read the home page: what it says and leads to, or the failure that it is."""
+    def _open(
+        self, answer: Fetched, max_pages: int, on_progress: Callable[[float], None], *, led_from: str | None = None
+    ) -> "SiteScan | _Opened":
+        """Read the home page: what it says and leads to, or the failure that it is. `led_from` only led to it."""
         is_success = 200 <= answer.status_code < 300
         is_page = is_html(answer.headers.get("content-type", ""), answer.body)
         with READING:
             page = parse_page(answer.body if is_page else b"", answer.url, answer.headers)
             wall = find_wall(page, answer.status_code, answer.headers, domain=self._domain)
-            if wall is None and is_success and is_page:
+            is_readable = wall is None and is_success and is_page
+            leads_to = only_leads_to(page) if is_readable and led_from is None else None  # once, or it might go round
+            if is_readable and leads_to is None:
                 crawl = Crawl(self._visit, SiteUrls(self._domain, answer.url), self._domain, max_pages, on_progress)
-                crawl.begin(page)
+                crawl.begin(page, led_from=led_from)
                 return _Opened(
                     findings.read(page, answer), crawl, record(answer, title=page.title), is_empty_frame(page)
                 )
+        if leads_to is not None:
+            there = self._home.follow(answer, leads_to)
+            self._metadata |= self._home.metadata
+            if isinstance(there, FetchFailure):
+                return self._failed(there.code, there.message)
+            return self._open(there, max_pages, on_progress, led_from=answer.url)
         if wall is not None:
             self._metadata["wall"] = wall.by
             return self._refused(answer, wall.code, wall.tell("the home page"), title=page.title)
