@@ -92,8 +92,8 @@ class Technology(Stored):
 class ContactInfo(Stored):
     """How to reach who runs the site, the best evidence first."""
 
-    email: list[str] = Field([], description="E-mail addresses; `email_classes` has the kind of each.")
-    phone: list[str] = Field([], description="Phone numbers in E.164, such as `+493415550100`; no fax numbers.")
+    email: list[str] = Field(default=[], description="E-mail addresses; `email_classes` has the kind of each.")
+    phone: list[str] = Field(default=[], description="Phone numbers in E.164, such as `+493415550100`; no fax numbers.")
 
 
 class SocialLinks(Stored):
