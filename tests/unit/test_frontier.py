@@ -58,6 +58,22 @@ def test_a_second_page_of_a_kind_waits_for_the_first_of_the_next() -> None:
     assert chosen.index("/plain") < chosen.index("/contact/c")
 
 
+def test_ten_branches_come_before_plain_pages_and_after_who_is_behind_them() -> None:
+    branches = [f"/standorte/{town}" for town in "berlin bonn essen fulda goslar halle jena kiel mainz ulm".split()]
+    made = known("<nav>" + links(["/standorte", "/kontakt", "/impressum", "/team"]) + "</nav>", max_pages=20)
+    add(made, links([f"/plain-{letter}" for letter in "abcdefghijklmnop"]), steps=0)
+    add(made, links(branches), kind="locations", steps=1)
+    chosen = order(made)
+    assert set(chosen[:4]) == {"/standorte", "/kontakt", "/impressum", "/team"}
+    assert set(chosen[4:14]) == set(branches)
+
+
+def test_branches_without_number_leave_room_for_other_pages() -> None:
+    made = known("<nav>" + links(["/shop", "/news"]) + "</nav>", max_pages=20)
+    add(made, links([f"/filialen/ort-{one}{other}" for one in "abcdefgh" for other in "abcdefgh"]), kind="locations")
+    assert {"/shop", "/news"} <= set(order(made)[:20])
+
+
 def test_what_a_page_about_the_company_links_to_comes_before_what_others_do() -> None:
     made = known("")
     add(made, links(["/one"]), kind=None, steps=1, url=f"{HOME}news")

@@ -38,6 +38,7 @@ _QUERY: Final = 4.0
 _ARTICLE: Final = 8.0  # a date or a headline for a path
 _NEAR: Final = 8.0  # linked by a page that says who is behind the site: its neighbours say more of that
 _SAME_KIND: Final = 18.0  # for each page of the kind that was chosen before
+_SAME_KIND_OF: Final = {"locations": 1.0}  # each branch has an address and a mailbox of its own: more are wanted
 _ALIKE: Final = 1_000.0  # when enough of its folder were chosen: after all others, best first among themselves
 _NUMBERED: Final = 1_000.0  # and after those, since a name says more than a number
 _YEAR = re.compile(r"/(?:19|20)\d\d/")
@@ -178,7 +179,7 @@ class Frontier:
 def _value(candidate: Candidate, chosen: int) -> float:
     """What a candidate is worth when `chosen` of its kind were chosen, or enough (1) of those made like it."""
     if candidate.kind:
-        return candidate.score - _SAME_KIND * chosen
+        return candidate.score - _SAME_KIND_OF.get(candidate.kind, _SAME_KIND) * chosen
     return candidate.score - _ALIKE - (_NUMBERED if "0" in candidate.page.template else 0.0)
 
 
