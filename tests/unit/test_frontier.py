@@ -59,7 +59,8 @@ def test_a_second_page_of_a_kind_waits_for_the_first_of_the_next() -> None:
 
 
 def test_ten_branches_come_before_plain_pages_and_after_who_is_behind_them() -> None:
-    branches = [f"/standorte/{town}" for town in "berlin bonn essen fulda goslar halle jena kiel mainz ulm".split()]
+    towns = ["berlin", "bonn", "essen", "fulda", "goslar", "halle", "jena", "kiel", "mainz", "ulm"]
+    branches = [f"/standorte/{town}" for town in towns]
     made = known("<nav>" + links(["/standorte", "/kontakt", "/impressum", "/team"]) + "</nav>", max_pages=20)
     add(made, links([f"/plain-{letter}" for letter in "abcdefghijklmnop"]), steps=0)
     add(made, links(branches), kind="locations", steps=1)
