@@ -1,6 +1,7 @@
 """Fetching an issuer's keys over a real socket: what is taken, and what counts as no answer."""
 
 import json
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -64,3 +65,23 @@ def test_an_issuer_that_never_comes_to_an_end_is_given_up(monkeypatch: pytest.Mo
 
     with Listener(dripping) as issuer, pytest.raises(KeysUnreachable, match="too slow"):
         fetch_document(f"http://127.0.0.1:{issuer.port}/keys")
+
+
+def test_an_issuer_whose_head_never_comes_to_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
+
+    def dripping(path: str) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nX-Long: "
+        for _ in range(100):
+            yield b"x"
+            time.sleep(0.05)
+
+    with Listener(dripping) as issuer:
+        begun = time.monotonic()
+        with pytest.raises(KeysUnreachable, match="too slow"):
+            fetch_document(f"http://127.0.0.1:{issuer.port}/keys")
+        assert time.monotonic() - begun < 2.5
+        for thread in threading.enumerate():
+            if thread.name == "fetch keys":
+                thread.join(2.5)  # half as long as the head takes
+                assert not thread.is_alive()

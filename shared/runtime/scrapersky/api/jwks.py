@@ -1,9 +1,12 @@
 """Verification keys from an issuer's JSON Web Key Set (RFC 7517), fetched rarely and kept per process."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import jwt
@@ -13,11 +16,14 @@ from scrapersky.api.tokens import TokenDenied
 from scrapersky.domain.loopback import is_loopback
 from scrapersky.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    import httpx
+
 KEPT_SECONDS = 600.0  # a key that the issuer withdraws is refused after this at the latest
 REFETCH_SECONDS = 60.0  # a token with an invented key id must not turn into one request each to the issuer
 RETRY_SECONDS = 5.0  # after a failed fetch; callers in between are answered at once
 WAIT_SECONDS = 3.0  # for each step of a fetch
-FETCH_SECONDS = 5.0  # for a whole one, and a last wait: the gateway gives the authorizer 10 s in all
+FETCH_SECONDS = 5.0  # for a whole one, from the look-up to the last byte: the gateway gives the authorizer 10 s in all
 MAX_DOCUMENT_BYTES = 256 * 1024  # a set holds a handful of keys of about 1 KB
 
 # What a key must say of itself to verify with the algorithm. Symmetric keys (`oct`) fit none of them.
@@ -101,25 +107,43 @@ class KeySet:
 def fetch_document(url: str) -> bytes:
     """Fetch the key set, following no redirect.
 
+    A look-up knows no time limit, and of a head that comes byte by byte only each byte has one. So it is done by a
+    thread, which is left to itself when the time is over; with its connection closed, it ends at the next byte.
+
     Raises:
         KeysUnreachable: there is no document of a reasonable size within a reasonable time.
     """
     import httpx  # with a shared secret nothing is ever fetched
 
-    body = bytearray()
-    deadline = time.monotonic() + FETCH_SECONDS
+    document: Future[bytes] = Future()
+    client = httpx.Client(timeout=WAIT_SECONDS, headers={"Accept": "application/json"})
+
+    def fetch() -> None:
+        try:
+            document.set_result(_read(client, url))
+        except Exception as error:  # handed over to the thread that waits
+            document.set_exception(error)
+
+    threading.Thread(target=fetch, name="fetch keys", daemon=True).start()
     try:
-        with httpx.stream("GET", url, timeout=WAIT_SECONDS, headers={"Accept": "application/json"}) as response:
-            if response.status_code != httpx.codes.OK:
-                raise KeysUnreachable(f"status {response.status_code}")
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > MAX_DOCUMENT_BYTES:
-                    raise KeysUnreachable("too large")
-                if time.monotonic() > deadline:
-                    raise KeysUnreachable("too slow")
+        return document.result(FETCH_SECONDS)
+    except TimeoutError:
+        raise KeysUnreachable("too slow") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise KeysUnreachable(type(error).__name__) from error
+    finally:
+        client.close()
+
+
+def _read(client: "httpx.Client", url: str) -> bytes:
+    body = bytearray()
+    with client.stream("GET", url) as response:
+        if response.status_code != HTTPStatus.OK:
+            raise KeysUnreachable(f"status {response.status_code}")
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_DOCUMENT_BYTES:
+                raise KeysUnreachable("too large")
     return bytes(body)
 
 
