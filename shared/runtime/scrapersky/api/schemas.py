@@ -24,7 +24,7 @@ Metadata = Annotated[
         description="What was asked for (`base_url`, `max_pages`) and, once it ran, how the scan went: `final_url`,"
         " `redirects`, `robots`, `https_error`, `pause_seconds`, `truncated`, `wall` (whose check or parking page stood"
         " there), `extra_fetches` (by `kind`: `robots_txt`, `sitemap`, `manifest`, `security_txt`, `favicon`) and"
-        " `stopped`: `all_read`, `alike` (only more pages of one kind were left), `max_pages`, `deadline`, `pause`,"
+        " `stopped`: `all_read`, `alike` (only days or listings were left), `max_pages`, `deadline`, `pause`,"
         " `too_many_skipped`, `walls` or `cancelled`; null where no home page could be read."
     ),
 ]
