@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup, Tag
 
 from scrapersky.scraping import icons, jsonld
 from scrapersky.scraping.charset import decode
-from scrapersky.scraping.gathered import Asset, Icon, Link, Picture
+from scrapersky.scraping.gathered import Asset, Icon, Link
 from scrapersky.scraping.icons import Logo
 from scrapersky.scraping.soup import parse, release
 from scrapersky.scraping.urls import absolute_url
@@ -34,7 +34,7 @@ class PageFacts:
     `noscript` what one without JavaScript sees besides. `cfemail` are Cloudflare's hex tokens. `open_graph` and
     `twitter` are card tags with their prefix, `metas` all other named ones (name, property or http-equiv, lower case).
     `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `icons` and `logos` are
-    candidates, best first; `header_images` are named logo.
+    candidates, best first.
 
     `scripts`, `data_blocks` (the beginnings of script elements that are no code), `comments`, `classes` (of html, body,
     forms and JSON-LD), `head_links` (rel, href), `marks` (attributes of the outermost elements: name -> first value),
@@ -53,7 +53,6 @@ class PageFacts:
     icons: tuple[Icon, ...]
     logos: tuple[Logo, ...]
     manifest_url: str | None
-    header_images: tuple[Picture, ...]
     open_graph: dict[str, str]
     twitter: dict[str, str]
     metas: dict[str, str]
@@ -107,7 +106,6 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         icons=ranked_icons,
         logos=logos,
         manifest_url=head.manifest_url,
-        header_images=tuple(anchors.pictures),
         open_graph=head.open_graph,
         twitter=head.twitter,
         metas=head.named,
