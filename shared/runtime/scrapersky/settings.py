@@ -67,7 +67,7 @@ class MigrationSettings:
         return cls(required(env, "MIGRATION_DATABASE_SECRET_ARN"))
 
 
-QUEUE_VARIABLES = {"domain_scan": "SCAN_QUEUE_URL", "batch": "BATCH_QUEUE_URL"}
+QUEUE_VARIABLES = {"domain_scan": "SCAN_QUEUE_URL", "sitemap_scan": "SITEMAP_QUEUE_URL", "batch": "BATCH_QUEUE_URL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,21 @@ class WorkerSettings:
     def from_env(cls, env: Environment) -> Self:
         return cls(
             lease_seconds=number(env, "SCAN_LEASE_SECONDS", at_least=2, at_most=930),
+            max_concurrent_sites=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SitemapWorkerSettings:
+    """How long a claim of a job or a file holds, in seconds, and how many sites one invocation reads at once."""
+
+    lease_seconds: int
+    max_concurrent_sites: int
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            lease_seconds=number(env, "SITEMAP_LEASE_SECONDS", at_least=2, at_most=930),
             max_concurrent_sites=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
         )
 
