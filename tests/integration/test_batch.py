@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from scrapersky.db.leases import Claim
 from scrapersky.domain.batches import StartedBatch
 from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller, Idempotency
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Conflict, NotFound
 from scrapersky.services import batch, jobs, sweep
 from scrapersky.services.work import Control
@@ -32,6 +33,7 @@ def start(
     caller: Caller,
     domains: Sequence[str] = ("a.example", "b.example", "c.example"),
     *,
+    kind: JobKind = JobKind.DOMAIN_SCAN,
     batch_id: UUID | None = None,
     idempotency: Idempotency | None = None,
     max_concurrent: int = 5,
@@ -40,6 +42,7 @@ def start(
         db,
         queue.sender,
         caller,
+        kind=kind,
         domains=domains,
         max_pages=2,
         max_concurrent=max_concurrent,
@@ -153,6 +156,34 @@ def test_the_same_batch_id_and_request_is_one_batch_and_another_request_a_confli
     stranger = Caller(uuid4(), "stranger")
     start(db, queue, stranger, ["b.example"], batch_id=batch_id)  # ids are each tenant's own
     assert batch.get(db, caller.tenant_id, batch_id).figures.total == 2
+
+
+def test_a_batch_is_of_its_kind_and_another_kind_is_another_request(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    batch_id = uuid4()
+    first = start(db, queue, caller, ["a.example", "nonsense"], kind=JobKind.SITEMAP_SCAN, batch_id=batch_id)
+    assert start(db, queue, caller, ["A.example", "nonsense"], kind=JobKind.SITEMAP_SCAN, batch_id=batch_id) == first
+    with pytest.raises(Conflict) as caught:
+        start(db, queue, caller, ["a.example", "nonsense"], batch_id=batch_id)
+    assert caught.value.code == "batch_exists"
+    assert postgres.rows("select distinct kind from scrapersky.jobs") == [("sitemap_scan",)]
+    domains = start(db, queue, caller, ["a.example"])
+    listed, _ = batch.listing(db, caller.tenant_id)
+    assert [(one.id, one.kind) for one in listed] == [
+        (domains.batch_id, JobKind.DOMAIN_SCAN),
+        (batch_id, JobKind.SITEMAP_SCAN),
+    ]
+    assert batch.snapshot(db, caller.tenant_id, batch_id)[0].kind is JobKind.SITEMAP_SCAN
+
+
+def test_a_batch_of_domain_scans_is_known_by_what_it_was_always_known_by(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    """A client that tries again while a new version is deployed gets its first batch."""
+    start(db, queue, caller, ["b.example", "a.example", "nonsense"])
+    (kept,) = postgres.one("select fingerprint from scrapersky.batches")
+    assert kept == sha256(b"2\n5\na.example\nb.example\nnonsense").digest()
 
 
 def test_a_cancel_ends_what_is_open_and_a_retry_does_the_rest(

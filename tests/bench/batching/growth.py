@@ -24,6 +24,7 @@ from scrapersky.db.leases import Claim
 from scrapersky.db.migrate import apply
 from scrapersky.domain.facts import PageRecord, SiteScan
 from scrapersky.domain.jobs import Caller
+from scrapersky.domain.status import JobKind
 from scrapersky.queues import Sender
 from scrapersky.scraping import findings
 from scrapersky.scraping.fetch import Fetched
@@ -137,6 +138,7 @@ def _start(dsn: str, size: int) -> tuple[Caller, UUID]:
             db,
             sender,
             caller,
+            kind=JobKind.DOMAIN_SCAN,
             domains=[f"site{number}.example" for number in range(size)],
             max_pages=1,
             max_concurrent=MAX_CONCURRENT,

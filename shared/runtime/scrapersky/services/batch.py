@@ -34,13 +34,16 @@ def start(
     sender: Sender,
     caller: Caller,
     *,
+    kind: JobKind,
     domains: Sequence[str],
     max_pages: int,
     max_concurrent: int,
     batch_id: UUID | None,
     idempotency: Idempotency | None,
 ) -> StartedBatch:
-    """Make a batch of domain scans: one job a domain, whatever its spelling and however often it stands there.
+    """Make a batch of scans: one job a domain, whatever its spelling and however often it stands there.
+
+    `max_pages` is what a job of this kind reads at the most: pages, or a sitemap scan's URLs.
 
     What names no domain is a failed job of its own and told in `rejected`. The same `batch_id` with the same request
     answers as the first time.
@@ -51,11 +54,14 @@ def start(
     """
     wanted, refused = _sorted(domains)
     identity = batch_id or uuid4()
-    fingerprint = sha256("\n".join([str(max_pages), str(max_concurrent), *sorted([*wanted, *refused])]).encode())
+    # Domain scans were there first: their request says no kind, and batches made before must be known again.
+    named = [] if kind is JobKind.DOMAIN_SCAN else [kind.value]
+    asked = [*named, str(max_pages), str(max_concurrent), *sorted([*wanted, *refused])]
+    fingerprint = sha256("\n".join(asked).encode())
     parameters = {
         "tenant_id": caller.tenant_id,
         "id": identity,
-        "kind": JobKind.DOMAIN_SCAN.value,
+        "kind": kind.value,
         "request": {"max_pages": max_pages, "max_concurrent": max_concurrent},
         "max_pages": max_pages,
         "created_by": caller.user_id,
