@@ -25,6 +25,7 @@ from scrapersky.services import batch, jobs, sweep
 from scrapersky.services.work import Control
 
 FOREVER = float("inf")
+SITES = {JobKind.DOMAIN_SCAN: 10, JobKind.SITEMAP_SCAN: 4}  # that a worker of each kind takes at once
 
 
 def start(
@@ -228,21 +229,46 @@ def test_a_plan_covers_what_waits_once_and_keeps_to_the_concurrency_asked_for(
     started = start(db, queue, caller, [f"s{n}.example" for n in range(60)], max_concurrent=15)
     ids = job_ids(db, caller, started.batch_id)
     run(db, ids["s0.example"])
-    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(
+        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+    )
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [25, 25, 9]
     assert {job for chunk in plan.chunks for job in chunk.job_ids} == set(ids.values()) - {ids["s0.example"]}
     assert plan.lanes * plan.chunks[0].window <= 15
     assert {chunk.window for chunk in plan.chunks} == {7}  # two workers
     with pytest.raises(NotFound):
-        batch.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+        batch.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
 
 
 def test_a_small_batch_has_work_for_all_its_workers(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
     started = start(db, queue, caller, [f"s{n}.example" for n in range(19)], max_concurrent=30)
-    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(
+        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+    )
     assert (plan.lanes, [len(chunk.job_ids) for chunk in plan.chunks]) == (3, [7, 7, 5])
+
+
+def test_a_plan_is_for_the_workers_of_the_batchs_kind(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    hosts = [f"s{n}.example" for n in range(16)]
+    planned = []
+    for kind in JobKind:
+        started = start(db, queue, caller, hosts, kind=kind, max_concurrent=8)
+        run_id = run_of(postgres, started.batch_id)
+        plan = batch.plan(db, run_id, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        planned.append((plan.kind, plan.lanes, {chunk.window for chunk in plan.chunks}))
+    assert planned == [(JobKind.DOMAIN_SCAN, 1, {8}), (JobKind.SITEMAP_SCAN, 2, {4})]
+
+
+def test_the_last_round_gives_each_site_a_worker_of_its_own_however_large_the_chunks(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    run_id = run_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
+    plan = batch.plan(db, run_id, round=batch.MAX_ROUNDS, chunk_size=100, sites_per_worker=SITES, max_lanes=50)
+    assert [len(chunk.job_ids) for chunk in plan.chunks] == [1] * 30
 
 
 def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last(
@@ -252,7 +278,7 @@ def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last
     sizes = [
         max(
             len(chunk.job_ids)
-            for chunk in batch.plan(db, run_id, round=n, chunk_size=25, sites_per_worker=10, max_lanes=50).chunks
+            for chunk in batch.plan(db, run_id, round=n, chunk_size=25, sites_per_worker=SITES, max_lanes=50).chunks
         )
         for n in (1, 2, 3, 4)
     ]
@@ -266,7 +292,7 @@ def test_a_site_that_kills_its_worker_costs_its_neighbours_nothing(
     run_id = run_of(postgres, started.batch_id)
     deadly = job_ids(db, caller, started.batch_id)["deadly.example"]
     for number in range(1, batch.MAX_ROUNDS + 1):
-        plan = batch.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=10, max_lanes=50)
+        plan = batch.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
         for chunk in plan.chunks:
             if deadly in chunk.job_ids:  # claimed with its neighbours, and nothing is ever heard of them again
                 leases.claim(db, chunk.job_ids, token=uuid4(), lease=timedelta(seconds=-1))
@@ -355,7 +381,9 @@ def test_a_lost_worker_of_a_batch_leaves_its_job_to_the_next_round(
     leases.claim(db, [job_id], token=uuid4(), lease=timedelta(seconds=-1))
     assert sweep.run(db, queue.sender, deadline=FOREVER).reopened == 1
     assert queue.drain() == []
-    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(
+        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+    )
     assert [chunk.job_ids for chunk in plan.chunks] == [(job_id,)]
 
 

@@ -77,6 +77,7 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         "BATCH_MAX_LANES": "2",
         "SCAN_LEASE_SECONDS": "150",
         "MAX_CONCURRENT_SITES": "10",
+        "MAX_CONCURRENT_SITEMAP_SITES": "4",
         "CONTACT_URL": "https://bot.example/",
     }.items():
         monkeypatch.setenv(name, value)

@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from scrapersky.domain.loopback import is_loopback
+from scrapersky.domain.status import JobKind
 from scrapersky.errors import ConfigurationError
 
 Environment = Mapping[str, str]
@@ -177,7 +178,7 @@ class BatchPlanSettings:
     bucket: str
     chunk_size: int
     max_lanes: int
-    sites_per_worker: int
+    sites_per_worker: Mapping[JobKind, int]
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -185,7 +186,10 @@ class BatchPlanSettings:
             bucket=required(env, "BATCH_BUCKET"),
             chunk_size=number(env, "BATCH_CHUNK_SIZE", at_least=1, at_most=100),
             max_lanes=number(env, "BATCH_MAX_LANES", at_least=1, at_most=1000),
-            sites_per_worker=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+            sites_per_worker={
+                JobKind.DOMAIN_SCAN: number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+                JobKind.SITEMAP_SCAN: number(env, "MAX_CONCURRENT_SITEMAP_SITES", at_least=1, at_most=100),
+            },
         )
 
 

@@ -34,7 +34,8 @@ from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres
 
 ROLE, PASSWORD = "scrapersky_app", "of a database that lives for minutes"
-MAX_CONCURRENT, CHUNK_SIZE, SITES_PER_WORKER, MAX_LANES = 50, 25, 10, 40
+MAX_CONCURRENT, CHUNK_SIZE, MAX_LANES = 50, 25, 40
+SITES_PER_WORKER = {JobKind.DOMAIN_SCAN: 10}
 LEASE = timedelta(seconds=150)
 WORKER_SECONDS = 120.0
 PAGE_BYTES = 165_000

@@ -99,8 +99,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One round of a batch: its chunks, and how many of them may be worked off at once."""
+    """One round of a batch: whose workers it is for, its chunks, and how many of them may be worked off at once."""
 
+    kind: JobKind
     chunks: tuple[Chunk, ...]
     lanes: int
 

@@ -1,7 +1,7 @@
 """Batches: many domains under one name, in rounds that the state machine asks for."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -209,21 +209,26 @@ def results(db: Database, tenant_id: UUID, batch_id: UUID) -> Iterator[Job]:
         after = page[-1].domain
 
 
-def plan(db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: int, max_lanes: int) -> Plan:
+def plan(
+    db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: Mapping[JobKind, int], max_lanes: int
+) -> Plan:
     """A round of a run: what still waits, in chunks for the workers, of `chunk_size` jobs at most.
 
-    A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, down to
-    single jobs: a site that kills its worker takes its chunk along, and must not do so until they are all spent.
+    A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, and the last
+    one single jobs: a site that kills its worker, or takes all its time, takes its chunk along, and must not do so
+    until they are all spent.
 
     Raises:
         NotFound: there is no such run.
     """
     batch = _run(db, run)
-    workers, window = lanes(batch.request["max_concurrent"], sites_per_worker=sites_per_worker, max_lanes=max_lanes)
-    waiting = rounds.pending(db, batch)
-    size = max(1, min(chunk_size // CHUNK_SHRINKS ** (round - 1), -(-len(waiting) // workers)))
+    kind, waiting = rounds.pending(db, batch)
+    most = batch.request["max_concurrent"]
+    workers, window = lanes(most, sites_per_worker=sites_per_worker[kind], max_lanes=max_lanes)
+    largest = chunk_size // CHUNK_SHRINKS ** (round - 1) if round < MAX_ROUNDS else 1
+    size = max(1, min(largest, -(-len(waiting) // workers)))
     chunks = tuple(Chunk(tuple(waiting[at : at + size]), window) for at in range(0, len(waiting), size))
-    return Plan(chunks, workers)
+    return Plan(kind, chunks, workers)
 
 
 def finish(db: Database, run: UUID, *, round: int) -> Finished:
