@@ -50,6 +50,7 @@ FUNCTIONS = (
 SETTINGS = {
     "DATABASE_SECRET_ARN": "the database's",
     "SCAN_QUEUE_URL": "scan",
+    "SITEMAP_QUEUE_URL": "sitemap",
     "BATCH_QUEUE_URL": "batch",
     "BATCH_DEAD_LETTER_QUEUE_URL": "batch-dead",
     "BATCH_STATE_MACHINE_ARN": "machine",

@@ -69,6 +69,7 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """Tells the functions a DSN; everything else that they read is there."""
     for name, value in {
         "SCAN_QUEUE_URL": queue.url,
+        "SITEMAP_QUEUE_URL": queue.sitemap_url,
         "BATCH_QUEUE_URL": queue.batch_url,
         "BATCH_DEAD_LETTER_QUEUE_URL": queue.batch_url,
         "BATCH_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:x",
