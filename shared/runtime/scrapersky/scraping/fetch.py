@@ -198,7 +198,7 @@ class SiteClient:
             },
             encoding="utf-8",
         )
-        headers.update(extra)
+        headers.update(httpx.Headers(extra, encoding="utf-8"))
         request = httpx.Request("GET", target.href, headers=headers, extensions={WEB_URL: target})
         if self._cookies:
             request.headers.encoding = "utf-8"
