@@ -137,6 +137,21 @@ def test_a_dead_letter_ends_the_job_that_still_waits_and_no_other(
     assert jobs.get(db, caller.tenant_id, in_work).status is JobStatus.RUNNING
 
 
+def test_a_dead_letter_ends_a_sitemap_job_as_any_other(db: Database, queue: ScanQueue, caller: Caller) -> None:
+    waiting = sitemap_scan.start(
+        db, queue.sender, caller, base_url="site.example", max_pages=10, idempotency=None
+    ).job_id
+    (body,) = queue.drain_sitemaps()
+    assert function("dead_letter").lambda_handler(records(body), Context())["ended"] == 1
+    failed = jobs.get(db, caller.tenant_id, waiting)
+    assert failed.error is not None
+    assert (failed.kind, failed.status, failed.error.code) == (
+        JobKind.SITEMAP_SCAN,
+        JobStatus.FAILED,
+        ErrorCode.WORKER_LOST,
+    )
+
+
 def test_the_sweeper_sends_what_is_owed_and_tells_how_the_whole_stands(
     postgres: TestDatabase, queue: ScanQueue, make_job: Callable[..., UUID]
 ) -> None:
