@@ -1,6 +1,7 @@
 """When something was last modified: the date forms of sitemaps (W3C) and of RSS (RFC 822), as texts and as times."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ _W3C = re.compile(
     r" ?(?:[Zz]|UTC|GMT|([+-])(\d\d)(?::?(\d\d))?)?)?)?)?",
     re.ASCII,
 )
+_COMMON_CHARS: Final = frozenset({20, 25})  # to the second, with Z or a zone: read in C
 _MAX_CHARS: Final = 48  # the longest that the expression takes is shorter
 _MAX_RFC_822_CHARS: Final = 64
 
@@ -29,6 +31,10 @@ def lastmod_time(text: str) -> datetime | None:
 
     The forms are those of https://www.w3.org/TR/NOTE-datetime and the common mistakes in them.
     """
+    if len(text) in _COMMON_CHARS and text[10] == "T" and text[4] == text[7] == "-" and text[13] == text[16] == ":":
+        with suppress(ValueError, OverflowError):  # what it does not take is none of the forms, or one with a mistake
+            time = datetime.fromisoformat(text)
+            return None if time.year < MIN_YEAR else time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     match = _W3C.fullmatch(text) if len(text) <= _MAX_CHARS else None
     if match is None:
         return None

@@ -11,6 +11,7 @@ from xml.parsers import expat
 from scrapersky.domain.sitemaps import SitemapType
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.sitemaps import names, sniff
+from scrapersky.scraping.sitemaps.canonical import Canonical, end_of_prolog
 from scrapersky.scraping.sitemaps.dates import feed_date, lastmod_text
 from scrapersky.scraping.sitemaps.entry import MAX_COUNT, MAX_URL_CHARS, Entry, Fields, Totals, is_usable_url
 
@@ -51,6 +52,7 @@ class Markup:
         self._head = head
         self._url = url
         self._is_begun = False
+        self._short: Canonical | None = None
         self._stuck = 0
         self._index = -1
         self._held: list[str] = []
@@ -64,7 +66,11 @@ class Markup:
         if not self._is_begun:
             self._is_begun = True
             # It speaks of bytes, and these are decoded; many are not quite as they should be.
-            text = _DECLARATION.sub("", text, count=1) if _DECLARATION.match(text) else text
+            text = self._begin(_DECLARATION.sub("", text, count=1) if _DECLARATION.match(text) else text)
+        if self._short:
+            if self._short.feed(text):
+                return
+            text, self._short = self._short.rest, None
         if self._stuck > HELD_CHARS:
             self._held.append(text)
             if sum(map(len, self._held)) < self._stuck:
@@ -75,8 +81,18 @@ class Markup:
 
     def close(self, is_whole: bool) -> None:
         if not (self.is_broken or self.error):
-            self._parse("".join(self._held), is_whole)
+            self._parse(self._short.rest if self._short else "".join(self._held), is_whole)
             self.is_broken |= not is_whole
+
+    def _begin(self, text: str) -> str:
+        """Read up to the first entry. Returns what follows, to be read by the short way if expat sees it as well."""
+        end = end_of_prolog(text)
+        if not end:
+            return text
+        self._parse(text[:end], False)
+        if self.type is SitemapType.URLSET:
+            self._short = Canonical(self._entries, self._totals)
+        return text[end:]
 
     def _parse(self, text: str, is_final: bool) -> None:
         try:
