@@ -51,9 +51,9 @@ def scan(
         "sitemaps_truncated": False,
         "total_sitemaps": len(listed),
         "total_urls": 4,
-        "added_count": None,
-        "changed_count": None,
-        "removed_count": None,
+        "added_count": 0,
+        "changed_count": 0,
+        "removed_count": 0,
         "truncated": False,
         "truncations": [],
     } | result

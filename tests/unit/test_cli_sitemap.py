@@ -84,7 +84,8 @@ def test_a_site_without_a_sitemap_is_a_success_that_says_so() -> None:
 
 
 def test_a_rescan_says_what_became_of_the_site() -> None:
-    document = scan(added_count=3, changed_count=0, removed_count=2)
+    files = [sitemap_file("a.xml", added_count=3, changed_count=0, removed_count=2), sitemap_file("new.xml")]
+    document = scan(files=files, added_count=3, changed_count=0, removed_count=2)
     assert "Since the scan before: +3 ~0 -2" in words(api(document).run("sitemap", "shop.example").stdout)
     assert "Since the scan before" not in api(scan()).run("sitemap", "shop.example").stdout
 

@@ -96,8 +96,8 @@ def sitemap_batch(
 ) -> None:
     """Read the sitemaps of many sites.
 
-    FILE is as in `scrapersky batch`, and so is what is shown and written: a line for each site, with its files. The
-    URLs of a site are in `scrapersky sitemap-urls`.
+    FILE is as in `scrapersky batch`, and so is what is shown and written: a line for each site, with its totals. Its
+    files are in `scrapersky sitemap-files`, their URLs in `scrapersky sitemap-urls`.
 
     \b
     Examples:

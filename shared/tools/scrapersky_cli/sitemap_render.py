@@ -62,8 +62,8 @@ def sitemap_scan_view(document: Document, files: Sequence[Document] = ()) -> Ite
         yield files_table(listed)
     if (hidden := int(number(result, "total_sitemaps")) - len(listed)) > 0 and result:
         yield Text(f"{hidden} more: scrapersky sitemap-files --job {clean(document.get('job_id'))} --all")
-    if changes := _changes(result):
-        yield Text(f"Since the scan before: {changes}")
+    if any(_changes(file) for file in listed):  # the totals of a first scan are zeros that say nothing
+        yield Text(f"Since the scan before: {_changes(result)}")
     for truncation in map(mapping, list_of(result.get("truncations"))):
         yield Text(_cut_line(truncation), style="yellow")
 

@@ -25,6 +25,7 @@
     status = "complete"
 
     [sitemaps]                         # the same of a sitemap scan; only sites that have it get one
+    shows = "one file, gzipped"        # what the site has of them
     status = "complete"
     files."/sitemap.xml".url_count = 4 # of each file that it lists, by path
 """
