@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @observed
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
-    """Plan the round; the answer tells the state machine where the chunks are and how many may run at once.
+    """Plan the round; the answer tells the state machine whose the chunks are, where, and how many may run at once.
 
     Each chunk is what the worker is invoked with. Without a pending job there is no chunk and no list.
     """
@@ -48,6 +48,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
         "run": str(run),
         "round": event["round"],
         "correlation_id": event["correlation_id"],
+        "kind": plan.kind.value,
         "lanes": plan.lanes,
         "bucket": settings.bucket,
         "key": key,

@@ -22,7 +22,7 @@ from scrapersky.api.operations import (
 )
 from scrapersky.api.parameters import DEFAULT_LIMIT, BatchId, Cursor, IdempotencyKey, IfNoneMatch, Limit, Wait
 from scrapersky.domain.batches import Batch, StartedBatch
-from scrapersky.domain.status import JobStatus
+from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
 from scrapersky.services import batch as batches
 from scrapersky.services import export, jobs
@@ -63,6 +63,7 @@ def start(body: BatchBody, idempotency_key: IdempotencyKey = None) -> Response[s
             db,
             sender("batch"),
             caller,
+            kind=JobKind.DOMAIN_SCAN,
             domains=body.domains,
             max_pages=body.max_pages,
             max_concurrent=body.max_concurrent,

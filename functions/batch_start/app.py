@@ -79,6 +79,7 @@ def create(request: BatchRequest) -> None:
             db,
             sender("batch"),
             caller,
+            kind=request.kind,
             domains=request.domains,
             max_pages=request.max_pages,
             max_concurrent=request.max_concurrent,

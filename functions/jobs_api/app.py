@@ -139,7 +139,9 @@ def retry_job(
 ) -> Response[str]:
     caller = app.caller(body.tenant_id if body else None)
     with database() as db:
-        accepted = jobs.retry(db, sender("domain_scan"), caller, job_id, app.idempotency(idempotency_key))
+        accepted = jobs.retry(
+            db, sender("domain_scan", "sitemap_scan"), caller, job_id, app.idempotency(idempotency_key)
+        )
     return responses.accepted(accepted, app.address(f"{JOBS}/{job_id}"))
 
 

@@ -18,7 +18,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
     """Sweep once and answer with what was done."""
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     with database() as db:
-        swept = sweep.run(db, sender("domain_scan", "batch"), deadline=deadline)
+        swept = sweep.run(db, sender("domain_scan", "sitemap_scan", "batch"), deadline=deadline)
     answer = {
         "reopened": swept.reopened,
         "lost": swept.lost,

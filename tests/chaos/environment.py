@@ -50,6 +50,7 @@ FUNCTIONS = (
 SETTINGS = {
     "DATABASE_SECRET_ARN": "the database's",
     "SCAN_QUEUE_URL": "scan",
+    "SITEMAP_QUEUE_URL": "sitemap",
     "BATCH_QUEUE_URL": "batch",
     "BATCH_DEAD_LETTER_QUEUE_URL": "batch-dead",
     "BATCH_STATE_MACHINE_ARN": "machine",
@@ -58,6 +59,7 @@ SETTINGS = {
     "BATCH_MAX_LANES": "2",
     "SCAN_LEASE_SECONDS": str(clock.LEASE_SECONDS),
     "MAX_CONCURRENT_SITES": "4",
+    "MAX_CONCURRENT_SITEMAP_SITES": "2",
     "CONTACT_URL": "https://bot.example/",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_SERVICE_NAME": "chaos",

@@ -10,6 +10,7 @@ from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from contract import cloudformation as cfn
 from contract.state_machines import Definition, for_moto, states, unread, wrapped
+from scrapersky.domain.status import JobKind
 
 DEFINITION = cfn.FUNCTIONS / "batch_workflow" / "definition.asl.json"
 EXPRESS_SECONDS = 300  # the most that AWS lets an express execution run
@@ -47,6 +48,20 @@ def called(state: Definition) -> str:
 
 def tasks() -> list[tuple[str, Definition]]:
     return [(name, state) for name, state in states(definition()) if state["Type"] == "Task"]
+
+
+def maps() -> dict[str, tuple[Definition, Definition]]:
+    """Each map with the one task that it runs for a chunk."""
+    return {
+        name: (state, state["ItemProcessor"]["States"][state["ItemProcessor"]["StartAt"]])
+        for name, state in definition()["States"].items()
+        if state["Type"] == "Map"
+    }
+
+
+def execution_type(state: Definition) -> str:
+    kind: str = state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"]
+    return kind
 
 
 def longest_wait(retrier: dict[str, Any]) -> float:
@@ -138,15 +153,32 @@ def test_whatever_fails_leads_to_abort() -> None:
 
 
 def test_a_failed_chunk_fails_no_other() -> None:
-    assert definition()["States"]["Scan"]["ToleratedFailurePercentage"] == 100
+    assert [state["ToleratedFailurePercentage"] for state, _ in maps().values()] == [100, 100]
 
 
 def test_the_results_of_all_chunks_stay_below_what_a_state_may_hand_on() -> None:
     """256 KiB for at most 10,000 chunks: each may say `{}` and no more."""
-    scan = definition()["States"]["Scan"]
+    for state, chunk in maps().values():
+        assert chunk["OutputPath"] is None
+        assert state["ResultPath"] is None
 
-    assert scan["ItemProcessor"]["States"]["ScanChunk"]["OutputPath"] is None
-    assert scan["ResultPath"] is None
+
+def test_each_kind_of_batch_is_worked_off_by_its_own_worker_and_all_else_is_the_same() -> None:
+    choice = definition()["States"]["AnythingToScan"]
+    of_kind = {one["StringEquals"]: one["Next"] for one in choice["Choices"] if one["Variable"] == "$.kind"}
+    workers = {kind: called(maps()[of_kind.get(kind, choice["Default"])][1]) for kind in JobKind}
+    assert workers == {JobKind.DOMAIN_SCAN: "domain_scan_worker", JobKind.SITEMAP_SCAN: "sitemap_worker"}
+    own = {"Comment", "Label", "ItemProcessor"}
+    shared = [{name: value for name, value in state.items() if name not in own} for state, _ in maps().values()]
+    assert shared[0] == shared[1]
+    own = {"Comment", "Parameters", "TimeoutSeconds"}
+    shared = [{name: value for name, value in chunk.items() if name not in own} for _, chunk in maps().values()]
+    assert shared[0] == shared[1]
+
+
+def test_nothing_to_do_is_seen_before_the_kind() -> None:
+    first = definition()["States"]["AnythingToScan"]["Choices"][0]
+    assert first == {"Variable": "$.chunks", "NumericEquals": 0, "Next": "Finish"}
 
 
 def test_passing_faults_are_tried_again_with_growing_scattered_pauses() -> None:
@@ -167,10 +199,11 @@ def test_a_task_waits_longer_than_its_function_runs() -> None:
         assert state["TimeoutSeconds"] > cfn.functions()[called(state)]["Timeout"]
 
 
-def test_a_chunk_is_over_within_the_time_of_an_express_execution() -> None:
-    chunk = definition()["States"]["Scan"]["ItemProcessor"]["States"]["ScanChunk"]
-
-    assert all(longest_wait(retrier) + chunk["TimeoutSeconds"] < EXPRESS_SECONDS for retrier in chunk["Retry"])
+def test_a_chunk_is_over_within_the_time_of_an_express_execution_or_is_none() -> None:
+    for state, chunk in maps().values():
+        longest = max(longest_wait(retrier) + chunk["TimeoutSeconds"] for retrier in chunk["Retry"])
+        assert execution_type(state) == ("EXPRESS" if longest < EXPRESS_SECONDS else "STANDARD")
+    assert {execution_type(state) for state, _ in maps().values()} == {"EXPRESS", "STANDARD"}
 
 
 # --- rights ---

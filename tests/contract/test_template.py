@@ -10,8 +10,10 @@ from scrapersky import secret_store
 from scrapersky.api import jwks
 from scrapersky.api.parameters import MAX_WAIT_SECONDS
 from scrapersky.db import connection, migrate
+from scrapersky.domain.status import JobKind
 from scrapersky.scraping import politeness
 from scrapersky.services import work
+from scrapersky.settings import QUEUE_VARIABLES
 from scrapersky_local.openapi import load_function
 
 FOLDERS = sorted(path.parent.name for path in cfn.FUNCTIONS.glob("*/app.py"))
@@ -108,21 +110,45 @@ def test_a_lease_outlives_its_worker_and_ends_before_the_next_delivery() -> None
     assert lease < cfn.of_type("AWS::SQS::Queue")["ScanQueue"]["VisibilityTimeout"]
 
 
-def test_a_batch_of_sites_is_scanned_at_once() -> None:
+@pytest.mark.parametrize("worker", ["domain_scan_worker", "sitemap_worker"])
+def test_a_batch_of_sites_is_scanned_at_once(worker: str) -> None:
     (mapping,) = (
         mapping
         for mapping in cfn.of_type("AWS::Lambda::EventSourceMapping").values()
-        if cfn.target(mapping["FunctionName"]) == "DomainScanWorkerFunction"
+        if cfn.target(mapping["FunctionName"]) == cfn.logical_id(worker)
     )
 
-    assert mapping["BatchSize"] == int(cfn.environment("domain_scan_worker")["MAX_CONCURRENT_SITES"])
+    assert mapping["BatchSize"] == int(cfn.environment(worker)["MAX_CONCURRENT_SITES"])
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_a_round_is_planned_for_the_worker_that_runs_it() -> None:
-    planned = cfn.environment("batch_plan")["MAX_CONCURRENT_SITES"]
+    planned = cfn.environment("batch_plan")
 
-    assert planned == cfn.environment("domain_scan_worker")["MAX_CONCURRENT_SITES"]
+    assert planned["MAX_CONCURRENT_SITES"] == cfn.environment("domain_scan_worker")["MAX_CONCURRENT_SITES"]
+    assert planned["MAX_CONCURRENT_SITEMAP_SITES"] == cfn.environment("sitemap_worker")["MAX_CONCURRENT_SITES"]
+
+
+def test_every_kind_of_job_has_a_queue_of_its_own() -> None:
+    named = {kind: QUEUE_VARIABLES[kind] for kind in JobKind}
+    queues = {kind: cfn.target(cfn.environment("sweeper")[name]) for kind, name in named.items()}
+    worked_off = {kind: cfn.consumed_queues()[queue] for kind, queue in queues.items()}
+    dead = [cfn.of_type("AWS::SQS::Queue")[queue]["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues.values()]
+
+    assert worked_off == {JobKind.DOMAIN_SCAN: "domain_scan_worker", JobKind.SITEMAP_SCAN: "sitemap_worker"}
+    assert {cfn.consumed_queues()[cfn.target(arn)] for arn in dead} == {"dead_letter"}
+
+
+def test_one_retry_alone_rings_no_alarm() -> None:
+    rings_at = {
+        cfn.target(alarm["Dimensions"][0]["Value"]): alarm["Threshold"]
+        for alarm in cfn.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    }
+
+    assert rings_at.keys() == {"ScanQueue", "SitemapQueue", "BatchQueue"}
+    for queue, seconds in rings_at.items():
+        assert seconds > cfn.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
 
 
 def test_what_a_function_waits_for_ends_before_the_function() -> None:

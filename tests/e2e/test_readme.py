@@ -20,6 +20,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 README_PORT = 8000
 PAGE = b"<!doctype html><html lang=en><title>Example Domain</title><p>Write to hello@example.com"
 START_SECONDS = 60.0
+SITEMAP = b"""<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+<url><loc>http://example.com/about</loc><lastmod>2026-05-04</lastmod></url></urlset>"""
 COMMAND_SECONDS = 60.0
 
 
@@ -46,10 +48,10 @@ def reader() -> Iterator[tuple[Path, int]]:
     """A folder with the project's `.venv` in it and a stack started by the README's own command, and its port."""
     up = blocks("Use it")[0].strip()
     port = free_port()
-    answer = response(PAGE)
+    answers = {"/": response(PAGE), "/sitemap.xml": response(SITEMAP, content_type="application/xml")}
     with (
         throwaway_directory() as folder,
-        Listener(lambda path: [answer if path == "/" else response(status="404")]) as site,
+        Listener(lambda path: [answers.get(path) or response(status="404")]) as site,
     ):
         (folder / ".venv").symlink_to(ROOT / ".venv")
         reach = f" --allow-network 127.0.0.0/8 --resolve example.com:80=127.0.0.1:{site.port}"
@@ -88,6 +90,8 @@ def test_the_commands_under_use_it_work(reader: tuple[Path, int]) -> None:
         outputs.append(done.stdout)
     scans, http = outputs
     assert "hello@example.com" in scans
+    assert "http://example.com/sitemap.xml" in scans
+    assert "http://example.com/about" in (folder / "urls.csv").read_text("utf-8")
     assert '"job_id"' in http
     assert '"items"' in http
     assert httpx.get(f"http://127.0.0.1:{port}/docs", trust_env=False).status_code == 200

@@ -19,19 +19,25 @@ REGION = "eu-central-1"
 
 
 class ScanQueue:
-    """The scan queue and the batch queue of one test."""
+    """The queues of one test: of domain scans, of sitemap scans and of batches."""
 
     def __init__(self) -> None:
         self.client = boto3.client("sqs", region_name=REGION)
         self.url = self.client.create_queue(QueueName="scan")["QueueUrl"]
+        self.sitemap_url = self.client.create_queue(QueueName="sitemap")["QueueUrl"]
         self.batch_url = self.client.create_queue(QueueName="batch")["QueueUrl"]
-        self.sender = Sender(lambda: self.client, {"domain_scan": self.url, "batch": self.batch_url})
+        urls = {"domain_scan": self.url, "sitemap_scan": self.sitemap_url, "batch": self.batch_url}
+        self.sender = Sender(lambda: self.client, urls)
         # The queue is gone: every send fails the way SQS says it.
-        self.broken_sender = Sender(lambda: self.client, {"domain_scan": self.url + "-gone"})
+        self.broken_sender = Sender(lambda: self.client, {queue: url + "-gone" for queue, url in urls.items()})
 
     def drain(self) -> list[dict[str, Any]]:
         """Take every message off the scan queue."""
         return self._take(self.url)
+
+    def drain_sitemaps(self) -> list[dict[str, Any]]:
+        """Take every message off the sitemap queue."""
+        return self._take(self.sitemap_url)
 
     def drain_batches(self) -> list[dict[str, Any]]:
         """Take every message off the batch queue."""

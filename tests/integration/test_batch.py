@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,12 +19,13 @@ from scrapersky.db.leases import Claim
 from scrapersky.domain.batches import StartedBatch
 from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller, Idempotency
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Conflict, NotFound
 from scrapersky.services import batch, jobs, sweep
 from scrapersky.services.work import Control
 
 FOREVER = float("inf")
+SITES = {JobKind.DOMAIN_SCAN: 10, JobKind.SITEMAP_SCAN: 4}  # that a worker of each kind takes at once
 
 
 def start(
@@ -32,6 +34,7 @@ def start(
     caller: Caller,
     domains: Sequence[str] = ("a.example", "b.example", "c.example"),
     *,
+    kind: JobKind = JobKind.DOMAIN_SCAN,
     batch_id: UUID | None = None,
     idempotency: Idempotency | None = None,
     max_concurrent: int = 5,
@@ -40,6 +43,7 @@ def start(
         db,
         queue.sender,
         caller,
+        kind=kind,
         domains=domains,
         max_pages=2,
         max_concurrent=max_concurrent,
@@ -155,6 +159,34 @@ def test_the_same_batch_id_and_request_is_one_batch_and_another_request_a_confli
     assert batch.get(db, caller.tenant_id, batch_id).figures.total == 2
 
 
+def test_a_batch_is_of_its_kind_and_another_kind_is_another_request(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    batch_id = uuid4()
+    first = start(db, queue, caller, ["a.example", "nonsense"], kind=JobKind.SITEMAP_SCAN, batch_id=batch_id)
+    assert start(db, queue, caller, ["A.example", "nonsense"], kind=JobKind.SITEMAP_SCAN, batch_id=batch_id) == first
+    with pytest.raises(Conflict) as caught:
+        start(db, queue, caller, ["a.example", "nonsense"], batch_id=batch_id)
+    assert caught.value.code == "batch_exists"
+    assert postgres.rows("select distinct kind from scrapersky.jobs") == [("sitemap_scan",)]
+    domains = start(db, queue, caller, ["a.example"])
+    listed, _ = batch.listing(db, caller.tenant_id)
+    assert [(one.id, one.kind) for one in listed] == [
+        (domains.batch_id, JobKind.DOMAIN_SCAN),
+        (batch_id, JobKind.SITEMAP_SCAN),
+    ]
+    assert batch.snapshot(db, caller.tenant_id, batch_id)[0].kind is JobKind.SITEMAP_SCAN
+
+
+def test_a_batch_of_domain_scans_is_known_by_what_it_was_always_known_by(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    """A client that tries again while a new version is deployed gets its first batch."""
+    start(db, queue, caller, ["b.example", "a.example", "nonsense"])
+    (kept,) = postgres.one("select fingerprint from scrapersky.batches")
+    assert kept == sha256(b"2\n5\na.example\nb.example\nnonsense").digest()
+
+
 def test_a_cancel_ends_what_is_open_and_a_retry_does_the_rest(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
@@ -197,21 +229,46 @@ def test_a_plan_covers_what_waits_once_and_keeps_to_the_concurrency_asked_for(
     started = start(db, queue, caller, [f"s{n}.example" for n in range(60)], max_concurrent=15)
     ids = job_ids(db, caller, started.batch_id)
     run(db, ids["s0.example"])
-    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(
+        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+    )
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [25, 25, 9]
     assert {job for chunk in plan.chunks for job in chunk.job_ids} == set(ids.values()) - {ids["s0.example"]}
     assert plan.lanes * plan.chunks[0].window <= 15
     assert {chunk.window for chunk in plan.chunks} == {7}  # two workers
     with pytest.raises(NotFound):
-        batch.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+        batch.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
 
 
 def test_a_small_batch_has_work_for_all_its_workers(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
     started = start(db, queue, caller, [f"s{n}.example" for n in range(19)], max_concurrent=30)
-    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(
+        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+    )
     assert (plan.lanes, [len(chunk.job_ids) for chunk in plan.chunks]) == (3, [7, 7, 5])
+
+
+def test_a_plan_is_for_the_workers_of_the_batchs_kind(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    hosts = [f"s{n}.example" for n in range(16)]
+    planned = []
+    for kind in JobKind:
+        started = start(db, queue, caller, hosts, kind=kind, max_concurrent=8)
+        run_id = run_of(postgres, started.batch_id)
+        plan = batch.plan(db, run_id, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        planned.append((plan.kind, plan.lanes, {chunk.window for chunk in plan.chunks}))
+    assert planned == [(JobKind.DOMAIN_SCAN, 1, {8}), (JobKind.SITEMAP_SCAN, 2, {4})]
+
+
+def test_the_last_round_gives_each_site_a_worker_of_its_own_however_large_the_chunks(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
+) -> None:
+    run_id = run_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
+    plan = batch.plan(db, run_id, round=batch.MAX_ROUNDS, chunk_size=100, sites_per_worker=SITES, max_lanes=50)
+    assert [len(chunk.job_ids) for chunk in plan.chunks] == [1] * 30
 
 
 def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last(
@@ -221,7 +278,7 @@ def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last
     sizes = [
         max(
             len(chunk.job_ids)
-            for chunk in batch.plan(db, run_id, round=n, chunk_size=25, sites_per_worker=10, max_lanes=50).chunks
+            for chunk in batch.plan(db, run_id, round=n, chunk_size=25, sites_per_worker=SITES, max_lanes=50).chunks
         )
         for n in (1, 2, 3, 4)
     ]
@@ -235,7 +292,7 @@ def test_a_site_that_kills_its_worker_costs_its_neighbours_nothing(
     run_id = run_of(postgres, started.batch_id)
     deadly = job_ids(db, caller, started.batch_id)["deadly.example"]
     for number in range(1, batch.MAX_ROUNDS + 1):
-        plan = batch.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=10, max_lanes=50)
+        plan = batch.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
         for chunk in plan.chunks:
             if deadly in chunk.job_ids:  # claimed with its neighbours, and nothing is ever heard of them again
                 leases.claim(db, chunk.job_ids, token=uuid4(), lease=timedelta(seconds=-1))
@@ -324,7 +381,9 @@ def test_a_lost_worker_of_a_batch_leaves_its_job_to_the_next_round(
     leases.claim(db, [job_id], token=uuid4(), lease=timedelta(seconds=-1))
     assert sweep.run(db, queue.sender, deadline=FOREVER).reopened == 1
     assert queue.drain() == []
-    plan = batch.plan(db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=10, max_lanes=50)
+    plan = batch.plan(
+        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+    )
     assert [chunk.job_ids for chunk in plan.chunks] == [(job_id,)]
 
 

@@ -15,7 +15,7 @@ from integration.test_functions import secret
 from scrapersky import wiring
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.services import batch
 from support.http_events import Context, function
 from support.log_lines import recorded
@@ -67,6 +67,7 @@ def aws(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("BATCH_CHUNK_SIZE", "2")
     monkeypatch.setenv("BATCH_MAX_LANES", "20")
     monkeypatch.setenv("MAX_CONCURRENT_SITES", "10")
+    monkeypatch.setenv("MAX_CONCURRENT_SITEMAP_SITES", "4")
     yield services
     for function_ in cached:
         function_.cache_clear()
@@ -147,6 +148,19 @@ def test_a_whole_request_makes_one_batch_however_often_it_comes(
     assert [name for name, _ in aws.executions()] == [f"{message['run']}-1"]
 
 
+def test_a_message_may_ask_for_a_batch_of_sitemap_scans(aws: Aws, queue: ScanQueue, db: Database) -> None:
+    tenant_id, batch_id = uuid4(), uuid4()
+    asked = asking(tenant_id, batch_id, "a.example", "b.example")
+    assert deliver({**asked, "kind": "sitemap_scan", "max_pages": 50_000}) == []
+    made = batch.get(db, tenant_id, batch_id)
+    assert (made.kind, made.figures.total) == (JobKind.SITEMAP_SCAN, 2)
+    assert made.request["max_pages"] == 50_000
+    assert len(queue.drain_batches()) == 1
+    # The same id stands for one kind alone.
+    assert deliver({**asked, "max_pages": 100}) == []
+    assert len(aws.dead()) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -155,6 +169,7 @@ def test_a_whole_request_makes_one_batch_however_often_it_comes(
         (asking(uuid4(), uuid4()), "`domains` holds 0, not 1 to 10000"),
         ({**asking(uuid4(), uuid4(), "a.example"), "batch_id": None}, "`batch_id` is no UUID"),
         ({**asking(uuid4(), uuid4(), "a.example"), "max_concurrent": 5000}, "`max_concurrent`"),
+        ({**asking(uuid4(), uuid4(), "a.example"), "kind": "page_scan"}, "`kind` is none of domain_scan, sitemap_scan"),
     ],
 )
 def test_a_malformed_message_is_set_aside_with_its_reason_and_counted(
@@ -200,6 +215,7 @@ def test_a_plan_puts_every_pending_job_into_one_chunk(
         "run": str(run),
         "round": 1,
         "correlation_id": "request-1",
+        "kind": "domain_scan",
         "lanes": 1,
         "bucket": BUCKET,
         "key": f"batches/{run}-1/1.json",
@@ -211,6 +227,16 @@ def test_a_plan_puts_every_pending_job_into_one_chunk(
     pending = {str(one.job_id) for one in statuses if one.status is JobStatus.PENDING}
     assert {job_id for chunk in chunks for job_id in chunk["job_ids"]} == pending
     assert len(pending) == 3
+
+
+def test_a_plan_of_a_sitemap_batch_names_the_kind_whose_workers_it_is_for(
+    aws: Aws, db: Database, queue: ScanQueue, postgres: TestDatabase, caller: Caller
+) -> None:
+    made = start(db, queue, caller, [f"s{n}.example" for n in range(5)], kind=JobKind.SITEMAP_SCAN, max_concurrent=100)
+    plan = planned(run_of(postgres, made.batch_id))
+    assert (plan["kind"], plan["lanes"], plan["chunks"]) == ("sitemap_scan", 20, 5)
+    chunks = json.loads(aws.s3.get_object(Bucket=BUCKET, Key=plan["key"])["Body"].read())
+    assert {chunk["window"] for chunk in chunks} == {4}
 
 
 def test_a_plan_without_a_pending_job_writes_nothing(

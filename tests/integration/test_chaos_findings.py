@@ -17,7 +17,7 @@ from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.leases import ClaimOutcome
 from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller
-from scrapersky.domain.status import ErrorCode
+from scrapersky.domain.status import ErrorCode, JobKind
 from scrapersky.services import batch, jobs, work
 
 LEASE = timedelta(seconds=60)
@@ -137,6 +137,7 @@ def test_a_retry_whose_answer_was_lost_is_told_of_its_own_work_whatever_became_o
         db,
         queue.sender,
         caller,
+        kind=JobKind.DOMAIN_SCAN,
         domains=["a.example"],
         max_pages=1,
         max_concurrent=1,
@@ -208,6 +209,7 @@ def test_a_message_on_its_way_does_not_stand_for_the_one_of_a_retry(
         db,
         queue.broken_sender,
         caller,
+        kind=JobKind.DOMAIN_SCAN,
         domains=["a.example"],
         max_pages=1,
         max_concurrent=1,

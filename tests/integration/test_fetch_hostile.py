@@ -1,4 +1,4 @@
-"""What servers answer badly, and what they never finish: as a page, as robots.txt, and by the memory that it takes.
+"""What servers answer badly, and what they never finish: as a page, a stream, robots.txt, and by the memory it takes.
 
 The servers are in support.hostile_answers and support.hostile_tls, one row a kind; here all are met, many at a time.
 """
@@ -39,6 +39,11 @@ def outcomes(world: World) -> dict[str, Outcome]:
 
 
 @pytest.fixture(scope="module")
+def streams(world: World) -> dict[str, Outcome]:
+    return dict(zip(NAMES, meet_all(world.stream, KINDS), strict=True))
+
+
+@pytest.fixture(scope="module")
 def verdicts(world: World) -> dict[str, tuple[RobotsVerdict, float]]:
     return dict(zip(NAMES, meet_all(world.robots, KINDS), strict=True))
 
@@ -50,6 +55,13 @@ def test_every_kind_has_a_name_of_its_own() -> None:
 @by_name
 def test_a_hostile_page_ends_typed_in_time_and_within_its_bytes(hostile: Hostile, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[hostile.name]
+    assert outcome.is_as_expected(hostile), outcome.answer
+    assert outcome.is_bounded, outcome.seconds
+
+
+@by_name
+def test_a_hostile_stream_ends_as_a_page_does(hostile: Hostile, streams: dict[str, Outcome]) -> None:
+    outcome = streams[hostile.name]
     assert outcome.is_as_expected(hostile), outcome.answer
     assert outcome.is_bounded, outcome.seconds
 

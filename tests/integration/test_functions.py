@@ -17,9 +17,9 @@ from scrapersky import wiring
 from scrapersky.db.connection import Database
 from scrapersky.db.migrate import shipped
 from scrapersky.domain.jobs import Caller
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import ConfigurationError
-from scrapersky.services import domain_scan, jobs
+from scrapersky.services import batch, domain_scan, jobs, sitemap_scan
 from support.http_events import Context, function
 
 
@@ -43,6 +43,7 @@ def environment(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.Mo
         function_.cache_clear()
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret(postgres.app_dsn))
     monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
+    monkeypatch.setenv("SITEMAP_QUEUE_URL", queue.sitemap_url)
     monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
     monkeypatch.setenv("SCAN_LEASE_SECONDS", "150")
     monkeypatch.setenv("MAX_CONCURRENT_SITES", "10")
@@ -136,6 +137,21 @@ def test_a_dead_letter_ends_the_job_that_still_waits_and_no_other(
     assert jobs.get(db, caller.tenant_id, in_work).status is JobStatus.RUNNING
 
 
+def test_a_dead_letter_ends_a_sitemap_job_as_any_other(db: Database, queue: ScanQueue, caller: Caller) -> None:
+    waiting = sitemap_scan.start(
+        db, queue.sender, caller, base_url="site.example", max_pages=10, idempotency=None
+    ).job_id
+    (body,) = queue.drain_sitemaps()
+    assert function("dead_letter").lambda_handler(records(body), Context())["ended"] == 1
+    failed = jobs.get(db, caller.tenant_id, waiting)
+    assert failed.error is not None
+    assert (failed.kind, failed.status, failed.error.code) == (
+        JobKind.SITEMAP_SCAN,
+        JobStatus.FAILED,
+        ErrorCode.WORKER_LOST,
+    )
+
+
 def test_the_sweeper_sends_what_is_owed_and_tells_how_the_whole_stands(
     postgres: TestDatabase, queue: ScanQueue, make_job: Callable[..., UUID]
 ) -> None:
@@ -144,6 +160,35 @@ def test_the_sweeper_sends_what_is_owed_and_tells_how_the_whole_stands(
     answer = function("sweeper").lambda_handler({}, Worker())
     assert (answer["sent"], answer["pending"], answer["running"], answer["outbox_owed"]) == (1, 1, 0, 0)
     assert [body["job_id"] for body in queue.drain()] == [str(job_id)]
+
+
+def test_the_sweeper_sends_each_kind_to_its_own_queue(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller, make_job: Callable[..., UUID]
+) -> None:
+    domain = make_job(sender=queue.broken_sender)
+    sitemap = sitemap_scan.start(
+        db, queue.broken_sender, caller, base_url="site.example", max_pages=10, idempotency=None
+    ).job_id
+    batches = {
+        batch.start(
+            db,
+            queue.broken_sender,
+            caller,
+            kind=kind,
+            domains=["site.example"],
+            max_pages=1,
+            max_concurrent=1,
+            batch_id=None,
+            idempotency=None,
+        ).batch_id
+        for kind in JobKind
+    }
+    postgres.rows("update scrapersky.outbox set held_until = now()")
+    assert function("sweeper").lambda_handler({}, Worker())["sent"] == 4
+    assert [body["job_id"] for body in queue.drain()] == [str(domain)]
+    assert [body["job_id"] for body in queue.drain_sitemaps()] == [str(sitemap)]
+    runs = postgres.rows("select run from scrapersky.batches where id = any (%s)", list(batches))
+    assert {body["run"] for body in queue.drain_batches()} == {str(run) for (run,) in runs}
 
 
 def test_migrate_brings_an_empty_database_to_the_schema_and_then_finds_nothing_to_do(

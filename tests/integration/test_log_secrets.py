@@ -69,6 +69,7 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """Tells the functions a DSN; everything else that they read is there."""
     for name, value in {
         "SCAN_QUEUE_URL": queue.url,
+        "SITEMAP_QUEUE_URL": queue.sitemap_url,
         "BATCH_QUEUE_URL": queue.batch_url,
         "BATCH_DEAD_LETTER_QUEUE_URL": queue.batch_url,
         "BATCH_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:x",
@@ -77,6 +78,7 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         "BATCH_MAX_LANES": "2",
         "SCAN_LEASE_SECONDS": "150",
         "MAX_CONCURRENT_SITES": "10",
+        "MAX_CONCURRENT_SITEMAP_SITES": "4",
         "CONTACT_URL": "https://bot.example/",
     }.items():
         monkeypatch.setenv(name, value)

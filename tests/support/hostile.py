@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import trustme
 
 from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.decoding import PIECE_BYTES
 from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
 from scrapersky.scraping.limits import PAGE_LIMITS, FetchLimits
 from scrapersky.scraping.robots import RobotsCache, RobotsVerdict
@@ -95,6 +96,30 @@ class World:
         limits = limits or hostile.limits
         with self._fetcher.site() as client, Stopwatch() as watch:
             answer = client.get(self.urls[hostile.name], deadline=time.monotonic() + limits.seconds, limits=limits)
+            return Outcome(answer, watch.seconds, limits)
+
+    def stream(self, hostile: Hostile) -> Outcome:
+        """What it comes to piece by piece, under the limits of a page."""
+        limits, deadline = hostile.limits, time.monotonic() + hostile.limits.seconds
+        with (
+            self._fetcher.site() as client,
+            Stopwatch() as watch,
+            client.stream(self.urls[hostile.name], deadline=deadline, limits=limits) as streamed,
+        ):
+            if isinstance(streamed, FetchFailure):
+                return Outcome(streamed, watch.seconds, limits)
+            pieces = list(streamed.chunks())
+            assert max(map(len, pieces), default=0) <= PIECE_BYTES
+            assert sum(map(len, pieces)) <= limits.body_bytes
+            answer = streamed.failure or Fetched(
+                url=streamed.url,
+                status_code=streamed.status_code,
+                headers=streamed.headers,
+                body=b"".join(pieces),
+                wire_bytes=streamed.wire_bytes,
+                ms=streamed.ms,
+                fetched_at=streamed.fetched_at,
+            )
             return Outcome(answer, watch.seconds, limits)
 
     def robots(self, hostile: Hostile) -> tuple[RobotsVerdict, float]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scrapersky.domain.batches import Batch, Figures, lanes
 from scrapersky.domain.limits import MAX_CONCURRENT
-from scrapersky.domain.status import JobStatus
+from scrapersky.domain.status import JobKind, JobStatus
 
 NOW = datetime.now(UTC)
 counts = st.integers(0, 50)
@@ -20,7 +20,7 @@ def batch(**figures: int) -> Batch:
     begun = NOW if sum(counted[1:]) else None
     pending, running, completed, failed, cancelled = counted
     stand = Figures(sum(counted), pending, running, completed, failed, cancelled, begun, None, NOW)
-    return Batch(uuid4(), uuid4(), {}, NOW, stand)
+    return Batch(uuid4(), uuid4(), JobKind.DOMAIN_SCAN, {}, NOW, stand)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from scrapersky_cli.client import ATTEMPTS, LONGEST_PAUSE_SECONDS, ApiClient
+from scrapersky_cli.answers import LONGEST_PAUSE_SECONDS
+from scrapersky_cli.client import ATTEMPTS, ApiClient
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
 
 API = "http://127.0.0.1:8000"

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from scrapersky_cli import local_commands
 from scrapersky_cli.errors import UsageError
-from scrapersky_local import demo, demo_batches, tokens
+from scrapersky_local import demo, demo_batches, demo_sitemaps, tokens
 from scrapersky_local.demo_web.sites import load
 from scrapersky_local.processes import StackError
 from support.cli_runs import FakeApi, job
@@ -121,18 +121,23 @@ def test_the_demo_s_report_names_what_differs() -> None:
     batches = [
         demo_batches.BatchOutcome("a queue message", {"status": "failed"}, ["total_domains: expected 2, found 1"])
     ]
-    demo.report(console, outcomes, batches, 3.0)
+    files = {"/sitemap.xml": {"status": "failed", "url_count": 7, "error": {"code": "forbidden_xml"}}}
+    (cave,) = (site for site in load() if site.host == "echo-cave.example")
+    sitemaps = [demo_sitemaps.SitemapOutcome(cave, {"status": "failed", "files": files}, ["exported: expected 0"])]
+    demo.report(console, outcomes, batches, sitemaps, 3.0)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "took too long" in text
     assert f"{load()[0].host}: error.code: expected 'x', found 'timeout'" in text
     assert "batch by a queue message: total_domains: expected 2, found 1" in text
-    assert "1 sites and 1 batches of them in 3 s: 2 not as described." in text
+    assert "/sitemap.xml 7 failed forbidden_xml" in " ".join(text.split())
+    assert "sitemaps of echo-cave.example: exported: expected 0" in text
+    assert "1 sites, the sitemaps of 1 and 1 batches of them in 3 s: 3 not as described." in text
 
 
 def test_a_batch_is_held_to_what_its_sites_are_described_as() -> None:
     sites = load()
-    manifest = demo_batches.expected(sites, [demo_batches.NO_DOMAIN])
+    manifest = demo_batches.expected({site.host: site.expect for site in sites}, [demo_batches.NO_DOMAIN])
     states = manifest["domain_statuses"]
     assert manifest["total_domains"] == len(sites) + 1
     assert manifest["completed_domains"] + manifest["failed_domains"] == len(sites) + 1

@@ -1,5 +1,6 @@
 """The demo web's sites as data: whole, varied, and about nobody real."""
 
+import gzip
 import re
 from collections import Counter
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from scrapersky.domain.names import domain_key
+from scrapersky.domain.sitemaps import DiscoveryMethod
 from scrapersky.domain.status import FINAL, ErrorCode
-from scrapersky_local.demo_web.sites import FOLDER, Site, differences, load
+from scrapersky_local.demo_web.sites import FOLDER, Page, Site, differences, load
 
 SITES = load()
 # Hosts that pages of real software refer to. Nothing fetches them.
 REFERRED_TO = {"cdn.shopify.com", "gmpg.org", "schema.org", "w3.org", "yoast.com", "api.w.org"}
+NAMESPACES = {"sitemaps.org", "google.com"}  # of sitemaps and of the pictures in them
 NETWORKS = {"facebook.com", "instagram.com", "linkedin.com", "pinterest.com", "tiktok.com", "youtube.com"}
 URL_HOST = re.compile(r"https?:\\?/\\?/([\w.-]+)")
 EMAIL = re.compile(r"[\w.+-]+@([\w-]+(?:\.[\w-]+)+)")
@@ -35,6 +38,40 @@ def test_an_expectation_is_in_the_words_of_the_contract(site: Site) -> None:
         assert ErrorCode(site.expect["error"]["code"])
     else:
         assert site.expect["result"]["site_data"]["title"]
+
+
+@pytest.mark.parametrize("site", [site for site in SITES if site.sitemaps], ids=lambda site: site.host)
+def test_a_sitemap_expectation_is_in_the_words_of_the_contract_and_of_paths_that_the_site_has(site: Site) -> None:
+    assert site.sitemaps["status"] in FINAL
+    for path, file in site.sitemaps.get("files", {}).items():
+        assert DiscoveryMethod(file["discovery_method"])
+        assert (path in site.pages) == (file["status"] == "complete")
+    if site.sitemaps["status"] == "failed":
+        assert ErrorCode(site.sitemaps["error"]["code"])
+    else:
+        assert sum(file["url_count"] for file in site.sitemaps["files"].values()) == total_urls(site)
+
+
+def total_urls(site: Site) -> int:
+    total: int = site.sitemaps["result"]["total_urls"]
+    return total
+
+
+def test_there_are_sites_with_sitemaps_of_every_outcome() -> None:
+    described = [site.sitemaps for site in SITES if site.sitemaps]
+    assert {one["status"] for one in described} == {"complete", "failed"}
+    assert any(total_urls(site) == 0 for site in SITES if site.sitemaps.get("status") == "complete")
+    files = [file for one in described for file in one.get("files", {}).values()]
+    assert any(file.get("is_gzip") for file in files)
+    assert any(file.get("is_partial") for file in files)
+
+
+def test_a_line_of_a_number_is_sent_for_each_number(tmp_path: Path) -> None:
+    (tmp_path / "numbers.txt").write_text("first\nno {n} of {n}\nlast", "utf-8")
+    page = Page("/", tmp_path, "numbers.txt", expand=2, gzip_file=True)
+    assert page.content == b"first\nno 1 of 1\nno 2 of 2\nlast"
+    assert gzip.decompress(page.body) == page.content
+    assert "Content-Encoding" not in page.all_headers
 
 
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.host)
@@ -62,7 +99,7 @@ def test_pages_name_no_real_site_but_software_and_networks(site: Site) -> None:
     for page in site.pages.values():
         text = (page.folder / page.file).read_bytes().decode("utf-8") if page.file else ""
         hosts = {host.lower().removeprefix("www.") for host in URL_HOST.findall(text)}
-        assert all(host.endswith(".example") or host in REFERRED_TO | NETWORKS for host in hosts), hosts
+        assert all(host.endswith(".example") or host in REFERRED_TO | NAMESPACES | NETWORKS for host in hosts), hosts
         assert all(host.endswith(".example") for host in EMAIL.findall(text))
 
 

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import httpcore
 import httpx
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping.decoding import MAX_GZIP_MEMBERS, read_body
+from scrapersky.scraping.decoding import MAX_GZIP_MEMBERS, PIECE_BYTES, decoded
 from scrapersky.scraping.failures import CODES, FetchError, explain
 from scrapersky.scraping.urls import WebUrl, parse_web_url
 
@@ -135,6 +135,17 @@ def raw_deflate(data: bytes) -> bytes:
 
 TEXT = b"<title>Shop</title>" * 100
 GZIPPED, ZLIBBED, DEFLATED = gzip.compress(TEXT), zlib.compress(TEXT), raw_deflate(TEXT)
+
+
+def read_body(chunks: Iterable[bytes], encoding: str | None, limit: int) -> tuple[bytes, bool]:
+    """(the first `limit` bytes, whether that is all)."""
+    body = b""
+    for piece in decoded(chunks, encoding):
+        assert 0 < len(piece) <= PIECE_BYTES
+        body += piece
+        if len(body) > limit:
+            return body[:limit], False
+    return body, True
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:

@@ -1,16 +1,19 @@
 """How long a host asks to be left alone, and what comes of it. The web is a list of answers."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping.fetch import Fetched, FetchFailure
+from scrapersky.scraping.answers import Attempt, Fetched, FetchFailure, Streamed
+from scrapersky.scraping.limits import PAGE_LIMITS
 from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS, MAX_WAIT_SECONDS, HostTimes, PoliteClient, retry_after
+from scrapersky.scraping.streams import Meter
 
 NOW = datetime(1994, 11, 6, 8, 49, 0, tzinfo=UTC)
 URL = "https://shop.example/"
@@ -28,6 +31,7 @@ class Web:
     def __init__(self, *answers: Fetched) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, float]] = []
+        self.open = 0
 
     def get(
         self, url: str, *, allow: Callable[[str], FetchFailure | None] = lambda _: None, **_: Any
@@ -36,6 +40,18 @@ class Web:
             return refused
         self.asked.append((url, time.monotonic()))
         return self.answers.pop(0)
+
+    @contextmanager
+    def stream(self, url: str, **given: Any) -> Iterator[Streamed | FetchFailure]:
+        found = self.get(url, **given)
+        if isinstance(found, FetchFailure):
+            yield found
+            return
+        self.open += 1
+        response = httpx.Response(found.status_code, headers=found.headers, content=b"")
+        meter = Meter(float("inf"), PAGE_LIMITS, lambda: False)
+        yield Streamed(response, Attempt(found.url), meter)
+        self.open -= 1
 
     @property
     def gap(self) -> float:
@@ -206,17 +222,50 @@ def test_a_fetch_that_raises_gives_its_host_back() -> None:
     assert isinstance(found, Fetched)
 
 
-def test_what_a_page_waited_for_is_not_the_time_that_it_took() -> None:
-    class Slow(Web):
-        """Takes SHORT for an answer, and tells all of its time, as a real client does."""
-
-        def get(self, url: str, **given: Any) -> Fetched | FetchFailure:
-            begun = time.monotonic()
-            found = super().get(url, **given)
-            time.sleep(SHORT)
-            return replace(found, ms=round((time.monotonic() - begun) * 1000))
-
-    client = polite(Slow(answer(), answer()))
+def stream(web: Web, *, delay: float | None = None) -> tuple[list[int], PoliteClient]:
+    """The statuses of two files read one after the other."""
+    client, statuses = polite(web), list[int]()
+    deadline = time.monotonic() + 60
     for _ in range(2):
-        found = client.get(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, 1.0))
-    assert SHORT * 1000 <= found.ms < 1000
+        with client.stream(URL, deadline=deadline, allow=lambda url: client.hold(url, delay)) as found:
+            assert isinstance(found, Streamed)
+            statuses.append(found.status_code)
+    return statuses, client
+
+
+def test_a_stream_that_was_put_off_is_asked_for_once_more_and_the_first_is_let_go() -> None:
+    web = Web(answer(503, retry_after="1"), answer(), answer(429, retry_after="40"))
+    statuses, client = stream(web)
+    assert statuses == [200, 429]
+    assert (web.open, len(web.asked)) == (0, 3)
+    assert web.gap >= 1
+    assert 35 < client.pause_seconds <= 40
+
+
+def test_a_delay_runs_from_the_end_of_a_stream() -> None:
+    client = polite(web := Web(answer(), answer()))
+    with client.stream(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, SHORT)):
+        assert client.times.begin("shop.example", alone=False) is False
+        time.sleep(2 * SHORT)
+        ended = time.monotonic()
+    with client.stream(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, SHORT)):
+        assert web.asked[1][1] - ended >= SHORT
+
+
+def test_a_stream_that_may_not_begin_is_its_failure() -> None:
+    client = polite(Web(answer()))
+    with client.stream(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, 3600)) as first:
+        assert isinstance(first, Streamed)
+    with client.stream(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, 3600)) as second:
+        assert isinstance(second, FetchFailure)
+        assert second.code is ErrorCode.ROBOTS_DENIED
+
+
+def test_a_reader_that_raises_gives_its_host_back() -> None:
+    client = polite(Web(answer()))
+    with (
+        pytest.raises(LookupError),
+        client.stream(URL, deadline=time.monotonic() + 9, allow=lambda url: client.hold(url, SHORT)),
+    ):
+        raise LookupError
+    assert client.times.begin("shop.example", alone=True)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from scrapersky.domain.status import JobKind
 from scrapersky.queues import (
     BatchRequest,
     BatchStart,
@@ -115,7 +116,17 @@ def batch_body(**changes: Any) -> str:
 def test_a_batch_message_is_the_start_of_a_round_or_a_whole_request() -> None:
     start = json.dumps({"version": 1, "run": JOB, "round": 2, "correlation_id": "request-1"})
     assert parse_batch_message(start) == BatchStart(UUID(JOB), 2, "request-1")
-    assert parse_batch_message(batch_body()) == BatchRequest(UUID(JOB), ("a.example",), 2, 5, UUID(JOB), "")
+    assert parse_batch_message(batch_body()) == BatchRequest(
+        UUID(JOB), JobKind.DOMAIN_SCAN, ("a.example",), 2, 5, UUID(JOB), ""
+    )
+
+
+def test_a_batch_message_may_ask_for_sitemap_scans_whose_pages_are_urls() -> None:
+    asked = parse_batch_message(batch_body(kind="sitemap_scan", max_pages=1_000_000))
+    assert asked == BatchRequest(UUID(JOB), JobKind.SITEMAP_SCAN, ("a.example",), 1_000_000, 5, UUID(JOB), "")
+    unsaid = {"version": 1, "tenant_id": JOB, "batch_id": JOB, "domains": ["a.example"]}
+    by_default = [parse_batch_message(json.dumps({**unsaid, **kind})) for kind in ({}, {"kind": "sitemap_scan"})]
+    assert [asked.max_pages for asked in by_default if isinstance(asked, BatchRequest)] == [10, 10_000]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +141,11 @@ def test_a_batch_message_is_the_start_of_a_round_or_a_whole_request() -> None:
         (batch_body(domains=[]), "`domains` holds 0, not 1 to 10000"),
         (batch_body(domains=["a.example"] * 10_001), "`domains` holds 10001, not 1 to 10000"),
         (batch_body(max_pages=0), "`max_pages` is no whole number from 1 to 100"),
+        (batch_body(max_pages=101, kind="domain_scan"), "`max_pages` is no whole number from 1 to 100"),
+        (batch_body(max_pages=1_000_001, kind="sitemap_scan"), "`max_pages` is no whole number from 1 to 1000000"),
+        (batch_body(kind="unheard_of"), "`kind` is none of domain_scan, sitemap_scan"),
+        (batch_body(kind=None), "`kind` is none of domain_scan, sitemap_scan"),
+        (batch_body(kind=["domain_scan"]), "`kind` is none of domain_scan, sitemap_scan"),
         (batch_body(max_pages=True), "`max_pages` is no whole number from 1 to 100"),
         (batch_body(max_concurrent=1001), "`max_concurrent` is no whole number from 1 to 1000"),
         (json.dumps({"version": 1, "run": JOB}), "`round` is no whole number from 1 to 10000"),

@@ -9,6 +9,7 @@ from scrapersky.settings import (
     FetchSettings,
     MigrationSettings,
     QueueSettings,
+    SitemapWorkerSettings,
     TokenSettings,
     WorkerSettings,
 )
@@ -18,6 +19,7 @@ COMPLETE = {
     "MIGRATION_DATABASE_SECRET_ARN": "arn:migration",
     "SCAN_QUEUE_URL": "https://sqs.example/scan",
     "SCAN_LEASE_SECONDS": "150",
+    "SITEMAP_LEASE_SECONDS": "60",
     "MAX_CONCURRENT_SITES": "10",
     "CONTACT_URL": "https://bot.example/about",
     "JWT_ALGORITHM": "HS256",
@@ -33,6 +35,8 @@ COMPLETE = {
         (MigrationSettings, "MIGRATION_DATABASE_SECRET_ARN"),
         (WorkerSettings, "SCAN_LEASE_SECONDS"),
         (WorkerSettings, "MAX_CONCURRENT_SITES"),
+        (SitemapWorkerSettings, "SITEMAP_LEASE_SECONDS"),
+        (SitemapWorkerSettings, "MAX_CONCURRENT_SITES"),
         (FetchSettings, "CONTACT_URL"),
         (TokenSettings, "JWT_ALGORITHM"),
         (TokenSettings, "JWT_AUDIENCE"),
@@ -49,7 +53,10 @@ def test_a_variable_that_is_missing_is_named(settings: type, name: str, value: s
         settings.from_env(env)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("queue", "name"), [("domain_scan", "SCAN_QUEUE_URL"), ("batch", "BATCH_QUEUE_URL")])
+@pytest.mark.parametrize(
+    ("queue", "name"),
+    [("domain_scan", "SCAN_QUEUE_URL"), ("sitemap_scan", "SITEMAP_QUEUE_URL"), ("batch", "BATCH_QUEUE_URL")],
+)
 def test_a_queue_that_is_sent_to_must_have_its_address_and_no_other_must(queue: str, name: str) -> None:
     assert QueueSettings.from_env({name: "https://sqs.example/q"}, [queue]).urls == {queue: "https://sqs.example/q"}
     with pytest.raises(ConfigurationError, match=name):
@@ -60,6 +67,8 @@ def test_a_queue_that_is_sent_to_must_have_its_address_and_no_other_must(queue: 
 def test_a_number_out_of_bounds_is_named(value: str) -> None:
     with pytest.raises(ConfigurationError, match="SCAN_LEASE_SECONDS"):
         WorkerSettings.from_env({**COMPLETE, "SCAN_LEASE_SECONDS": value})
+    with pytest.raises(ConfigurationError, match="SITEMAP_LEASE_SECONDS"):
+        SitemapWorkerSettings.from_env({**COMPLETE, "SITEMAP_LEASE_SECONDS": value})
 
 
 def test_a_public_key_algorithm_wants_the_key_set_and_no_secret() -> None:

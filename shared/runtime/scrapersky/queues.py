@@ -13,10 +13,13 @@ from uuid import UUID
 from scrapersky.domain.limits import (
     DEFAULT_CONCURRENT,
     DEFAULT_PAGES,
+    DEFAULT_SITEMAP_URLS,
     MAX_CONCURRENT,
     MAX_DOMAINS,
     MAX_PAGES,
+    MAX_SITEMAP_URLS,
 )
+from scrapersky.domain.status import JobKind
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 MESSAGE_VERSION = 1
 BATCH_LIMIT = 10  # SendMessageBatch's own; ours are about 150 bytes each, far from its 1 MiB
 CORRELATION_ID_LIMIT = 128
+# `max_pages` by kind: the most, and what counts when none is named.
+_PAGES = {
+    JobKind.DOMAIN_SCAN: (MAX_PAGES, DEFAULT_PAGES),
+    JobKind.SITEMAP_SCAN: (MAX_SITEMAP_URLS, DEFAULT_SITEMAP_URLS),
+}
 
 
 class MalformedMessage(ValueError):
@@ -72,6 +80,7 @@ class BatchRequest:
     """A whole batch asked for by a message: what `POST …/batch` takes, with the tenant that a token would name."""
 
     tenant_id: UUID
+    kind: JobKind
     domains: tuple[str, ...]
     max_pages: int
     max_concurrent: int
@@ -93,10 +102,13 @@ def parse_batch_message(body: str) -> BatchStart | BatchRequest:
         raise MalformedMessage("`domains` is no list of texts")
     if not 1 <= len(domains) <= MAX_DOMAINS:
         raise MalformedMessage(f"`domains` holds {len(domains)}, not 1 to {MAX_DOMAINS}")
+    kind = _kind(data)
+    most, default = _PAGES[kind]
     return BatchRequest(
         tenant_id=_uuid(data, "tenant_id"),
+        kind=kind,
         domains=tuple(domains),
-        max_pages=_whole(data, "max_pages", 1, MAX_PAGES, DEFAULT_PAGES),
+        max_pages=_whole(data, "max_pages", 1, most, default),
         max_concurrent=_whole(data, "max_concurrent", 1, MAX_CONCURRENT, DEFAULT_CONCURRENT),
         batch_id=_uuid(data, "batch_id"),
         correlation_id=_correlation_id(data),
@@ -120,6 +132,14 @@ def _uuid(data: Mapping[str, Any], name: str) -> UUID:
         return UUID(data[name])
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise MalformedMessage(f"`{name}` is no UUID") from error
+
+
+def _kind(data: Mapping[str, Any]) -> JobKind:
+    """What the batch's jobs are to do: domain scans, unless the message says otherwise."""
+    try:
+        return JobKind(data.get("kind", JobKind.DOMAIN_SCAN))
+    except ValueError as error:
+        raise MalformedMessage(f"`kind` is none of {', '.join(JobKind)}") from error
 
 
 def _whole(data: Mapping[str, Any], name: str, least: int, most: int, default: int | None) -> int:

@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from scrapersky.domain.loopback import is_loopback
+from scrapersky.domain.status import JobKind
 from scrapersky.errors import ConfigurationError
 
 Environment = Mapping[str, str]
@@ -67,7 +68,7 @@ class MigrationSettings:
         return cls(required(env, "MIGRATION_DATABASE_SECRET_ARN"))
 
 
-QUEUE_VARIABLES = {"domain_scan": "SCAN_QUEUE_URL", "batch": "BATCH_QUEUE_URL"}
+QUEUE_VARIABLES = {"domain_scan": "SCAN_QUEUE_URL", "sitemap_scan": "SITEMAP_QUEUE_URL", "batch": "BATCH_QUEUE_URL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,21 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SitemapWorkerSettings:
+    """How long a claim of a job or a file holds, in seconds, and how many sites one invocation reads at once."""
+
+    lease_seconds: int
+    max_concurrent_sites: int
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            lease_seconds=number(env, "SITEMAP_LEASE_SECONDS", at_least=2, at_most=930),
+            max_concurrent_sites=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStartSettings:
     """Which state machine works batches off, and where messages go that cannot be read."""
 
@@ -162,7 +178,7 @@ class BatchPlanSettings:
     bucket: str
     chunk_size: int
     max_lanes: int
-    sites_per_worker: int
+    sites_per_worker: Mapping[JobKind, int]
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
@@ -170,7 +186,10 @@ class BatchPlanSettings:
             bucket=required(env, "BATCH_BUCKET"),
             chunk_size=number(env, "BATCH_CHUNK_SIZE", at_least=1, at_most=100),
             max_lanes=number(env, "BATCH_MAX_LANES", at_least=1, at_most=1000),
-            sites_per_worker=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+            sites_per_worker={
+                JobKind.DOMAIN_SCAN: number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+                JobKind.SITEMAP_SCAN: number(env, "MAX_CONCURRENT_SITEMAP_SITES", at_least=1, at_most=100),
+            },
         )
 
 

@@ -31,7 +31,7 @@ def database() -> Database:
 
 @cache
 def sender(*queues: str) -> Sender:
-    """The process's sender to these queues (`domain_scan`, `batch`): a function names those it may send to."""
+    """The process's sender to these queues (a job's kind, or `batch`): a function names those it may send to."""
     return Sender(sqs, QueueSettings.from_env(os.environ, queues).urls)
 
 

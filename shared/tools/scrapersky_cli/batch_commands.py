@@ -1,7 +1,8 @@
 """The commands that start batches, list them and fetch what they found."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_PAGES, MAX_CONCURRENT, MAX_PAGES
 from scrapersky_cli import listing, options
 from scrapersky_cli.batch_render import batches_table, figures_line
-from scrapersky_cli.client import Document
+from scrapersky_cli.client import Accepted, ApiClient, Document
 from scrapersky_cli.domain_list import read_domains
 from scrapersky_cli.errors import UsageError
 from scrapersky_cli.follow import wait_for_batch
@@ -23,13 +24,7 @@ REJECTED_SHOWN = 5  # the others are in the results, with their reasons
 
 def batch(
     context: typer.Context,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="One domain a line, or CSV with a column domain, domains, url or website; - is standard input.",
-        ),
-    ],
+    source: options.Domains,
     max_pages: Annotated[
         int, typer.Option("--max-pages", min=1, max=MAX_PAGES, help="Pages of a site to look at, at most.")
     ] = DEFAULT_PAGES,
@@ -63,26 +58,12 @@ def batch(
       scrapersky batch domains.txt --format ndjson | jq .result.site_data.contact_info
       scrapersky batch - --no-wait --json
     """
-    session = session_of(context)
-    file_format = _format(file_format, output, wait=wait, as_json=as_json)
+    ending = Ending.of(file_format, output, wait=wait, as_json=as_json)
     domains = read_domains(source)
+    session = session_of(context)
     with session.client(data_dir) as client:
         accepted = client.start_batch(domains, max_pages=max_pages, max_concurrent=max_concurrent, batch_id=batch_id)
-        if not as_json:
-            _say_rejected(session, accepted.document)
-        if as_json or not wait:
-            after_batch_start(session, client, accepted, wait=wait, as_json=as_json)
-            return
-        document = wait_for_batch(
-            session,
-            client,
-            batch_id=accepted.work_id,
-            status_url=accepted.status_url,
-            total=number(accepted.document, "job_count"),
-        )
-        write_results(session, client, accepted.work_id, file_format, output)
-    session.say(f"Batch {accepted.work_id} is {document.get('status')}. {figures_line(document)}")
-    end(document)
+        ending.come_to(session, client, accepted)
 
 
 def batches(
@@ -134,13 +115,41 @@ def results(
 COMMANDS = (batch, batches, results)
 
 
-def _format(asked: ResultFormat | None, output: Path | None, *, wait: bool, as_json: bool) -> ResultFormat:
-    """The results' format. Raises UsageError when results were asked for that this run will not write."""
-    if as_json and (asked or output):
-        raise UsageError("--json prints the batch's status, --format and -o write its results; choose one of them")
-    if not wait and (asked or output):
-        raise UsageError("--no-wait writes no results; get them later with `scrapersky results`")
-    return chosen_format(asked, output)
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a command that has started a batch does then: wait or not, and what it shows or writes."""
+
+    file_format: ResultFormat
+    output: Path | None
+    wait: bool
+    as_json: bool
+
+    @classmethod
+    def of(cls, asked: ResultFormat | None, output: Path | None, *, wait: bool, as_json: bool) -> Self:
+        """Raises UsageError when results were asked for that this run will not write."""
+        if as_json and (asked or output):
+            raise UsageError("--json prints the batch's status, --format and -o write its results; choose one of them")
+        if not wait and (asked or output):
+            raise UsageError("--no-wait writes no results; get them later with `scrapersky results`")
+        return cls(chosen_format(asked, output), output, wait, as_json)
+
+    def come_to(self, session: Session, client: ApiClient, accepted: Accepted) -> None:
+        """End the command, with 1 when the batch came to nothing."""
+        if not self.as_json:
+            _say_rejected(session, accepted.document)
+        if self.as_json or not self.wait:
+            after_batch_start(session, client, accepted, wait=self.wait, as_json=self.as_json)
+            return
+        document = wait_for_batch(
+            session,
+            client,
+            batch_id=accepted.work_id,
+            status_url=accepted.status_url,
+            total=number(accepted.document, "total_domains") or number(accepted.document, "job_count"),
+        )
+        write_results(session, client, accepted.work_id, self.file_format, self.output)
+        session.say(f"Batch {accepted.work_id} is {document.get('status')}. {figures_line(document)}")
+        end(document)
 
 
 def _say_rejected(session: Session, accepted: Document) -> None:

@@ -20,14 +20,14 @@ import httpx
 
 from scrapersky.domain.loopback import is_loopback
 from scrapersky.domain.status import JobStatus
-from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
+from scrapersky_cli.answers import checked, document_of, leads_on, retry_after
+from scrapersky_cli.errors import UnexpectedAnswer, Unreachable
 from scrapersky_cli.origins import stream
 
 Document = dict[str, Any]
 
 ATTEMPTS = 4  # with the pauses below, a restarting stack or a dropped connection is outlived
 FIRST_PAUSE_SECONDS = 0.25  # doubled each time, with jitter: 0.25, 0.5, 1
-LONGEST_PAUSE_SECONDS = 5.0  # what a Retry-After may ask of somebody who sits and waits
 LONG_POLL_SECONDS = 20  # the most that the API holds an answer
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = LONG_POLL_SECONDS + 15.0  # a cold start on top of a held answer
@@ -35,6 +35,8 @@ HELD_SECONDS = 1.0  # an unchanged answer that came sooner was not held: pause b
 BATCH_PACE_SECONDS = 0.5  # a batch changes with each of its domains; nobody reads its figures faster than this
 _SCANS = "api/v3/modernized_page_scraper/scan"
 _BATCHES = "api/v3/batch_page_scraper/batch"
+_SITEMAPS = "api/v3/sitemap"
+_SITEMAP_FILES = "api/v3/sitemap-files"
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 
 
@@ -133,12 +135,43 @@ class ApiClient:
 
     def batch_results(self, batch_id: UUID | str, *, file_format: str) -> Iterator[bytes]:
         """What a batch has so far, as `ndjson` or `csv`, in pieces. Raises ApiError, also in the middle."""
-        url = f"{_BATCHES}/{batch_id}/results"
-        answer = self._send("GET", url, params={"format": file_format}, headers={"Accept": "*/*"}, elsewhere=True)
-        if answer.status_code != httpx.codes.SEE_OTHER:
-            yield answer.content
-            return
-        yield from stream(self._base.join(answer.headers["Location"]), self._transport)
+        return self._export(f"{_BATCHES}/{batch_id}/results", file_format)
+
+    def start_sitemap_scan(self, base_url: str, *, max_urls: int) -> Accepted:
+        """Create a scan of one site's sitemaps. Raises Refused when the API takes it for no domain."""
+        return self._start(f"{_SITEMAPS}/scan", {"base_url": base_url, "max_pages": max_urls})
+
+    def start_sitemap_batch(self, domains: Sequence[str], *, max_urls: int) -> Accepted:
+        """`start_batch` for scans of sitemaps."""
+        body = {"domains": list(domains), "max_pages": max_urls}
+        return self._start(f"{_SITEMAPS}/batch/create", body, names="batch_id")
+
+    def sitemap_files(self, **filters: str | int | None) -> Document:
+        """One page of the sitemap files of all scans, the newest first."""
+        return self._document("GET", _SITEMAP_FILES, params=_given(filters))
+
+    def sitemap_urls(self, of: str, **filters: str | int | None) -> Document:
+        """One page of the URLs of a scan or a file: `of` is `scan_path` or `file_path` of its id."""
+        return self._document("GET", f"{of}/urls", params=_given(filters))
+
+    def export_sitemap_urls(self, of: str, *, file_format: str) -> Iterator[bytes]:
+        """All those URLs as `ndjson`, `csv` or `txt`, in pieces. Raises ApiError, also in the middle."""
+        return self._export(f"{of}/urls/export", file_format)
+
+    def sitemap_changes(self, job_id: UUID | str, **filters: str | int | None) -> Document:
+        """One page of what became of URLs since the scan before."""
+        return self._document("GET", f"{self.scan_path(job_id)}/changes", params=_given(filters))
+
+    def sitemap_summary(self, domain: str) -> Document:
+        return self._document("GET", f"{_SITEMAPS}/sites/{quote(domain, safe='')}/summary")
+
+    @staticmethod
+    def scan_path(job_id: UUID | str) -> str:
+        return f"{_SITEMAPS}/scan/{job_id}"
+
+    @staticmethod
+    def file_path(file_id: UUID | str) -> str:
+        return f"{_SITEMAP_FILES}/{file_id}"
 
     def domains(self, **filters: str | int | None) -> Document:
         return self._document("GET", "api/v3/domains", params=_given(filters))
@@ -179,27 +212,33 @@ class ApiClient:
             looked = True
             changed = answer.status_code != httpx.codes.NOT_MODIFIED and answer.headers.get("ETag", "") != etag
             if changed:
-                document = _object(answer)
+                document = document_of(answer)
                 etag = answer.headers.get("ETag")
                 yield document
                 if is_final(document):
                     return
             took = time.monotonic() - asked
             if took < HELD_SECONDS and not (changed and etag):
-                self._sleep(_retry_after(answer, default=HELD_SECONDS))
+                self._sleep(retry_after(answer, default=HELD_SECONDS))
             elif took < pace:
                 self._sleep(pace - took)
 
+    def _export(self, path: str, file_format: str) -> Iterator[bytes]:
+        answer = self._send("GET", path, params={"format": file_format}, headers={"Accept": "*/*"}, elsewhere=True)
+        if answer.status_code != httpx.codes.SEE_OTHER:
+            return iter([answer.content])
+        return stream(self._base.join(answer.headers["Location"]), self._transport)
+
     def _start(self, path: str, body: Document | None, *, names: str = "job_id") -> Accepted:
         answer = self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
-        document = _object(answer)
+        document = document_of(answer)
         work_id, status_url = document.get(names), document.get("status_url") or answer.headers.get("Location")
         if not isinstance(work_id, str) or not isinstance(status_url, str):
             raise UnexpectedAnswer(f"the API accepted the work but named no {names} and status_url")
         return Accepted(document, work_id, status_url)
 
     def _document(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None) -> Document:
-        return _object(self._send(method, path, params=params))
+        return document_of(self._send(method, path, params=params))
 
     def _send(
         self,
@@ -225,8 +264,8 @@ class ApiClient:
                     raise Unreachable(f"no answer from {self._base}: {str(error) or type(error).__name__}") from error
             else:
                 if answer.status_code not in _TRY_AGAIN or attempt == ATTEMPTS:
-                    return answer if elsewhere and _leads_on(answer) else _accepted(answer)
-                pause = _retry_after(answer, default=pause)
+                    return answer if elsewhere and leads_on(answer) else checked(answer)
+                pause = retry_after(answer, default=pause)
             self._sleep(pause)
         raise AssertionError("the loop returns or raises on its last attempt")
 
@@ -244,34 +283,3 @@ def is_final(document: Document) -> bool:
 
 def _given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
     return {name: value for name, value in filters.items() if value is not None}
-
-
-def _leads_on(answer: httpx.Response) -> bool:
-    return answer.status_code == httpx.codes.SEE_OTHER and "Location" in answer.headers
-
-
-def _accepted(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
-        return answer
-    if answer.is_error and "json" in answer.headers.get("Content-Type", ""):
-        raise Refused(answer.status_code, _object(answer))
-    raise UnexpectedAnswer(
-        f"{answer.url.copy_with(query=None)} answered {answer.status_code} {answer.reason_phrase}, "
-        "not as this API does; is it the API's address?"
-    )
-
-
-def _object(answer: httpx.Response) -> Document:
-    try:
-        document = answer.json()
-    except ValueError as error:
-        raise UnexpectedAnswer(f"{answer.url.copy_with(query=None)} did not answer with JSON") from error
-    if not isinstance(document, dict):
-        raise UnexpectedAnswer(f"{answer.url.copy_with(query=None)} did not answer with a JSON object")
-    return document
-
-
-def _retry_after(answer: httpx.Response, *, default: float) -> float:
-    """Seconds of the Retry-After header, within what a person waits; `default` when there is none."""
-    value = answer.headers.get("Retry-After", "")
-    return min(float(value), LONGEST_PAUSE_SECONDS) if value.isdecimal() else default

@@ -8,8 +8,11 @@ CliError
     └── UnexpectedAnswer something answered, but not this API
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 NOT_COMPLETE = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -49,6 +52,25 @@ class Refused(ApiError):
         self.code = str(problem.get("code") or "")
         self.request_id = problem.get("request_id")
         super().__init__(_one_line(status, self.code, problem))
+
+
+def of_either(first: Callable[[], T], second: Callable[[], T], *, neither: str) -> T:
+    """What the first comes to or, when the API knows nothing of that kind by the id, the second.
+
+    Raises Refused, with `neither` as its reason when it knows nothing of either kind.
+    """
+    try:
+        return first()
+    except Refused as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+    try:
+        return second()
+    except Refused as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        problem = {"code": refusal.code, "detail": neither, "request_id": refusal.request_id}
+        raise Refused(refusal.status, problem) from refusal
 
 
 def _one_line(status: int, code: str, problem: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Waits for work while a person watches: a spinner and a bar on stderr, Ctrl-C that leaves the work alone."""
 
+import time
 from collections.abc import Callable, Iterable
 
 import typer
@@ -23,9 +24,11 @@ from scrapersky_cli.client import ApiClient, Document
 from scrapersky_cli.errors import INTERRUPTED, UnexpectedAnswer
 from scrapersky_cli.render import number
 from scrapersky_cli.session import Session, notices
+from scrapersky_cli.sitemap_render import progress_line
 from scrapersky_cli.text import clean
 
 BAR_WIDTH = 24
+TELL_SECONDS = 10.0  # where no line can change, a job of many files says how far it is as seldom as this
 
 
 class RateColumn(ProgressColumn):
@@ -35,19 +38,27 @@ class RateColumn(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
-def wait_for(session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str) -> Document:
-    """Follow the job until it is final and return its document.
+def wait_for(
+    session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str, pace: float = 0.0
+) -> Document:
+    """Follow the job until it is final and return its document. `pace` as in `ApiClient.follow`.
 
     On Ctrl-C the job goes on: the user is told how to come back, and the command ends with 130.
     """
     progress = _progress(notices(), TaskProgressColumn(), TimeElapsedColumn())
     task = progress.add_task(f"{clean(subject)} pending", total=100)
+    told = time.monotonic()
 
     def show(document: Document) -> None:
-        progress.update(task, description=_description(subject, document), completed=number(document, "progress"))
+        nonlocal told
+        line = _description(subject, document)
+        progress.update(task, description=line, completed=number(document, "progress"))
+        if progress.disable and progress_line(document) and time.monotonic() - told >= TELL_SECONDS:
+            session.say(line)
+            told = time.monotonic()
 
     come_back = f"Stopped waiting; the job goes on. Come back to it with: scrapersky status {clean(job_id)} --wait"
-    return _watch(session, progress, client.follow(status_url), show, come_back)
+    return _watch(session, progress, client.follow(status_url, pace=pace), show, come_back)
 
 
 def wait_for_batch(
@@ -123,4 +134,5 @@ def _watch(
 
 
 def _description(subject: str, document: Document) -> str:
-    return f"{clean(document.get('domain') or subject)} {clean(document.get('status'))}"
+    figures = progress_line(document)
+    return f"{clean(document.get('domain') or subject)} {clean(document.get('status'))}{figures and f': {figures}'}"

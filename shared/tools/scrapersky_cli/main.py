@@ -9,7 +9,15 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from scrapersky_cli import batch_commands, job_commands, known_commands, local_commands, steer_commands
+from scrapersky_cli import (
+    batch_commands,
+    job_commands,
+    known_commands,
+    local_commands,
+    sitemap_commands,
+    sitemap_read_commands,
+    steer_commands,
+)
 from scrapersky_cli.errors import CliError
 from scrapersky_cli.session import session_of
 
@@ -51,10 +59,20 @@ def about() -> None:
       scrapersky up
       scrapersky scan shop.example
       scrapersky batch domains.txt -o facts.csv
+      scrapersky sitemap shop.example -o urls.csv
     """
 
 
-for _module in (job_commands, batch_commands, steer_commands, known_commands, local_commands):
+_MODULES = (
+    job_commands,
+    batch_commands,
+    sitemap_commands,
+    steer_commands,
+    known_commands,
+    sitemap_read_commands,
+    local_commands,
+)
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         app.command()(_command)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from scrapersky_cli.results import ResultFormat
+from scrapersky_cli.results import ResultFormat, UrlFormat
 
 DataDir = Annotated[
     Path | None,
@@ -34,6 +34,27 @@ Output = Annotated[
     Path | None,
     typer.Option(
         "-o", "--output", metavar="FILE", help="Write the results there, whole or not at all.", show_default=False
+    ),
+]
+UrlsFormat = Annotated[
+    UrlFormat | None,
+    typer.Option(
+        "--format",
+        help="How URLs are written. [default: as -o's name ends (.ndjson, .jsonl, .csv, .txt), else a table]",
+        show_default=False,
+    ),
+]
+UrlsOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write all URLs there, whole or not at all.", show_default=False
+    ),
+]
+Domains = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="One domain a line, or CSV with a column domain, domains, url or website; - is standard input.",
     ),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to ask for at a time.")]

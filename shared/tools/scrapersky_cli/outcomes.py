@@ -1,6 +1,10 @@
 """How a command ends: what it shows of a job or a batch, and with which exit code."""
 
+from collections.abc import Iterator
+
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from scrapersky.domain.status import JobStatus
 from scrapersky_cli.batch_render import batch_view
@@ -9,6 +13,7 @@ from scrapersky_cli.errors import NOT_COMPLETE
 from scrapersky_cli.follow import wait_for, wait_for_batch
 from scrapersky_cli.render import job_view
 from scrapersky_cli.session import Session
+from scrapersky_cli.sitemap_render import is_sitemap_scan, sitemap_scan_view
 from scrapersky_cli.text import clean
 
 _UNSUCCESSFUL = frozenset({JobStatus.FAILED.value, JobStatus.CANCELLED.value})
@@ -58,10 +63,16 @@ def show(session: Session, document: Document, *, as_json: bool) -> None:
     if as_json:
         session.show_json(document)
     else:
-        session.show(*(batch_view(document) if is_batch(document) else job_view(document)))
+        session.show(*_view(document))
 
 
 def end(document: Document) -> None:
     """End with 1 when the job or batch has failed or was cancelled."""
     if document.get("status") in _UNSUCCESSFUL:
         raise typer.Exit(NOT_COMPLETE)
+
+
+def _view(document: Document) -> Iterator[Text | Table]:
+    if is_batch(document):
+        return batch_view(document)
+    return sitemap_scan_view(document) if is_sitemap_scan(document) else job_view(document)

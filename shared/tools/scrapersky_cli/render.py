@@ -80,7 +80,7 @@ def pages_line(result: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     """One line on the pages: how many were not read and why, and what ended the scan early; empty if neither."""
     reasons = Counter(
         clean(page.get("skipped_reason"))
-        for page in map(mapping, _list(result.get("pages")))
+        for page in map(mapping, list_of(result.get("pages")))
         if page.get("skipped_reason")
     )
     parts = [f"{count} {reason}" for reason, count in reasons.most_common()]
@@ -134,14 +134,14 @@ def facts(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
     organization = mapping(site_data.get("organization"))
     if organization.get("name"):
         yield "organization", clean(organization["name"]), _source(mapping(sources.get("organization"))) or home
-    for address in map(mapping, _list(site_data.get("addresses"))):
+    for address in map(mapping, list_of(site_data.get("addresses"))):
         if address.get("text"):
             yield "address", clean(address["text"]), _source(address) or home
 
 
 def _software(site_data: Mapping[str, Any], home: str) -> Iterator[Fact]:
     named = set()
-    for technology in map(mapping, _list(site_data.get("tech_stack"))):
+    for technology in map(mapping, list_of(site_data.get("tech_stack"))):
         name, version = clean(technology.get("name")), clean(technology.get("version"))
         named.add(name)
         yield "software", f"{name} {version}".strip(), _clue(technology) or home
@@ -168,7 +168,7 @@ def _source(seen: Mapping[str, Any]) -> str:
 def contact_lists(site_data: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The e-mail addresses and the phone numbers."""
     contact_info = mapping(site_data.get("contact_info"))
-    emails, phones = ([str(value) for value in _list(contact_info.get(kind))] for kind in ("email", "phone"))
+    emails, phones = ([str(value) for value in list_of(contact_info.get(kind))] for kind in ("email", "phone"))
     return emails, phones
 
 
@@ -237,5 +237,5 @@ def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _list(value: object) -> list[Any]:
+def list_of(value: object) -> list[Any]:
     return value if isinstance(value, list) else []

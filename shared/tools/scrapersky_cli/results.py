@@ -1,7 +1,8 @@
-"""Writes what a batch found: a table for people, or the API's NDJSON or CSV; to stdout, or whole into a file."""
+"""Writes results: a table for people, or what the API exports, piece by piece; to stdout, or whole into a file."""
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import secrets
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rich.console import Console
+from rich.table import Table
 
 from scrapersky_cli.batch_render import results_table
 from scrapersky_cli.client import ApiClient, Document
 from scrapersky_cli.errors import CliError, UnexpectedAnswer, UsageError
 from scrapersky_cli.session import PIPE_WIDTH, Session
+from scrapersky_cli.sitemap_render import is_sitemap_scan, sitemap_results_table
 from scrapersky_cli.text import clean, escape_json, printable
 
 
@@ -29,7 +32,22 @@ class ResultFormat(StrEnum):
     CSV = "csv"
 
 
+class UrlFormat(StrEnum):
+    """How the URLs of sitemaps are written. `table` is for people; the others are the API's own."""
+
+    TABLE = "table"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    TXT = "txt"
+
+
 _BY_ENDING = {".ndjson": ResultFormat.NDJSON, ".jsonl": ResultFormat.NDJSON, ".csv": ResultFormat.CSV}
+_URLS_BY_ENDING = {
+    ".ndjson": UrlFormat.NDJSON,
+    ".jsonl": UrlFormat.NDJSON,
+    ".csv": UrlFormat.CSV,
+    ".txt": UrlFormat.TXT,
+}
 
 
 def chosen_format(asked: ResultFormat | None, target: Path | None) -> ResultFormat:
@@ -37,12 +55,25 @@ def chosen_format(asked: ResultFormat | None, target: Path | None) -> ResultForm
 
     Raises UsageError when the target cannot be written, so that this shows before the work and not after it.
     """
-    if target is not None and not target.parent.is_dir():
-        raise UsageError(f"cannot write {clean(target)}: there is no folder {clean(target.parent)}")
-    if target is not None and target.is_dir():
-        raise UsageError(f"cannot write {clean(target)}: it is a folder")
+    _check(target)
     ending = target.suffix.lower() if target is not None else ""
     return asked or _BY_ENDING.get(ending, ResultFormat.TABLE)
+
+
+def chosen_url_format(asked: UrlFormat | None, target: Path | None) -> UrlFormat:
+    """`chosen_format` for URLs, which are too many to be guessed at: a file whose name tells no format needs one.
+
+    A table is for stdout. Raises UsageError.
+    """
+    _check(target)
+    if target is None:
+        return asked or UrlFormat.TABLE
+    chosen = asked or _URLS_BY_ENDING.get(target.suffix.lower())
+    if chosen is None or chosen is UrlFormat.TABLE:
+        raise UsageError(
+            f"cannot tell how to write {clean(target)}: end its name with .ndjson, .csv or .txt, or say --format"
+        )
+    return chosen
 
 
 def write_results(
@@ -51,17 +82,22 @@ def write_results(
     """Fetch a batch's results and write them to the target, or to stdout when it is None."""
     is_table = file_format is ResultFormat.TABLE
     pieces = client.batch_results(batch_id, file_format=ResultFormat.NDJSON if is_table else file_format)
-    if target is None:
-        if is_table:
-            session.show(results_table(documents(pieces)))
-        else:
-            session.show_lines(_for_stdout(lines(pieces), file_format))
+    if is_table and target is None:
+        session.show(_table(documents(pieces)))
         return
-    if is_table:
-        pieces = iter([_table_as_text(pieces)])
+    put(session, [_table_as_text(pieces)] if is_table else pieces, file_format, target, what="Results")
+
+
+def put(
+    session: Session, pieces: Iterable[bytes], file_format: ResultFormat | UrlFormat, target: Path | None, *, what: str
+) -> None:
+    """Write what the API exports as it comes: to stdout, or to the target, whole or not at all. Raises CliError."""
+    if target is None:
+        session.show_lines(_for_stdout(lines(pieces), is_json=file_format == UrlFormat.NDJSON))
+        return
     with _whole_file(target) as file:
         file.writelines(pieces)
-    session.say(f"Results are in {target}")
+    session.say(f"{what} are in {target}")
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[str]:
@@ -87,18 +123,32 @@ def documents(pieces: Iterable[bytes]) -> Iterator[Document]:
         yield document
 
 
-def _for_stdout(given: Iterable[str], file_format: ResultFormat) -> Iterator[str]:
-    """Lines that do not steer a terminal. NDJSON keeps its values; CSV has no escapes, so only a terminal's changes."""
-    if file_format is ResultFormat.NDJSON:
+def _check(target: Path | None) -> None:
+    if target is not None and not target.parent.is_dir():
+        raise UsageError(f"cannot write {clean(target)}: there is no folder {clean(target.parent)}")
+    if target is not None and target.is_dir():
+        raise UsageError(f"cannot write {clean(target)}: it is a folder")
+
+
+def _for_stdout(given: Iterable[str], *, is_json: bool) -> Iterator[str]:
+    """Lines that do not steer a terminal. NDJSON keeps its values; others have no escapes: only a terminal's change."""
+    if is_json:
         return map(escape_json, given)
     return map(printable, given) if sys.stdout.isatty() else iter(given)
 
 
+def _table(items: Iterator[Document]) -> Table:
+    """The results of a batch, all of whose jobs are of one kind."""
+    first = next(items, None)
+    if first is None:
+        return results_table(())
+    of_kind = sitemap_results_table if is_sitemap_scan(first) else results_table
+    return of_kind(itertools.chain([first], items))
+
+
 def _table_as_text(pieces: Iterable[bytes]) -> bytes:
     text = io.StringIO()
-    Console(file=text, width=PIPE_WIDTH, markup=False, emoji=False, highlight=False).print(
-        results_table(documents(pieces))
-    )
+    Console(file=text, width=PIPE_WIDTH, markup=False, emoji=False, highlight=False).print(_table(documents(pieces)))
     return text.getvalue().encode("utf-8")
 
 

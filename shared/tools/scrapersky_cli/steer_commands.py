@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-import httpx
 import typer
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky_cli import options
 from scrapersky_cli.client import Accepted, ApiClient, is_final
-from scrapersky_cli.errors import Refused
+from scrapersky_cli.errors import of_either
 from scrapersky_cli.follow import wait_for, wait_for_batch
 from scrapersky_cli.outcomes import after_batch_start, after_start, finish, is_batch, show
 from scrapersky_cli.render import number
@@ -110,19 +109,4 @@ def _retried(client: ApiClient, work_id: UUID, error_codes: list[ErrorCode]) -> 
 
 def _job_or_batch(of_job: Callable[[], T], of_batch: Callable[[], T]) -> T:
     """What is done with a job or, when no job has the id, with the batch that has it. Raises Refused for neither."""
-    try:
-        return of_job()
-    except Refused as refusal:
-        if refusal.status != httpx.codes.NOT_FOUND:
-            raise
-    try:
-        return of_batch()
-    except Refused as refusal:
-        if refusal.status != httpx.codes.NOT_FOUND:
-            raise
-        neither = {
-            "code": refusal.code,
-            "detail": "There is no such job or batch.",
-            "request_id": refusal.request_id,
-        }
-        raise Refused(refusal.status, neither) from refusal
+    return of_either(of_job, of_batch, neither="There is no such job or batch.")

@@ -17,6 +17,7 @@ from scrapersky_cli.render import add_row, facts, home_url, status_text, table
 from scrapersky_cli.text import clean
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_batches import BatchOutcome, batches_view, run_batches
+from scrapersky_local.demo_sitemaps import SitemapOutcome, run_sitemaps, sitemaps_view
 from scrapersky_local.demo_web.server import serve
 from scrapersky_local.demo_web.sites import Site, differences
 from scrapersky_local.stack import Stack, StackOptions
@@ -38,7 +39,9 @@ class Outcome:
 
 
 def run(results: Console, notices: Console) -> bool:
-    """Scan every site of the demo web on a stack of its own: each alone, then all as batches. Print what came of it.
+    """Scan every site of the demo web on a stack of its own: each alone, then all as batches; and their sitemaps.
+
+    Print what came of it.
 
     True when every outcome is the one that the site's description says.
     """
@@ -60,12 +63,17 @@ def run(results: Console, notices: Console) -> bool:
             outcomes = scan_all(client, web.sites)
             progress.update(task, description="scanning them again, as batches")
             batches = run_batches(client, stack, web.sites)
+            progress.update(task, description="reading their sitemaps")
+            sitemaps, of_sitemaps = run_sitemaps(client, web.sites)
+            batches.append(of_sitemaps)
             progress.update(task, description="taking the stack down")
-    report(results, outcomes, batches, time.monotonic() - begin)
-    if not all(is_final(document) for document in (*(one.job for one in outcomes), *(one.document for one in batches))):
+    report(results, outcomes, batches, sitemaps, time.monotonic() - begin)
+    documents = [one.job for one in outcomes] + [one.document for one in batches] + [one.document for one in sitemaps]
+    if not all(map(is_final, documents)):
         for line in said:
             notices.print(clean(line), soft_wrap=True)
-    return not (any(one.differences for one in outcomes) or any(one.differences for one in batches))
+    differing = [one.differences for one in outcomes] + [one.differences for one in batches]
+    return not any(differing + [one.differences for one in sitemaps])
 
 
 def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
@@ -80,23 +88,33 @@ def _last(client: ApiClient, status_url: str) -> Document:
     return list(client.follow(status_url, patience=PATIENCE_SECONDS))[-1]
 
 
-def report(console: Console, outcomes: Sequence[Outcome], batches: Sequence[BatchOutcome], seconds: float) -> None:
+def report(
+    console: Console,
+    outcomes: Sequence[Outcome],
+    batches: Sequence[BatchOutcome],
+    sitemaps: Sequence[SitemapOutcome],
+    seconds: float,
+) -> None:
     found = [one for one in outcomes if one.job.get("status") == "complete"]
     others = [one for one in outcomes if one.job.get("status") != "complete"]
     console.print(_found_table(found))
     console.print()
     console.print(_others_table(others))
     console.print()
+    console.print(sitemaps_view(sitemaps))
+    console.print()
     console.print(batches_view(batches))
     console.print()
     named = [(one.site.host, one.differences) for one in outcomes]
     named += [(f"batch by {one.started_by}", one.differences) for one in batches]
+    named += [(f"sitemaps of {one.site.host}", one.differences) for one in sitemaps]
     wrong = [(name, lines) for name, lines in named if lines]
     for name, lines in wrong:
         for line in lines:
             console.print(f"{name}: {line}", soft_wrap=True)
     verdict = f"{len(wrong)} not as described" if wrong else "every outcome as described"
-    console.print(f"{len(outcomes)} sites and {len(batches)} batches of them in {seconds:.0f} s: {verdict}.")
+    counts = f"{len(outcomes)} sites, the sitemaps of {len(sitemaps)} and {len(batches)} batches of them"
+    console.print(f"{counts} in {seconds:.0f} s: {verdict}.")
 
 
 def _found_table(outcomes: Sequence[Outcome]) -> Table:

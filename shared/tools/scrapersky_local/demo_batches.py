@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -47,10 +47,11 @@ def run_batches(client: ApiClient, stack: StackInfo, sites: Sequence[Site]) -> l
     hosts = [site.host for site in sites]
     given = [*hosts, f"https://www.{hosts[0]}/", NO_DOMAIN]
     accepted = client.start_batch(given, max_pages=DEFAULT_PAGES, max_concurrent=CONCURRENT)
-    by_request = BatchOutcome("an HTTP request", *_end(client, accepted.work_id, expected(sites, [NO_DOMAIN])))
+    described = {site.host: site.expect for site in sites}
+    by_request = BatchOutcome("an HTTP request", *end_of(client, accepted.work_id, expected(described, [NO_DOMAIN])))
     batch_id = send_request(stack, hosts)
     _wait_until_known(client, batch_id)
-    by_message = BatchOutcome("a queue message", *_end(client, batch_id, expected(sites, [])))
+    by_message = BatchOutcome("a queue message", *end_of(client, batch_id, expected(described, [])))
     return [by_request, by_message]
 
 
@@ -76,9 +77,11 @@ def send_request(stack: StackInfo, domains: Sequence[str]) -> UUID:
     return batch_id
 
 
-def expected(sites: Sequence[Site], no_domains: Sequence[str]) -> dict[str, Any]:
-    """The part of a batch's document that follows from the manifest."""
-    states = {site.host: {key: site.expect[key] for key in ("status", "error") if key in site.expect} for site in sites}
+def expected(described: Mapping[str, Mapping[str, Any]], no_domains: Sequence[str]) -> dict[str, Any]:
+    """The part of a batch's document that follows from what the manifest says of each host's job."""
+    states: dict[str, Any] = {
+        host: {key: job[key] for key in ("status", "error") if key in job} for host, job in described.items()
+    }
     invalid = {"status": JobStatus.FAILED.value, "error": {"code": ErrorCode.INVALID_DOMAIN.value}}
     states |= dict.fromkeys(no_domains, invalid)
     counts = Counter(state["status"] for state in states.values())
@@ -93,6 +96,14 @@ def expected(sites: Sequence[Site], no_domains: Sequence[str]) -> dict[str, Any]
     }
 
 
+def end_of(client: ApiClient, batch_id: UUID | str, manifest: dict[str, Any]) -> tuple[Document, list[str]]:
+    """The batch as it stands at its end, or when patience ended, and in what it is not as the manifest says."""
+    for _ in client.follow_batch(client.batch_url(batch_id), patience=PATIENCE_SECONDS):
+        pass
+    document = client.batch(batch_id)
+    return document, differences(manifest, document)
+
+
 def batches_view(outcomes: Sequence[BatchOutcome]) -> Table:
     """The figures of the batches, a row each."""
     made = table("Batches", "Started by", "Status", "Domains", "Complete", "Failed", "Seconds")
@@ -101,14 +112,6 @@ def batches_view(outcomes: Sequence[BatchOutcome]) -> Table:
         seconds = f"{number(one.document, 'processing_time'):.1f}"
         add_row(made, (one.started_by, status_text(one.document), *counts, seconds))
     return made
-
-
-def _end(client: ApiClient, batch_id: UUID | str, manifest: dict[str, Any]) -> tuple[Document, list[str]]:
-    """The batch as it stands at its end, or when patience ended, and in what it is not as the manifest says."""
-    for _ in client.follow_batch(client.batch_url(batch_id), patience=PATIENCE_SECONDS):
-        pass
-    document = client.batch(batch_id)
-    return document, differences(manifest, document)
 
 
 def _wait_until_known(client: ApiClient, batch_id: UUID) -> None:

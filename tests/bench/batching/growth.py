@@ -24,6 +24,7 @@ from scrapersky.db.leases import Claim
 from scrapersky.db.migrate import apply
 from scrapersky.domain.facts import PageRecord, SiteScan
 from scrapersky.domain.jobs import Caller
+from scrapersky.domain.status import JobKind
 from scrapersky.queues import Sender
 from scrapersky.scraping import findings
 from scrapersky.scraping.fetch import Fetched
@@ -33,7 +34,8 @@ from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres
 
 ROLE, PASSWORD = "scrapersky_app", "of a database that lives for minutes"
-MAX_CONCURRENT, CHUNK_SIZE, SITES_PER_WORKER, MAX_LANES = 50, 25, 10, 40
+MAX_CONCURRENT, CHUNK_SIZE, MAX_LANES = 50, 25, 40
+SITES_PER_WORKER = {JobKind.DOMAIN_SCAN: 10}
 LEASE = timedelta(seconds=150)
 WORKER_SECONDS = 120.0
 PAGE_BYTES = 165_000
@@ -137,6 +139,7 @@ def _start(dsn: str, size: int) -> tuple[Caller, UUID]:
             db,
             sender,
             caller,
+            kind=JobKind.DOMAIN_SCAN,
             domains=[f"site{number}.example" for number in range(size)],
             max_pages=1,
             max_concurrent=MAX_CONCURRENT,

@@ -101,6 +101,7 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
         patch.setenv("SCAN_QUEUE_URL", queue.url)
+        patch.setenv("SITEMAP_QUEUE_URL", queue.sitemap_url)
         patch.setenv("BATCH_QUEUE_URL", queue.batch_url)
         patch.setenv("BATCH_BUCKET", BUCKET)
         yield Client(function("domain_scan_api"), function("batch_scan_api"), function("jobs_api"), uuid4())

@@ -9,6 +9,10 @@ import pytest
 
 from integration.api.conftest import BATCHES, Client, Finish, failed, figures, found, jobs_of, refused
 from integration.conftest import ScanQueue
+from scrapersky.db.connection import Database
+from scrapersky.domain.jobs import Caller
+from scrapersky.domain.status import JobKind
+from scrapersky.services import batch as batches
 
 
 def test_figures_times_and_statuses_follow_the_jobs(client: Client, finish: Finish) -> None:
@@ -105,6 +109,29 @@ def test_batches_are_listed_newest_first_page_by_page(client: Client) -> None:
     assert "domain_statuses" not in first["items"][0]
     assert client.someone_else().get(BATCHES).json == {"items": [], "next_cursor": None}
     refused(client.get(f"{BATCHES}?cursor=x"), 422, "invalid_cursor")
+
+
+def test_every_answer_about_a_batch_says_of_which_kind_it_is(client: Client, db: Database, queue: ScanQueue) -> None:
+    domains = client.started_batch("a.example")
+    sitemaps = batches.start(
+        db,
+        queue.sender,
+        Caller(client.tenant_id, "client"),
+        kind=JobKind.SITEMAP_SCAN,
+        domains=["a.example"],
+        max_pages=50_000,
+        max_concurrent=5,
+        batch_id=None,
+        idempotency=None,
+    ).batch_id
+    listed = client.get(BATCHES).json["items"]
+    assert [(one["kind"], one["metadata"]["max_pages"]) for one in listed] == [
+        ("sitemap_scan", 50_000),
+        ("domain_scan", 10),
+    ]
+    shown = [client.get(f"{batch}/status").json["kind"] for batch in (domains, f"{BATCHES}/{sitemaps}")]
+    assert shown == ["domain_scan", "sitemap_scan"]
+    assert client.call("POST", f"{BATCHES}/{sitemaps}/cancel").json["kind"] == "sitemap_scan"
 
 
 @pytest.mark.parametrize("body", [None, {}])

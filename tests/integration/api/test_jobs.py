@@ -9,6 +9,9 @@ import pytest
 
 from integration.api.conftest import DOMAINS, JOBS, Client, Finish, failed, found, refused
 from integration.conftest import ScanQueue
+from scrapersky.db.connection import Database
+from scrapersky.domain.jobs import Caller
+from scrapersky.services import sitemap_scan
 
 
 @pytest.mark.parametrize("body", [None, {}])
@@ -35,6 +38,18 @@ def test_a_failed_job_is_retried_and_followed_at_its_address(client: Client, que
     assert answer.headers["location"] == answer.json["status_url"] == f"https://api.example{JOBS}/{job_id}"
     assert client.get(answer.headers["location"]).json["status"] == "pending"
     assert len(queue.drain()) == 1
+
+
+def test_a_sitemap_job_is_retried_by_its_own_workers(client: Client, db: Database, queue: ScanQueue) -> None:
+    caller = Caller(client.tenant_id, "client")
+    job_id = sitemap_scan.start(
+        db, queue.sender, caller, base_url="shop.example", max_pages=10, idempotency=None
+    ).job_id
+    assert client.call("POST", f"{JOBS}/{job_id}/cancel").json["kind"] == "sitemap_scan"
+    queue.drain_sitemaps()
+    assert client.call("POST", f"{JOBS}/{job_id}/retry").status == 202
+    assert [message["job_id"] for message in queue.drain_sitemaps()] == [str(job_id)]
+    assert queue.drain() == []
 
 
 def test_a_job_that_is_under_way_or_complete_cannot_be_retried(client: Client, finish: Finish) -> None:

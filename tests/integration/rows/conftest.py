@@ -14,6 +14,7 @@ from conftest import Cluster, TestDatabase, migrated_database
 from integration.conftest import ScanQueue, scan_queue
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller, Idempotency
+from scrapersky.domain.status import JobKind
 from scrapersky.services import batch, domain_scan
 
 Connection = psycopg.Connection[TupleRow]
@@ -60,6 +61,7 @@ def seed(database: TestDatabase, queue: ScanQueue, db: Database) -> UUID:
         db,
         queue.sender,
         caller,
+        kind=JobKind.DOMAIN_SCAN,
         domains=["b.example"],
         max_pages=1,
         max_concurrent=1,

@@ -27,6 +27,7 @@ BATCH_ACCEPTED: dict[str, Any] = {
 }
 _SUMMARY: dict[str, Any] = {
     "batch_id": _BATCH_ID,
+    "kind": "domain_scan",
     "status": "complete",
     "total_domains": 3,
     "completed_domains": 1,

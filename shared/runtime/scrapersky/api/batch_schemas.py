@@ -12,7 +12,7 @@ from scrapersky.api.schemas import Answer, Asked, Error, Page, Progress
 from scrapersky.api.sizes import fitting
 from scrapersky.domain.batches import Batch, DomainStatus, StartedBatch
 from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_PAGES, MAX_CONCURRENT, MAX_DOMAINS, MAX_PAGES
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 
 Concurrency = Annotated[int, Field(strict=True, ge=1, le=MAX_CONCURRENT)]
 Seconds = Annotated[float | None, Field(description="Seconds from start to end; null until both are there.")]
@@ -115,7 +115,7 @@ class BatchError(Answer):
 class BatchMetadata(Answer):
     """What was asked for."""
 
-    max_pages: int
+    max_pages: int = Field(description="What each job may read at the most: pages or, of a sitemap scan, URLs.")
     max_concurrent: int
 
 
@@ -126,6 +126,7 @@ class BatchSummary(Answer):
     """
 
     batch_id: UUID
+    kind: JobKind = Field(description="What its jobs do.")
     status: JobStatus
     total_domains: int
     completed_domains: int
@@ -213,6 +214,7 @@ def _state(batch: Batch) -> dict[str, object]:
     end = figures.finished_at if batch.status.is_final else None  # before, it is only the latest job's
     return {
         "batch_id": batch.id,
+        "kind": batch.kind,
         "status": batch.status,
         "total_domains": figures.total,
         "completed_domains": figures.completed,

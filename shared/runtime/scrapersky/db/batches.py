@@ -11,7 +11,7 @@ from scrapersky.db.outbox import owed
 from scrapersky.db.values import jsonb
 from scrapersky.domain.batches import Batch, DomainStatus, Figures, Rejected
 from scrapersky.domain.jobs import Job
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.queues import Message
 
 # All rows in one statement: what is no domain is a failed job from the beginning.
@@ -55,7 +55,7 @@ from batch left join message on true
 """
 
 _FIGURES = """
-select b.id, b.tenant_id, b.request, b.created_at, figures.*
+select b.id, b.tenant_id, b.kind, b.request, b.created_at, figures.*
 from scrapersky.batches as b,
 lateral (
   select count(*) as total,
@@ -158,6 +158,7 @@ def _batch(row: Mapping[str, Any]) -> Batch:
     return Batch(
         id=row["id"],
         tenant_id=row["tenant_id"],
+        kind=JobKind(row["kind"]),
         request=row["request"],
         created_at=row["created_at"],
         figures=Figures(

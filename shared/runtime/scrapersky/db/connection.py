@@ -8,7 +8,9 @@ statements with external connection poolers"), no SET without LOCAL, no session 
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
 
@@ -105,6 +107,11 @@ def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConne
     return connection
 
 
+def _begin(connection: BoundedConnection, tenant_id: UUID | None) -> None:
+    connection.execute("begin")
+    connection.execute(_OPEN, (str(tenant_id or ""), *_LIMITS))
+
+
 def _require_readable(dsn: str) -> None:
     """Raise ConfigurationError unless the DSN says what it seems to say.
 
@@ -117,6 +124,14 @@ def _require_readable(dsn: str) -> None:
         parts = None
     if parts is None or "@" in str(parts.get("host", "")) or not _PORTS.fullmatch(str(parts.get("port", ""))):
         raise ConfigurationError("the database's DSN cannot be read: is its password percent-encoded?")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A COPY … FROM STDIN: its statement, and the rows as the statement's format has them."""
+
+    statement: LiteralString
+    data: bytes
 
 
 class Database:
@@ -171,11 +186,29 @@ class Database:
             Unavailable: the database did not answer within RETRY_SECONDS.
             psycopg.Error: the statements themselves are at fault.
         """
+        return self._retried(lambda: self._transaction(work, tenant_id))
+
+    def run_copy(
+        self, opening: Callable[[Cursor], Callable[[], Copy | None]], closing: Callable[[Cursor], T], *, tenant_id: UUID
+    ) -> T | None:
+        """Run a transaction with a COPY in its middle, which libpq has no pipeline for: four round trips.
+
+        `opening` sends its statements and returns how to read their answers: the COPY to be done or, when there is
+        nothing to do, None, and then all is undone and the answer is None. `closing` and the commit travel together.
+        The same holds of all of them as of the work of `run`.
+
+        Raises:
+            Unavailable: the database did not answer within RETRY_SECONDS.
+            psycopg.Error: the statements themselves are at fault.
+        """
+        return self._retried(lambda: self._copy_transaction(opening, closing, tenant_id))
+
+    def _retried(self, transaction: Callable[[], T]) -> T:
         deadline = time.monotonic() + RETRY_SECONDS
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return self._transaction(work, tenant_id)
+                return transaction()
             except _FAULTS:
                 raise
             except _LOST as error:
@@ -188,22 +221,46 @@ class Database:
                 pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
     def _transaction(self, work: Callable[[Cursor], T], tenant_id: UUID | None) -> T:
+        # psycopg's own transaction block would wait for the answers to BEGIN and to COMMIT: four round trips.
+        with self._undone_by_errors() as connection, connection.pipeline():
+            _begin(connection, tenant_id)
+            outcome = work(connection.cursor())
+            # Skipped by the server when a statement before it failed, even if `work` swallowed the error.
+            connection.execute("commit")
+        return outcome
+
+    def _copy_transaction(
+        self,
+        opening: Callable[[Cursor], Callable[[], Copy | None]],
+        closing: Callable[[Cursor], T],
+        tenant_id: UUID,
+    ) -> T | None:
+        with self._undone_by_errors() as connection:
+            with connection.pipeline():
+                _begin(connection, tenant_id)
+                answer = opening(connection.cursor())
+            wanted = answer()
+            if wanted is None:
+                connection.execute("rollback")
+                return None
+            with connection.cursor().copy(wanted.statement) as copy:
+                copy.write(wanted.data)
+            with connection.pipeline():
+                outcome = closing(connection.cursor())
+                connection.execute("commit")
+        return outcome
+
+    @contextmanager
+    def _undone_by_errors(self) -> Iterator[BoundedConnection]:
         if self._connection is None:
             self._connection = connect(self._dsn)
         connection = self._connection
         try:
-            # psycopg's own transaction block would wait for the answers to BEGIN and to COMMIT: four round trips.
-            with connection.pipeline():
-                connection.execute("begin")
-                connection.execute(_OPEN, (str(tenant_id or ""), *_LIMITS))
-                outcome = work(connection.cursor())
-                # Skipped by the server when a statement before it failed, even if `work` swallowed the error.
-                connection.execute("commit")
+            yield connection
         except BaseException:
             if not connection.closed:
                 connection.rollback()
             raise
-        return outcome
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

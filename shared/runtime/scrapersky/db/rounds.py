@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from scrapersky.db.connection import Database
+from scrapersky.domain.status import JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,23 @@ def find(db: Database, run: UUID) -> Run | None:
     return Run(rows[0]["tenant_id"], rows[0]["id"], rows[0]["request"]) if rows else None
 
 
-def pending(db: Database, run: Run) -> list[UUID]:
-    """The jobs that wait, in random order: names that belong together would else meet in one chunk."""
-    rows = db.query(
+def pending(db: Database, run: Run) -> tuple[JobKind, list[UUID]]:
+    """The batch's kind, and its jobs that wait, in random order: what belongs together would else meet in a chunk."""
+    (row,) = db.query(
         """
-        select id from scrapersky.jobs
-        where tenant_id = %(tenant_id)s and batch_id = %(batch_id)s
-          and (status = 'pending' or (status = 'running' and lease_until < now()))
-        order by id
+        select b.kind,
+               array(
+                 select j.id from scrapersky.jobs as j
+                 where j.tenant_id = b.tenant_id and j.batch_id = b.id
+                   and (j.status = 'pending' or (j.status = 'running' and j.lease_until < now()))
+                 order by j.id) as waiting
+        from scrapersky.batches as b
+        where b.tenant_id = %(tenant_id)s and b.id = %(batch_id)s
         """,
         {"tenant_id": run.tenant_id, "batch_id": run.batch_id},
         tenant_id=run.tenant_id,
     )
-    return [row["id"] for row in rows]
+    return JobKind(row["kind"]), row["waiting"]
 
 
 def open_jobs(db: Database, run: Run) -> tuple[int, int]:

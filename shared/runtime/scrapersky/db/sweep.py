@@ -11,7 +11,8 @@ from scrapersky.db.leases import MAX_ATTEMPTS
 LIMIT = 1000  # rows a statement: a lock held for milliseconds; the sweeper comes back every minute
 # A message that took this long is taken for lost. Longer than a backlog usually lasts, far below SQS's retention.
 STRANDED_AFTER = timedelta(minutes=30)
-# A batch moves all the time while its execution lives: a worker ends a site within a minute and a half.
+# A batch moves all the time while its execution lives: a worker ends a site within a minute and a half, or reads its
+# sitemaps for five minutes at the most.
 BATCH_STUCK_AFTER = timedelta(minutes=15)
 MAX_BATCH_RESTARTS = 3
 SENT_KEPT = timedelta(days=1)  # sent outbox rows, for those who look into an incident

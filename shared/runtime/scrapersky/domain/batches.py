@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from scrapersky.domain.jobs import JobError
-from scrapersky.domain.status import JobStatus
+from scrapersky.domain.status import JobKind, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch: what was asked for, and the figures of its jobs.
+    """One batch: what was asked for, and the figures of its jobs, which are all of one kind.
 
     status      when
     pending     no job was begun
@@ -56,6 +56,7 @@ class Batch:
 
     id: UUID
     tenant_id: UUID
+    kind: JobKind
     request: dict[str, Any]
     created_at: datetime
     figures: Figures
@@ -98,8 +99,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One round of a batch: its chunks, and how many of them may be worked off at once."""
+    """One round of a batch: whose workers it is for, its chunks, and how many of them may be worked off at once."""
 
+    kind: JobKind
     chunks: tuple[Chunk, ...]
     lanes: int
 

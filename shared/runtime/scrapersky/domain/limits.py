@@ -2,6 +2,8 @@
 
 MAX_PAGES = 100  # of one site: a scan is for contacts and software, not for a copy of the site
 DEFAULT_PAGES = 10
+MAX_SITEMAP_URLS = 1_000_000  # of one scan: what one site's rows and a worker's minutes may come to
+DEFAULT_SITEMAP_URLS = 10_000
 MAX_DOMAINS = 10_000  # of one batch: the request stays below 3 MB, its rows below a second's work for the database
 MAX_CONCURRENT = 1_000  # sites at once in one batch
 DEFAULT_CONCURRENT = 5

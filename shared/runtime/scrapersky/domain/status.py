@@ -33,12 +33,14 @@ class JobKind(StrEnum):
     """What a job does. Each kind has its own worker."""
 
     DOMAIN_SCAN = "domain_scan"
+    SITEMAP_SCAN = "sitemap_scan"
 
 
 class ErrorCode(StrEnum):
     """Why a job failed: the closed list of the HTTP contract.
 
-    The six from `blocked` on are of sites that answered, but with something else than their home page.
+    The six from `blocked` on are of sites that answered, but with something else than their home page; the three from
+    `invalid_sitemap` on are of files that are no sitemap, or none that is read.
     """
 
     INVALID_DOMAIN = "invalid_domain"
@@ -58,6 +60,9 @@ class ErrorCode(StrEnum):
     PARKED = "parked"
     DEFAULT_PAGE = "default_page"
     SOFT_404 = "soft_404"
+    INVALID_SITEMAP = "invalid_sitemap"
+    FORBIDDEN_XML = "forbidden_xml"
+    OFF_SITE = "off_site"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
     INTERNAL = "internal"

@@ -1,7 +1,7 @@
-"""Response bodies: collected and decompressed with a bound on what comes out, never on trust."""
+"""Response bodies: decompressed piece by piece, each of a bounded size, never on trust."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from scrapersky.domain.status import ErrorCode
@@ -13,30 +13,28 @@ ACCEPT_ENCODING: Final = "gzip, deflate"
 MAX_GZIP_MEMBERS: Final = 16
 """RFC 1952 2.2 lets a gzip body have several members; real ones have one. Each costs a new decompressor."""
 
+PIECE_BYTES: Final = 64 * 1024
+"""The most that is decoded at a time: what is read from a socket at a time, so that most pieces pass as they are."""
+
 
 class _Decoder(Protocol):
-    def feed(self, data: bytes, room: int) -> bytes:
-        """What `data` decodes to, `room` bytes at the most; the rest is dropped, and is not asked for again."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What `data` decodes to, in pieces of PIECE_BYTES at the most, each made when it is asked for."""
 
     def finish(self) -> None:
         """Raise FetchError when the body is not complete."""
 
 
-def read_body(chunks: Iterable[bytes], content_encoding: str | None, limit: int) -> tuple[bytes, bool]:
-    """(the decoded body, whether that is all of it): at most `limit` bytes, read no further than they need.
+def decoded(chunks: Iterable[bytes], content_encoding: str | None) -> Iterator[bytes]:
+    """The decoded body in pieces of 1 to PIECE_BYTES bytes. No more is read or decoded than is asked for.
 
     Raises FetchError with HTTP_ERROR for an encoding that was not asked for, for nested ones (the way to multiply a
     bomb), and for data that is broken or ends early.
     """
     decoder = _decoder(content_encoding)
-    body = bytearray()
     for chunk in chunks:
-        # One byte more than allowed tells a body of exactly the limit from a longer one.
-        body += decoder.feed(chunk, limit + 1 - len(body))
-        if len(body) > limit:
-            return bytes(memoryview(body)[:limit]), False
+        yield from decoder.feed(chunk)
     decoder.finish()
-    return bytes(body), True
 
 
 def _decoder(content_encoding: str | None) -> _Decoder:
@@ -55,8 +53,13 @@ def _decoder(content_encoding: str | None) -> _Decoder:
 
 
 class _Identity:
-    def feed(self, data: bytes, room: int) -> bytes:
-        return data[:room]
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if len(data) <= PIECE_BYTES:  # as nearly all are
+            if data:
+                yield data
+            return
+        for at in range(0, len(data), PIECE_BYTES):
+            yield data[at : at + PIECE_BYTES]
 
     def finish(self) -> None:
         """Nothing tells the end: httpcore holds the body to its Content-Length or chunks."""
@@ -70,17 +73,15 @@ class _Gzip:
         self._members = 0
         self._begun = False
 
-    def feed(self, data: bytes, room: int) -> bytes:
-        out = b""
-        while data and len(out) < room:
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
             if self._member.eof:
                 if not data.startswith(b"\x1f"):
                     break
                 self._next_member()
             self._begun = True
-            out += _inflate(self._member, data, room - len(out))
+            yield from _inflated(self._member, data)
             data = self._member.unused_data
-        return out
 
     def finish(self) -> None:
         if self._begun and not self._member.eof:
@@ -100,24 +101,32 @@ class _Deflate:
         self._head = b""
         self._stream: zlib._Decompress | None = None
 
-    def feed(self, data: bytes, room: int) -> bytes:
+    def feed(self, data: bytes) -> Iterator[bytes]:
         if self._stream is None:
             self._head += data
             if len(self._head) < 2:
-                return b""
+                return
             data = self._head
             is_zlib = data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
             self._stream = zlib.decompressobj(wbits=15 if is_zlib else -15)
-        return b"" if self._stream.eof else _inflate(self._stream, data, room)
+        if not self._stream.eof:
+            yield from _inflated(self._stream, data)
 
     def finish(self) -> None:
         if self._head and (self._stream is None or not self._stream.eof):
             raise FetchError(ErrorCode.HTTP_ERROR, "the compressed answer ends early")
 
 
-def _inflate(stream: "zlib._Decompress", data: bytes, room: int) -> bytes:
-    """At most `room` bytes (one or more) of output, however much the data would inflate to."""
-    try:
-        return stream.decompress(data, room)
-    except zlib.error as error:
-        raise FetchError(ErrorCode.HTTP_ERROR, "the compressed answer is damaged") from error
+def _inflated(stream: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """All that `data` inflates to, however much that is, in pieces that are made when they are asked for."""
+    while True:
+        try:
+            piece = stream.decompress(data, PIECE_BYTES)
+        except zlib.error as error:
+            raise FetchError(ErrorCode.HTTP_ERROR, "the compressed answer is damaged") from error
+        if piece:
+            yield piece
+        data = stream.unconsumed_tail
+        # After a full piece there may be more to come, although all of `data` was taken in.
+        if stream.eof or (not data and len(piece) < PIECE_BYTES):
+            return

@@ -1,81 +1,31 @@
-"""The one guarded fetcher, for pages and robots.txt alike. A site that cannot be fetched is a result, not a raise.
-
-Fetched         an answer of the site, whatever its status: final URL, header, bounded body
-FetchFailure    why there is none: dns_failure, blocked_address, connect_failure (no TCP connection), tls_failure,
-                timeout, too_large, too_many_redirects, http_error (no valid HTTP), cancelled; what `allow` answers
-"""
+"""The one guarded fetcher, for pages, robots.txt and sitemaps alike. What it comes to is in `answers`."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import httpx
 
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping.decoding import ACCEPT_ENCODING, read_body
+from scrapersky.scraping.answers import Attempt, Fetched, FetchFailure, Redirect, Streamed
+from scrapersky.scraping.decoding import ACCEPT_ENCODING
 from scrapersky.scraping.failures import FETCH_ERRORS, FetchError, explain
 from scrapersky.scraping.guard import PUBLIC, GuardedBackend, NetworkPolicy
-from scrapersky.scraping.html_type import says_other_than_html
-from scrapersky.scraping.limits import (
-    MAX_COOKIE_CHARS,
-    MAX_COOKIES,
-    MAX_PIECES,
-    MAX_URL_CHARS,
-    PAGE_LIMITS,
-    FetchLimits,
-)
+from scrapersky.scraping.limits import MAX_COOKIE_CHARS, MAX_COOKIES, MAX_URL_CHARS, PAGE_LIMITS, FetchLimits
 from scrapersky.scraping.resolve import Resolver, system_resolver
 from scrapersky.scraping.streams import Meter
 from scrapersky.scraping.transport import WEB_URL, GuardedTransport
 from scrapersky.scraping.urls import WebUrl, parse_web_url
 
+__all__ = ["NO_HEADERS", "FetchFailure", "Fetched", "Fetcher", "Redirect", "SiteClient", "Streamed"]
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
 REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 """RFC 9110 15.4: those whose Location a client follows by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """One hop: `url` answered `status_code` with `location`, as it stood in the header, up to MAX_URL_CHARS of it."""
-
-    url: str
-    status_code: int
-    location: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer. `url` is the final one; `body` is decompressed, `wire_bytes` its size as sent; `ms` is wall time."""
-
-    url: str
-    status_code: int
-    headers: Mapping[str, str]
-    """Names are looked up without regard to case; a repeated header is joined by commas."""
-    body: bytes
-    wire_bytes: int
-    ms: int
-    fetched_at: datetime
-    redirects: tuple[Redirect, ...] = ()
-    is_cut: bool = False
-    """The body was longer than the limits, which asked for the first part only."""
-    set_cookies: tuple[str, ...] = ()
-    """The Set-Cookie headers, which cannot be told apart once they are joined by commas (RFC 6265 3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchFailure:
-    """No answer. `url` is the one that failed, after `redirects`; `status_code` when at least a header came."""
-
-    url: str
-    code: ErrorCode
-    message: str
-    ms: int
-    fetched_at: datetime
-    wire_bytes: int = 0
-    status_code: int | None = None
-    redirects: tuple[Redirect, ...] = ()
 
 
 def _never() -> bool:
@@ -113,32 +63,6 @@ class Fetcher:
             yield SiteClient(transport, backend, self.user_agent)
 
 
-@dataclass(slots=True)
-class _Visit:
-    """How far one get() has come: what a result of either kind tells of it."""
-
-    url: str
-    begun: float = field(default_factory=time.monotonic)
-    redirects: list[Redirect] = field(default_factory=list)
-    status_code: int | None = None
-
-    @property
-    def ms(self) -> int:
-        return round((time.monotonic() - self.begun) * 1000)
-
-    def failure(self, error: FetchError, meter: Meter) -> FetchFailure:
-        return FetchFailure(
-            url=self.url,
-            code=error.code,
-            message=error.message,
-            ms=self.ms,
-            fetched_at=datetime.now(UTC),
-            wire_bytes=meter.body_bytes,
-            status_code=self.status_code,
-            redirects=tuple(self.redirects),
-        )
-
-
 def _location(response: httpx.Response) -> str | None:
     """Where a redirect leads; None when it does not say. Raises FetchError when it names two places: neither is it."""
     places = set(response.headers.get_list("location"))
@@ -169,107 +93,116 @@ class SiteClient:
         should_stop: Callable[[], bool] = _never,
         allow: Callable[[str], FetchFailure | None] = _anything,
     ) -> Fetched | FetchFailure:
-        """Fetch `url` and follow its redirects until `deadline` (of `time.monotonic()`) at the latest.
+        """As `stream`, with all of the body."""
+        with self.stream(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=allow) as answer:
+            return answer if isinstance(answer, FetchFailure) else answer.read()
 
-        `should_stop` is asked several times a second, so it must be cheap. `allow` is asked before each URL is
-        fetched, redirects too; the failure it answers ends the fetch. It may itself fetch with this client, and take
-        its time until the deadline: what it takes is not of this fetch's `limits.seconds`.
+    @contextmanager
+    def stream(
+        self,
+        url: str,
+        *,
+        deadline: float,
+        limits: FetchLimits = PAGE_LIMITS,
+        headers: Mapping[str, str] = NO_HEADERS,
+        should_stop: Callable[[], bool] = _never,
+        allow: Callable[[str], FetchFailure | None] = _anything,
+    ) -> Iterator[Streamed | FetchFailure]:
+        """Ask for `url` and follow its redirects until `deadline` (of `time.monotonic()`) at the latest.
+
+        The deadline and the limits hold for the body as well, which is read within this context. Leaving it ends the
+        fetch, and closes the connection if there is more to come. Nothing else is to be fetched with this client
+        meanwhile.
+
+        `headers` are sent beside those of every request, or in their place, to redirects' targets too. `should_stop` is
+        asked several times a second, so it must be cheap. `allow` is asked before each URL is fetched, redirects too;
+        the failure it answers ends the fetch. It may itself fetch with this client, and take its time until the
+        deadline: what it takes is not of this fetch's `limits.seconds`.
         """
-        visit = _Visit(url)
-        meter = Meter(min(deadline, visit.begun + limits.seconds), limits, should_stop)
+        attempt = Attempt(url)
+        meter = Meter(min(deadline, attempt.begun + limits.seconds), limits, should_stop)
+        answer: Streamed | FetchFailure
         try:
-            target = parse_web_url(url)
-            while True:
-                visit.url = target.href
-                asked = time.monotonic()
-                refused = allow(target.href)
-                meter.deadline = min(deadline, meter.deadline + time.monotonic() - asked)
-                if refused is not None:
-                    return replace(refused, redirects=tuple(visit.redirects), ms=visit.ms)
-                answer = self._exchange(target, visit, meter)
-                if isinstance(answer, Fetched):
-                    return answer
-                if len(visit.redirects) >= limits.redirects:
-                    raise FetchError(
-                        ErrorCode.TOO_MANY_REDIRECTS, f"the site redirects more than {limits.redirects} times"
-                    )
-                visit.redirects.append(replace(answer, location=answer.location[:MAX_URL_CHARS]))
-                target = parse_web_url(answer.location, base=target)
+            answer = self._follow(attempt, meter, deadline, headers, allow)
         except FETCH_ERRORS as error:
-            return visit.failure(explain(error), meter)
+            answer = attempt.failure(explain(error), meter)
+        try:
+            yield answer
+        finally:
+            if isinstance(answer, Streamed):
+                answer.close()
 
-    def _exchange(self, target: WebUrl, visit: _Visit, meter: Meter) -> Fetched | Redirect:
-        """One request and its answer. A redirect's body is left unread."""
+    def _follow(
+        self,
+        attempt: Attempt,
+        meter: Meter,
+        deadline: float,
+        headers: Mapping[str, str],
+        allow: Callable[[str], FetchFailure | None],
+    ) -> Streamed | FetchFailure:
+        """The first answer that is no redirect. Raises FetchError and what the libraries raise."""
+        target = parse_web_url(attempt.url)
+        while True:
+            attempt.url = target.href
+            asked = time.monotonic()
+            refused = allow(target.href)
+            waited = time.monotonic() - asked
+            attempt.waited += waited
+            meter.deadline = min(deadline, meter.deadline + waited)
+            if refused is not None:
+                return replace(refused, redirects=tuple(attempt.redirects), ms=attempt.ms)
+            answer = self._exchange(target, headers, attempt, meter)
+            if isinstance(answer, httpx.Response):
+                return Streamed(answer, attempt, meter)
+            most = meter.limits.redirects
+            if len(attempt.redirects) >= most:
+                raise FetchError(ErrorCode.TOO_MANY_REDIRECTS, f"the site redirects more than {most} times")
+            attempt.redirects.append(replace(answer, location=answer.location[:MAX_URL_CHARS]))
+            target = parse_web_url(answer.location, base=target)
+
+    def _exchange(
+        self, target: WebUrl, headers: Mapping[str, str], attempt: Attempt, meter: Meter
+    ) -> httpx.Response | Redirect:
+        """One request and its answer, the body unread. A redirect's is left so."""
         meter.next_response()
         meter.check()
         self._backend.meter = meter  # `allow` may have fetched something in between
-        visit.status_code = None
-        request = self._request(target)
+        attempt.status_code = None
+        request = self._request(target, headers)
         response = self._transport.handle_request(request)
         try:
             meter.reading_head = False
-            visit.status_code = response.status_code
+            attempt.status_code = response.status_code
             response.request = request
             if "set-cookie" in response.headers:
                 self._cookies.extract_cookies(response)
                 if len(self._cookies) > MAX_COOKIES:
                     self._cookies.clear()
-            if response.status_code in REDIRECT_STATUSES and (location := _location(response)) is not None:
-                return Redirect(target.href, response.status_code, location)
-            return self._finish(target, response, visit, meter)
-        finally:
+            location = _location(response) if response.status_code in REDIRECT_STATUSES else None
+        except BaseException:
             response.close()
+            raise
+        if location is None:
+            return response
+        response.close()
+        return Redirect(target.href, response.status_code, location)
 
-    def _request(self, target: WebUrl) -> httpx.Request:
-        headers = {
-            "Host": target.authority,
-            "User-Agent": self.user_agent,
-            "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
-            "Accept-Encoding": ACCEPT_ENCODING,
-        }
+    def _request(self, target: WebUrl, extra: Mapping[str, str]) -> httpx.Request:
+        # What is sent back is whatever the site sent, an ETag as a cookie, and httpx would insist on ASCII.
+        headers = httpx.Headers(
+            {
+                "Host": target.authority,
+                "User-Agent": self.user_agent,
+                "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+                "Accept-Encoding": ACCEPT_ENCODING,
+            },
+            encoding="utf-8",
+        )
+        headers.update(httpx.Headers(extra, encoding="utf-8"))
         request = httpx.Request("GET", target.href, headers=headers, extensions={WEB_URL: target})
         if self._cookies:
-            request.headers.encoding = "utf-8"  # a cookie is whatever the site sent, and httpx would insist on ASCII
+            request.headers.encoding = "utf-8"
             self._cookies.set_cookie_header(request)
             if len(request.headers.get("cookie", "")) > MAX_COOKIE_CHARS:
                 del request.headers["cookie"]
         return request
-
-    def _finish(self, target: WebUrl, response: httpx.Response, visit: _Visit, meter: Meter) -> Fetched:
-        """The answer with its body. Raises FetchError when that is too large, damaged or not complete."""
-        limits = meter.limits
-        if limits.only_html and says_other_than_html(response.headers.get("content-type", "")):
-            return self._answer(target, response, visit, meter, (b"", True))
-        declared = response.headers.get("content-length", "")
-        if not limits.cut and declared.isdecimal() and int(declared) > limits.wire_bytes:
-            raise FetchError(ErrorCode.TOO_LARGE, f"the answer is larger than {limits.wire_bytes} bytes")
-
-        def counted() -> Iterator[bytes]:
-            for number, chunk in enumerate(response.iter_raw()):
-                if number >= MAX_PIECES:
-                    raise FetchError(ErrorCode.TOO_LARGE, f"the answer is in more than {MAX_PIECES} pieces")
-                meter.body_bytes += len(chunk)
-                yield chunk
-
-        body, is_whole = read_body(counted(), response.headers.get("content-encoding"), limits.body_bytes)
-        if not is_whole and not limits.cut:
-            raise FetchError(ErrorCode.TOO_LARGE, f"the page is larger than {limits.body_bytes} bytes")
-        return self._answer(target, response, visit, meter, (body, is_whole))
-
-    def _answer(
-        self, target: WebUrl, response: httpx.Response, visit: _Visit, meter: Meter, read: tuple[bytes, bool]
-    ) -> Fetched:
-        """`read` is the body, and whether that is all of it."""
-        body, is_whole = read
-        return Fetched(
-            url=target.href,
-            status_code=response.status_code,
-            headers=response.headers,
-            body=body,
-            wire_bytes=meter.body_bytes,
-            ms=visit.ms,
-            fetched_at=datetime.now(UTC),
-            redirects=tuple(visit.redirects),
-            is_cut=not is_whole,
-            set_cookies=tuple(response.headers.get_list("set-cookie")),
-        )

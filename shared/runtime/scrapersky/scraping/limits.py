@@ -38,7 +38,7 @@ class FetchLimits:
     body_bytes: int
     """The body after decompression."""
     cut: bool = False
-    """A body that is longer is cut at `body_bytes` rather than refused."""
+    """A body that is longer is cut at `body_bytes` rather than refused; its Content-Length refuses none."""
     only_html: bool = False
     """The body of an answer that says that it is anything but HTML is left unread: what it is, is known already."""
     connect_seconds: float = 5.0
@@ -46,6 +46,8 @@ class FetchLimits:
     in five, so that a dead host does not use up the time of the whole fetch."""
     header_bytes: int = 64 * 1024
     """The head of one response: eight times what common servers send at the most (nginx and Apache stop at 8 KiB)."""
+    pieces: int = MAX_PIECES
+    """Chunks of the body as sent."""
     redirects: int = 5
     """What RFC 9309 2.3.1.2 asks for robots.txt; a site that needs more for a page is a loop or a trap."""
 
@@ -73,3 +75,24 @@ EXTRA_LIMITS: Final = FetchLimits(
     cut=True,
 )
 """A file beside the pages: web manifest, security.txt, the first sitemap."""
+
+SITEMAP_LIMITS: Final = FetchLimits(
+    seconds=240.0,  # 50 MiB at 2 Mbit/s; a worker of 300 s then still has a minute to store the rest and hand over
+    # The protocol allows 50 MiB and 50,000 URLs a file, uncompressed (sitemaps.org, "Sitemaps XML format").
+    wire_bytes=64 * 1024 * 1024,
+    # Five times that: files with pictures and languages go over it, and some sites never split theirs.
+    body_bytes=256 * 1024 * 1024,
+    cut=True,
+    # Many sites write a file line by line, and flush each: 50,000 URLs of five lines are 250,000 chunks. This many are
+    # 14 s of the parser's time, and 33 bytes each of the largest file. Before that, the seconds end what drips.
+    pieces=2_000_000,
+)
+"""A sitemap, which is read as a stream: nothing of it is held, so that its size costs time alone."""
+
+PROBE_LIMITS: Final = FetchLimits(
+    seconds=10.0,  # a path that is only tried, one of many: what takes longer is no file that waits to be read
+    wire_bytes=512 * 1024,  # the head, framing, and what of the body arrives before it is let go
+    body_bytes=4 * 1024,  # a root element stands at the beginning, after a comment and a style sheet at the most
+    cut=True,
+)
+"""The beginning of a file that may be a sitemap."""

@@ -13,17 +13,20 @@ a Crawl-delay beyond the deadline       the same, but `timeout`: with more time 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from scrapersky.domain.status import ErrorCode
-from scrapersky.scraping.fetch import Fetched, FetchFailure
+from scrapersky.scraping.fetch import NO_HEADERS, Fetched, FetchFailure, Redirect, Streamed
 from scrapersky.scraping.limits import PAGE_LIMITS, POLL_SECONDS, FetchLimits
+
+_Answer = TypeVar("_Answer", Fetched, Streamed)
 
 MAX_WAIT_SECONDS: Final = 30.0
 """The longest wait for a host: half of what a worker gives a site. Most sites that ask for a delay ask for less."""
@@ -38,7 +41,7 @@ _ASKS_FOR_TIME: Final = frozenset({429, 503})
 
 
 class Client(Protocol):
-    """What pages and robots.txt are fetched with: a SiteClient, or a polite one around it."""
+    """What robots.txt is fetched with: a SiteClient, or a polite one around it."""
 
     def get(
         self,
@@ -49,6 +52,21 @@ class Client(Protocol):
         should_stop: Callable[[], bool] = ...,
         allow: Callable[[str], FetchFailure | None] = ...,
     ) -> Fetched | FetchFailure: ...
+
+
+class StreamingClient(Client, Protocol):
+    """What pages and sitemaps are fetched with."""
+
+    def stream(
+        self,
+        url: str,
+        *,
+        deadline: float,
+        limits: FetchLimits = ...,
+        headers: Mapping[str, str] = ...,
+        should_stop: Callable[[], bool] = ...,
+        allow: Callable[[str], FetchFailure | None] = ...,
+    ) -> AbstractContextManager[Streamed | FetchFailure]: ...
 
 
 class HostTimes:
@@ -100,7 +118,7 @@ class PoliteClient:
     """
 
     def __init__(
-        self, client: Client, deadline: float, should_stop: Callable[[], bool], times: HostTimes | None = None
+        self, client: StreamingClient, deadline: float, should_stop: Callable[[], bool], times: HostTimes | None = None
     ) -> None:
         self.times = times or HostTimes()
         self._client = client
@@ -123,16 +141,65 @@ class PoliteClient:
         allow: Callable[[str], FetchFailure | None] = lambda _: None,
     ) -> Fetched | FetchFailure:
         """As `SiteClient.get`, and once more when the answer asks for a wait that fits."""
-        answer = self._get_once(url, deadline, limits, should_stop, allow)
-        if not isinstance(answer, Fetched) or retry_after(answer) is None:
-            return answer
+
+        def ask(url: str) -> Fetched | FetchFailure:
+            try:
+                return self._client.get(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=allow)
+            finally:
+                self._page_ended()  # whatever was raised: others wait for the host
+
+        answer, before = self._ask_twice(url, ask, deadline)
+        return replace(answer, redirects=before + answer.redirects)
+
+    @contextmanager
+    def stream(
+        self,
+        url: str,
+        *,
+        deadline: float,
+        limits: FetchLimits = PAGE_LIMITS,
+        headers: Mapping[str, str] = NO_HEADERS,
+        should_stop: Callable[[], bool] = lambda: False,
+        allow: Callable[[str], FetchFailure | None] = lambda _: None,
+    ) -> Iterator[Streamed | FetchFailure]:
+        """As `SiteClient.stream`, and once more as `get`. The page ends with the context, and then its delay runs."""
+        with ExitStack() as under_way:
+
+            def ask(url: str) -> Streamed | FetchFailure:
+                under_way.close()  # an answer that asks for a wait is left unread
+                under_way.callback(self._page_ended)
+                return under_way.enter_context(
+                    self._client.stream(
+                        url, deadline=deadline, limits=limits, headers=headers, should_stop=should_stop, allow=allow
+                    )
+                )
+
+            answer, before = self._ask_twice(url, ask, deadline)
+            if isinstance(answer, Streamed):
+                answer.redirects = before + answer.redirects
+                yield answer
+            else:
+                yield replace(answer, redirects=before + answer.redirects)
+
+    def _ask_twice(
+        self, url: str, ask: Callable[[str], _Answer | FetchFailure], deadline: float
+    ) -> tuple[_Answer | FetchFailure, tuple[Redirect, ...]]:
+        """(what `ask` answers at last, the redirects before that)."""
+        answer = self._ask(url, ask)
+        if isinstance(answer, FetchFailure) or retry_after(answer) is None:
+            return answer, ()
         left = self.times.left(_host(answer.url))
         if not fits(left, deadline):
-            return answer
+            return answer, ()
         if stopped := self._wait(answer.url, left):
-            return replace(stopped, status_code=answer.status_code, redirects=answer.redirects)
-        again = self._get_once(answer.url, deadline, limits, should_stop, allow)
-        return replace(again, redirects=answer.redirects + again.redirects)
+            return replace(stopped, status_code=answer.status_code), answer.redirects
+        return self._ask(answer.url, ask), answer.redirects
+
+    def _ask(self, url: str, ask: Callable[[str], _Answer | FetchFailure]) -> _Answer | FetchFailure:
+        answer = ask(url)
+        if not isinstance(answer, FetchFailure):
+            self.times.leave_alone(_host(answer.url), retry_after(answer) or 0.0)
+        return answer
 
     def hold(self, url: str, crawl_delay: float | None) -> FetchFailure | None:
         """Wait until the page `url` may be asked for, and take it as asked for. A failure says why it may not be.
@@ -157,34 +224,6 @@ class PoliteClient:
                 if stopped := self._wait(url, POLL_SECONDS):
                     return stopped
 
-    def _get_once(
-        self,
-        url: str,
-        deadline: float,
-        limits: FetchLimits,
-        should_stop: Callable[[], bool],
-        allow: Callable[[str], FetchFailure | None],
-    ) -> Fetched | FetchFailure:
-        allowing = 0.0
-
-        def timed(target: str) -> FetchFailure | None:
-            nonlocal allowing
-            begun = time.monotonic()
-            try:
-                return allow(target)
-            finally:
-                allowing += time.monotonic() - begun
-
-        try:
-            answer = self._client.get(url, deadline=deadline, limits=limits, should_stop=should_stop, allow=timed)
-        finally:
-            self._page_ended()  # whatever was raised: others wait for the host
-        # What a page waited for, its host's pause and robots.txt, is not the time that it took.
-        answer = replace(answer, ms=max(answer.ms - round(allowing * 1000), 0))
-        if isinstance(answer, Fetched):
-            self.times.leave_alone(_host(answer.url), retry_after(answer) or 0.0)
-        return answer
-
     def _page_ended(self) -> None:
         """From now on its host's delay runs."""
         if self._asked is not None:
@@ -205,7 +244,7 @@ def fits(wait: float, deadline: float) -> bool:
     return wait == 0 or (wait <= MAX_WAIT_SECONDS and time.monotonic() + wait < deadline)
 
 
-def retry_after(answer: Fetched) -> float | None:
+def retry_after(answer: Fetched | Streamed) -> float | None:
     """The seconds for which a 429 or 503 asks to be left alone (RFC 9110 10.2.3), 0 or more; None when it does not.
 
     A date is counted from the answer's own Date where it has one, so that a clock that is wrong does not matter.

@@ -1,14 +1,14 @@
 """The fetching of one scan: its clients, its hosts' robots.txt and pauses, and until when it may go on."""
 
 from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from scrapersky.scraping.fetch import Fetched, Fetcher, FetchFailure
+from scrapersky.scraping.fetch import NO_HEADERS, Fetched, Fetcher, FetchFailure, Streamed
 from scrapersky.scraping.limits import PAGE_LIMITS, FetchLimits
 from scrapersky.scraping.politeness import HostTimes, PoliteClient
 from scrapersky.scraping.robots import RobotsCache, RobotsVerdict
@@ -62,7 +62,49 @@ class Visit:
 
         `permit` is asked before that, of each redirect's target too; `on_verdict` is told what robots.txt says of each.
         """
-        client = self._client()
+        with self._client() as client:
+            allow = self._allow(client, permit, on_verdict)
+            return client.get(url, deadline=self.deadline, limits=limits, should_stop=self.should_stop, allow=allow)
+
+    @contextmanager
+    def stream(
+        self,
+        url: str,
+        *,
+        limits: FetchLimits,
+        headers: Mapping[str, str] = NO_HEADERS,
+        permit: Callable[[str], FetchFailure | None] = _anything,
+        on_verdict: Callable[[RobotsVerdict], None] = _nobody,
+    ) -> Iterator[Streamed | FetchFailure]:
+        """As `get`, with the body still to be read, by `chunks()` and within this context.
+
+        `headers` are sent beside those of every request, or in their place. On a host with a Crawl-delay nothing else
+        is fetched until the context ends.
+        """
+        with (
+            self._client() as client,
+            client.stream(
+                url,
+                deadline=self.deadline,
+                limits=limits,
+                headers=headers,
+                should_stop=self.should_stop,
+                allow=self._allow(client, permit, on_verdict),
+            ) as answer,
+        ):
+            yield answer
+
+    def wait_for(self, url: str) -> float:
+        """The seconds for which the host of `url` wants to be left alone from now on."""
+        return self.times.left(urlsplit(url).hostname or "")
+
+    def _allow(
+        self,
+        client: PoliteClient,
+        permit: Callable[[str], FetchFailure | None],
+        on_verdict: Callable[[RobotsVerdict], None],
+    ) -> Callable[[str], FetchFailure | None]:
+        """What is asked before each URL of a fetch by `client`."""
 
         def allow(target: str) -> FetchFailure | None:
             if refused := permit(target):
@@ -74,19 +116,17 @@ class Visit:
             self.sitemaps = verdict.sitemaps or self.sitemaps
             return verdict.failure or client.hold(target, verdict.crawl_delay)
 
-        try:
-            return client.get(url, deadline=self.deadline, limits=limits, should_stop=self.should_stop, allow=allow)
-        finally:
-            self._idle.append(client)
+        return allow
 
-    def wait_for(self, url: str) -> float:
-        """The seconds for which the host of `url` wants to be left alone from now on."""
-        return self.times.left(urlsplit(url).hostname or "")
-
-    def _client(self) -> PoliteClient:
+    @contextmanager
+    def _client(self) -> Iterator[PoliteClient]:
         """One that nobody uses. Each has connections and cookies of its own, as browsers' windows do."""
         try:
-            return self._idle.pop()
+            client = self._idle.pop()
         except IndexError:
-            client = self._open.enter_context(self._fetcher.site())
-            return PoliteClient(client, self.deadline, self.should_stop, self.times)
+            site = self._open.enter_context(self._fetcher.site())
+            client = PoliteClient(site, self.deadline, self.should_stop, self.times)
+        try:
+            yield client
+        finally:
+            self._idle.append(client)

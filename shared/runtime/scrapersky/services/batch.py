@@ -1,7 +1,7 @@
 """Batches: many domains under one name, in rounds that the state machine asks for."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -34,13 +34,16 @@ def start(
     sender: Sender,
     caller: Caller,
     *,
+    kind: JobKind,
     domains: Sequence[str],
     max_pages: int,
     max_concurrent: int,
     batch_id: UUID | None,
     idempotency: Idempotency | None,
 ) -> StartedBatch:
-    """Make a batch of domain scans: one job a domain, whatever its spelling and however often it stands there.
+    """Make a batch of scans: one job a domain, whatever its spelling and however often it stands there.
+
+    `max_pages` is what a job of this kind reads at the most: pages, or a sitemap scan's URLs.
 
     What names no domain is a failed job of its own and told in `rejected`. The same `batch_id` with the same request
     answers as the first time.
@@ -51,11 +54,14 @@ def start(
     """
     wanted, refused = _sorted(domains)
     identity = batch_id or uuid4()
-    fingerprint = sha256("\n".join([str(max_pages), str(max_concurrent), *sorted([*wanted, *refused])]).encode())
+    # Domain scans were there first: their request says no kind, and batches made before must be known again.
+    named = [] if kind is JobKind.DOMAIN_SCAN else [kind.value]
+    asked = [*named, str(max_pages), str(max_concurrent), *sorted([*wanted, *refused])]
+    fingerprint = sha256("\n".join(asked).encode())
     parameters = {
         "tenant_id": caller.tenant_id,
         "id": identity,
-        "kind": JobKind.DOMAIN_SCAN.value,
+        "kind": kind.value,
         "request": {"max_pages": max_pages, "max_concurrent": max_concurrent},
         "max_pages": max_pages,
         "created_by": caller.user_id,
@@ -203,21 +209,26 @@ def results(db: Database, tenant_id: UUID, batch_id: UUID) -> Iterator[Job]:
         after = page[-1].domain
 
 
-def plan(db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: int, max_lanes: int) -> Plan:
+def plan(
+    db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: Mapping[JobKind, int], max_lanes: int
+) -> Plan:
     """A round of a run: what still waits, in chunks for the workers, of `chunk_size` jobs at most.
 
-    A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, down to
-    single jobs: a site that kills its worker takes its chunk along, and must not do so until they are all spent.
+    A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, and the last
+    one single jobs: a site that kills its worker, or takes all its time, takes its chunk along, and must not do so
+    until they are all spent.
 
     Raises:
         NotFound: there is no such run.
     """
     batch = _run(db, run)
-    workers, window = lanes(batch.request["max_concurrent"], sites_per_worker=sites_per_worker, max_lanes=max_lanes)
-    waiting = rounds.pending(db, batch)
-    size = max(1, min(chunk_size // CHUNK_SHRINKS ** (round - 1), -(-len(waiting) // workers)))
+    kind, waiting = rounds.pending(db, batch)
+    most = batch.request["max_concurrent"]
+    workers, window = lanes(most, sites_per_worker=sites_per_worker[kind], max_lanes=max_lanes)
+    largest = chunk_size // CHUNK_SHRINKS ** (round - 1) if round < MAX_ROUNDS else 1
+    size = max(1, min(largest, -(-len(waiting) // workers)))
     chunks = tuple(Chunk(tuple(waiting[at : at + size]), window) for at in range(0, len(waiting), size))
-    return Plan(chunks, workers)
+    return Plan(kind, chunks, workers)
 
 
 def finish(db: Database, run: UUID, *, round: int) -> Finished:

@@ -34,24 +34,32 @@ def start(
         Invalid: `base_url` names no domain (`invalid_domain`).
         IdempotencyKeyReused: the key stands for another request.
     """
+    return jobs.create(
+        db,
+        sender,
+        caller,
+        kind=JobKind.DOMAIN_SCAN,
+        domain=named_domain(base_url),
+        request={"base_url": base_url, "max_pages": max_pages},
+        metadata={"base_url": base_url, "max_pages": max_pages},
+        idempotency=idempotency,
+    )
+
+
+def named_domain(base_url: str) -> str:
+    """The domain that a request's `base_url` names.
+
+    Raises:
+        Invalid: it names none (`invalid_domain`).
+    """
     try:
-        domain = domain_key(base_url)
+        return domain_key(base_url)
     except InvalidDomain as error:
         raise Invalid(
             f"base_url names no domain: {error.reason}",
             code="invalid_domain",
             errors=[FieldError(("body", "base_url"), error.reason)],
         ) from error
-    return jobs.create(
-        db,
-        sender,
-        caller,
-        kind=JobKind.DOMAIN_SCAN,
-        domain=domain,
-        request={"base_url": base_url, "max_pages": max_pages},
-        metadata={"base_url": base_url, "max_pages": max_pages},
-        idempotency=idempotency,
-    )
 
 
 def scanner(fetcher: "Fetcher") -> "Callable[[Claim, Control], tuple[SiteScan, dict[str, Any] | None]]":

@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         if site and self.server.scheme == "http" and site.http is Http.TO_HTTPS:
             self._answer(301, {"Location": f"https://{host}{self.path}", "Content-Length": "0"})
             return
-        page = site.pages.get(self.path.partition("?")[0]) if site else None
+        page = site.page(self.path.partition("?")[0]) if site else None
         if page is None:
             body = b"<!doctype html><title>Not found</title><p>There is no such page here.</p>"
             self._answer(404, {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body))}, body)

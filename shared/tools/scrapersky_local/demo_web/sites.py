@@ -9,18 +9,25 @@
     resolves_to = "web"                # "web" (the default), "nothing", or an address literal
 
     [[page]]
-    path = "/"
+    path = "/"                         # `*` is every path that no other page has
     file = "home.html"                 # kept as UTF-8; `charset` says how it is sent
+    expand = 1                         # how many times over a line with `{n}` is sent, with n from 1
     status = 200
     content_type = "text/html"
     charset = "utf-8"                  # "" sends no charset
-    gzip = false
+    gzip = false                       # the transfer: Content-Encoding
+    gzip_file = false                  # the file itself, as a name that ends in .gz says
     delay_seconds = 0.0                # before the first byte
     repeat = 1                         # how many times over the file is sent
     headers = { Location = "/en/" }
 
     [expect]                           # the part of the job's document that a scan of `host` must end with
     status = "complete"
+
+    [sitemaps]                         # the same of a sitemap scan; only sites that have it get one
+    shows = "one file, gzipped"        # what the site has of them
+    status = "complete"
+    files."/sitemap.xml".url_count = 4 # of each file that it lists, by path
 """
 
 import gzip
@@ -33,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).with_name("sites")
+ELSEWHERE = "*"
 
 
 class Https(StrEnum):
@@ -64,19 +72,24 @@ class Page:
     content_type: str = "text/html"
     charset: str = "utf-8"
     gzip: bool = False
+    gzip_file: bool = False
+    expand: int = 1
     delay_seconds: float = 0.0
     repeat: int = 1
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def body(self) -> bytes:
-        """The bytes that are sent, `repeat` times over."""
+    def content(self) -> bytes:
+        """What a reader of the page has, once over: without gzip."""
         if self.file is None:
             return b""
-        raw = (self.folder / self.file).read_bytes()
-        if self.charset not in ("", "utf-8"):
-            raw = raw.decode("utf-8").encode(self.charset)
-        return gzip.compress(raw, mtime=0) if self.gzip else raw
+        lines = (self.folder / self.file).read_bytes().decode("utf-8").splitlines(keepends=True)
+        return "".join(map(self._expanded, lines)).encode(self.charset or "utf-8")
+
+    @cached_property
+    def body(self) -> bytes:
+        """The bytes that are sent, `repeat` times over."""
+        return gzip.compress(self.content, mtime=0) if self.gzip or self.gzip_file else self.content
 
     @property
     def all_headers(self) -> dict[str, str]:
@@ -86,10 +99,15 @@ class Page:
             headers["Content-Encoding"] = "gzip"
         return headers | dict(self.headers)
 
+    def _expanded(self, line: str) -> str:
+        if "{n}" not in line:
+            return line
+        return "".join(line.replace("{n}", str(n)) for n in range(1, self.expand + 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One site: its names, how its ports behave, its pages by path, and what a scan of it must come to."""
+    """One site: its names, how its ports behave, its pages by path, and what scans of it must come to."""
 
     host: str
     shows: str
@@ -99,10 +117,15 @@ class Site:
     expect: Mapping[str, Any]
     aliases: tuple[str, ...] = ()
     resolves_to: str = "web"
+    sitemaps: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[str, ...]:
         return (self.host, *self.aliases)
+
+    def page(self, path: str) -> Page | None:
+        """What a path answers, if anything."""
+        return self.pages.get(path) or self.pages.get(ELSEWHERE)
 
 
 def load(folder: Path = FOLDER) -> tuple[Site, ...]:

@@ -1,0 +1,223 @@
+"""Sitemaps, indexes and feeds in XML, read by expat while they come.
+
+expat never opens a file or an address; a document type, which is where entities are declared, ends the reading.
+"""
+
+import re
+from typing import Final
+from urllib.parse import urljoin
+from xml.parsers import expat
+
+from scrapersky.domain.sitemaps import SitemapType
+from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.sitemaps import names, sniff
+from scrapersky.scraping.sitemaps.canonical import Canonical, end_of_prolog
+from scrapersky.scraping.sitemaps.dates import feed_date, lastmod_text
+from scrapersky.scraping.sitemaps.entry import MAX_COUNT, MAX_URL_CHARS, Entry, Fields, Totals, is_usable_url
+
+MAX_NESTING: Final = 256
+"""Elements inside each other. Sitemaps have five; an Atom entry may hold a page."""
+
+MAX_TEXT_CHARS: Final = 4 * MAX_URL_CHARS
+"""The text of one element, white space included. No field of an entry has more that is of use."""
+
+MAX_TOKEN_CHARS: Final = 1024 * 1024
+"""One tag, comment or instruction: expat keeps it until it ends."""
+
+HELD_CHARS: Final = 4096
+"""A token longer than this is given to expat in doubling pieces: it begins each try at the token's begin."""
+
+_DECLARATION = re.compile(r"<\?xml\s[^<>]{0,400}\?>")
+_TOO_LONG: Final = "\0"  # is neither URL nor date nor any other word
+_EMPTY: Final = ("", "", "", "", "", "", "", 0, 0, 0, 0)
+
+
+class _StopError(Exception):
+    """What was read is no sitemap, or is none that is read on."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.error = (code, message)
+
+
+class Markup:
+    """Reads one document. `type` is set when its root was seen, `is_broken` once it is not well-formed."""
+
+    def __init__(self, entries: list[Entry], totals: Totals, head: str, url: str) -> None:
+        self.type: SitemapType | None = None
+        self.error: tuple[ErrorCode, str] | None = None
+        self.is_broken = False
+        self._entries = entries
+        self._totals = totals
+        self._head = head
+        self._url = url
+        self._is_begun = False
+        self._short: Canonical | None = None
+        self._stuck = 0
+        self._index = -1
+        self._held: list[str] = []
+        self._text: list[str] = []  # of the element that is open
+        self._parser = expat.ParserCreate("utf-8")
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = _refuse_doctype
+        self._parser.StartElementHandler = self._root
+
+    def feed(self, text: str) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            # It speaks of bytes, and these are decoded; many are not quite as they should be.
+            text = self._begin(_DECLARATION.sub("", text, count=1) if _DECLARATION.match(text) else text)
+        if self._short:
+            if self._short.feed(text):
+                return
+            text, self._short = self._short.rest, None
+        if self._stuck > HELD_CHARS:
+            self._held.append(text)
+            if sum(map(len, self._held)) < self._stuck:
+                return
+            text = "".join(self._held)
+            self._held.clear()
+        self._parse(text, False)
+
+    def close(self, is_whole: bool) -> None:
+        if not (self.is_broken or self.error):
+            self._parse(self._short.rest if self._short else "".join(self._held), is_whole)
+            self.is_broken |= not is_whole
+
+    def _begin(self, text: str) -> str:
+        """Read up to the first entry. Returns what follows, to be read by the short way if expat sees it as well."""
+        end = end_of_prolog(text)
+        if not end:
+            return text
+        self._parse(text[:end], False)
+        if self.type is SitemapType.URLSET:
+            self._short = Canonical(self._entries, self._totals)
+        return text[end:]
+
+    def _parse(self, text: str, is_final: bool) -> None:
+        try:
+            self._parser.Parse(text, is_final)
+        except _StopError as stop:
+            self.error = stop.error
+        except (expat.ExpatError, ValueError):
+            self._break()
+        index = self._parser.CurrentByteIndex
+        self._stuck = self._stuck + len(text) if index == self._index else 0
+        self._index = index
+        if self._stuck > MAX_TOKEN_CHARS:
+            self._break()
+        if len(self._text) > 1:  # no more of an endless text is kept than tells that it is too long
+            self._text[:] = ["".join(self._text)[: MAX_TEXT_CHARS + 1]]
+
+    def _break(self) -> None:
+        self.is_broken = True
+        if self.type is None and not self.error:
+            self.error = (ErrorCode.INVALID_SITEMAP, sniff.text_kind(self._head))
+
+    def _root(self, name: str, attributes: dict[str, str]) -> None:
+        local = name.rpartition(":")[2].lower()
+        self.type = names.ROOTS.get(local)
+        if self.type is None:
+            message = sniff.HTML if local == "html" else "it is XML of another kind, not a sitemap"
+            raise _StopError(ErrorCode.INVALID_SITEMAP, message)
+        self._read_on(self.type, names.Kinds(self.type, name, attributes))
+
+    def _read_on(self, sitemap_type: SitemapType, kinds: names.Kinds) -> None:
+        """Set the handlers of what stands in the root. Closures over plain names: they are called for every tag."""
+        is_feed = sitemap_type in (SitemapType.RSS, SitemapType.ATOM)
+        is_index = sitemap_type is SitemapType.INDEX
+        fields = Fields(feed_date if is_feed else lastmod_text)
+        lastmods, changefreqs, priorities = fields.lastmods, fields.changefreqs, fields.priorities
+        entries, totals, pieces = self._entries, self._totals, self._text
+        slots: list[str | int] = list(_EMPTY)
+        depth, inside, field = 1, 0, 0  # of the open element, of the open entry, and the field that is open
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal depth, inside, field
+            depth += 1
+            if inside:
+                if depth == inside + 1:
+                    kind = kinds[name]
+                    if attributes:
+                        kind = special(kind, name, attributes)
+                    elif kind == names.ALTERNATE:
+                        kind = 0
+                    if kind <= names.TEXTS:
+                        field = kind
+                        pieces.clear()
+                    elif kind <= names.COUNTS:
+                        slots[kind] += 1  # type: ignore[operator]
+            elif kinds[name] == names.ENTRY:
+                inside = depth
+                slots[:] = _EMPTY
+            if depth > MAX_NESTING:
+                raise _StopError(ErrorCode.INVALID_SITEMAP, "its elements are nested too deep")
+
+        def end(_: str) -> None:
+            nonlocal depth, inside, field
+            if depth == inside:
+                finish()
+                inside = 0
+            elif field and depth == inside + 1:
+                if not slots[field]:
+                    text = "".join(pieces).strip()
+                    slots[field] = text if len(text) <= MAX_TEXT_CHARS else _TOO_LONG
+                field = 0
+            depth -= 1
+
+        def special(kind: int, name: str, attributes: dict[str, str]) -> int:
+            """The kind of an element with attributes."""
+            if kind <= names.TEXTS and kinds.redeclared(name, attributes):
+                return 0
+            if kind == names.ALTERNATE and "hreflang" not in attributes:
+                return 0
+            if kind == names.GUID and attributes.get("isPermaLink", "true").strip().lower() == "false":
+                return 0
+            if kind == names.ATOM_LINK:
+                if attributes.get("rel", "alternate") == "alternate" and not slots[names.LOC]:
+                    slots[names.LOC] = attributes.get("href", "").strip()
+                return 0
+            return kind
+
+        def finish() -> None:
+            _, loc, lastmod, changefreq, priority, guid, published, *counts = slots
+            url = str(loc or guid)
+            if not is_usable_url(url):
+                url = self._absolute(url) if is_index or sitemap_type is SitemapType.ATOM else ""
+            if not url:
+                totals.skipped += 1
+                return
+            modified = lastmods[str(lastmod)] or (lastmods[str(published)] if published else None)
+            if is_index:
+                entries.append((url, modified, None, None, 0, 0, 0, 0))
+            else:
+                images, videos, news, alternates = (min(int(count), MAX_COUNT) for count in counts)
+                often, rank = changefreqs[str(changefreq)], priorities[str(priority)]
+                entries.append((url, modified, often, rank, images, videos, news, alternates))
+                totals.images += images
+                totals.videos += videos
+                totals.news += news
+                totals.alternates += alternates
+                totals.has_changefreq = totals.has_changefreq or often is not None
+                totals.has_priority = totals.has_priority or rank is not None
+            totals.has_lastmod = totals.has_lastmod or modified is not None
+
+        self._parser.StartElementHandler = start
+        self._parser.EndElementHandler = end
+        self._parser.CharacterDataHandler = pieces.append
+
+    def _absolute(self, url: str) -> str:
+        """A relative address against the file's own, as RFC 3986 5.1.3 has it; empty when that makes none."""
+        if not (url and self._url) or len(url) > MAX_URL_CHARS:
+            return ""
+        try:
+            joined = urljoin(self._url, url)
+        except ValueError:
+            return ""
+        return joined if is_usable_url(joined) else ""
+
+
+def _refuse_doctype(name: str, *_: object) -> None:
+    if name.lower() == "html":
+        raise _StopError(ErrorCode.INVALID_SITEMAP, sniff.HTML)
+    raise _StopError(ErrorCode.FORBIDDEN_XML, "it has a document type, which may declare entities: it is not read")
