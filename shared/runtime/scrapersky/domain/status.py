@@ -34,6 +34,7 @@ class JobKind(StrEnum):
 
     DOMAIN_SCAN = "domain_scan"
     SITEMAP_SCAN = "sitemap_scan"
+    PLACES_SEARCH = "places_search"
 
 
 class ErrorCode(StrEnum):
@@ -63,6 +64,13 @@ class ErrorCode(StrEnum):
     INVALID_SITEMAP = "invalid_sitemap"
     FORBIDDEN_XML = "forbidden_xml"
     OFF_SITE = "off_site"
+    INVALID_KEY = "invalid_key"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    REQUEST_REFUSED = "request_refused"
+    LOCATION_NOT_FOUND = "location_not_found"
+    PAGE_TOKEN_EXPIRED = "page_token_expired"  # noqa: S105 - no password
+    UPSTREAM_ERROR = "upstream_error"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
@@ -81,6 +89,9 @@ _RETRYABLE = frozenset(
         ErrorCode.TIMEOUT,
         ErrorCode.HTTP_ERROR,
         ErrorCode.SOFT_404,
+        ErrorCode.QUOTA_EXCEEDED,
+        ErrorCode.PAGE_TOKEN_EXPIRED,
+        ErrorCode.UPSTREAM_ERROR,
         ErrorCode.WORKER_LOST,
         ErrorCode.CANCELLED,
         ErrorCode.INTERNAL,
