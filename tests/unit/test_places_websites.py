@@ -10,7 +10,7 @@ from scrapersky.places.websites import classify
     ("website", "kind", "domain"),
     [
         ("https://www.cedar-dental.example/?utm_source=gmb", WebsiteClass.OWN_SITE, "cedar-dental.example"),
-        ("http://praxis-müller.example", WebsiteClass.OWN_SITE, "xn--praxis-mller-2hb.example"),
+        ("http://praxis-müller.example", WebsiteClass.OWN_SITE, "xn--praxis-mller-klb.example"),
         ("https://cedar.wixsite.com/home", WebsiteClass.OWN_SITE, "cedar.wixsite.com"),
         ("https://wixsite.com/cedar", WebsiteClass.DIRECTORY, None),
         ("https://www.facebook.com/cedardental", WebsiteClass.SOCIAL, None),
