@@ -132,6 +132,8 @@ with reopened as (
   delete from scrapersky.pages as p using reopened as j where p.tenant_id = j.tenant_id and p.job_id = j.id
 ), no_facts as (
   delete from scrapersky.facts as f using reopened as j where f.tenant_id = j.tenant_id and f.job_id = j.id
+), no_files as (
+  delete from scrapersky.sitemap_files as f using reopened as j where f.tenant_id = j.tenant_id and f.job_id = j.id
 ), batch as (
   update scrapersky.batches set round = round + 1, restarts = 0, begun_at = now()
   where tenant_id = %(tenant_id)s and id = %(id)s and exists (select from reopened)
