@@ -69,13 +69,13 @@ _ALL = """
 # Where there may not be room for all, those that this read has stored before do not count.
 _AS_MANY_AS_FIT = """
 ), wanted as materialized (
-  select i.* from held, incoming as i
+  select i.* from held, numbered as i
   where not exists (
     select from scrapersky.sitemap_urls as u
     where u.tenant_id = held.tenant_id and u.sitemap_id = held.sitemap_id and u.url_hash = i.url_hash
       and u.last_seen >= held.read_at)
 ), fitting as (
-  select * from wanted limit (select room from held)
+  select * from wanted order by place limit (select room from held)
 ), short as (
   select greatest((select count(*) from wanted) - held.room, 0) as cut from held"""
 
@@ -115,13 +115,15 @@ where f.tenant_id = held.tenant_id and f.id = held.id
 returning done.stored, f.url_count, held.room - done.stored as room, short.cut
 """  # noqa: S608 - constants alone
 
-_INCOMING_JSON = f", incoming as (select * from jsonb_to_recordset(%(rows)s::jsonb) as row ({_TYPES})"  # noqa: S608
+# In the order in which the file names them, which a join would not keep by itself.
+_NUMBERED_COPY = ", numbered as (select *, ctid as place from pg_temp.incoming"
+_NUMBERED_JSON = f""", numbered as (
+  select * from rows from (jsonb_to_recordset(%(rows)s::jsonb) as ({_TYPES}))
+    with ordinality as row ({_COLUMNS}, place)"""  # noqa: S608 - constants alone
 
 _MERGE_COPY: Final = f"with held as ({_HELD}{_ALL}{_MERGE}"
-_MERGE_COPY_PART: Final = f"with held as ({_HELD}{_AS_MANY_AS_FIT}{_MERGE}".replace(
-    "incoming as i", "pg_temp.incoming as i"
-)
-_MERGE_JSON: Final = f"with held as ({_HELD}){_INCOMING_JSON}{_AS_MANY_AS_FIT}{_MERGE}"
+_MERGE_COPY_PART: Final = f"with held as ({_HELD}){_NUMBERED_COPY}{_AS_MANY_AS_FIT}{_MERGE}"
+_MERGE_JSON: Final = f"with held as ({_HELD}){_NUMBERED_JSON}{_AS_MANY_AS_FIT}{_MERGE}"
 
 
 def store_chunk(db: Database, line: Line, entries: Sequence[Entry], *, time_of: TimeOf, lease: timedelta) -> Stored:
