@@ -43,7 +43,7 @@ _HELD = """
   select f.tenant_id, f.id, f.sitemap_id, f.read_at,
          greatest(%(max_pages)s - (
            select sum(o.url_count) from scrapersky.sitemap_files as o
-           where o.tenant_id = f.tenant_id and o.job_id = f.job_id), 0)::bigint as room
+           where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s), 0)::bigint as room
   from scrapersky.sitemap_files as f
   join scrapersky.jobs as j on j.tenant_id = f.tenant_id and j.id = f.job_id
   where f.tenant_id = %(tenant_id)s and f.id = %(id)s and f.status = 'running' and f.lease_token = %(token)s

@@ -111,10 +111,11 @@ with next as (
       or ((f.status = 'pending' or (f.status = 'running' and f.lease_until < now()))
         and %(lanes)s > (
           select count(*) from scrapersky.sitemap_files as o
-          where o.tenant_id = f.tenant_id and o.job_id = f.job_id and o.status = 'running' and o.lease_until >= now())
+          where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s
+            and o.status = 'running' and o.lease_until >= now())
         and %(max_pages)s > (
           select sum(o.url_count) from scrapersky.sitemap_files as o
-          where o.tenant_id = f.tenant_id and o.job_id = f.job_id)))
+          where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s)))
   order by f.lease_token is not distinct from %(token)s desc, f.position
   limit 1
 ), claimed as (
