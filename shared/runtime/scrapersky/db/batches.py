@@ -97,8 +97,14 @@ from batch
 """
 )
 
+# A sitemap scan's list of files is some hundred kilobytes; of ten thousand such scans the figures are asked for.
 _RESULTS = (
-    "select result, "
+    """
+select case when kind = 'sitemap_scan'
+         then result || jsonb_build_object(
+           'sitemaps', '[]'::jsonb, 'sitemaps_truncated', (result ->> 'total_sitemaps')::integer > 0)
+         else result end as result,
+"""
     + COLUMNS
     + """
 from scrapersky.jobs
