@@ -308,11 +308,17 @@ def test_nothing_more_is_asked_after_the_deadline() -> None:
     assert found.web.asked == [f"{HOME}/robots.txt", f"{HOME}/"]
 
 
-def test_a_host_that_wants_long_pauses_is_asked_for_no_guess() -> None:
-    found = Found(site(robots=robots("User-agent: *", "Crawl-delay: 20", "Sitemap: /a.xml")), seconds=10)
+def test_a_host_that_counts_the_seconds_is_asked_for_no_guess_beside_what_is_named() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Crawl-delay: 0.1", "Sitemap: /a.xml")))
     assert found.candidates == [("/a.xml", ROBOTS)]
-    assert found.result.crawl_delay == 20
+    assert found.result.crawl_delay == 0.1
     assert found.web.asked == [f"{HOME}/robots.txt", f"{HOME}/"]
+
+
+def test_a_host_that_wants_long_pauses_is_asked_as_long_as_there_is_time() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Crawl-delay: 0.4"), sitemap=missing()), seconds=1)
+    assert (found.candidates, found.code) == ([], None)
+    assert 1 <= len(found.probed) <= 2
 
 
 def test_a_cancel_ends_the_search() -> None:

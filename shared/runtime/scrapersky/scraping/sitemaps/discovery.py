@@ -6,7 +6,8 @@ a Sitemap line of robots.txt            whatever it answers, on any host        
 a link whose words or path say sitemap  when its first bytes are those of a sitemap          most are pages for people
 a common path                           the same                                             it is a guess
 
-Where something is named, only the first common paths are tried; else all, until one is found.
+Where something is named, only the first common paths are tried, and none on a host that counts the seconds between
+pages; else all, until one is found.
 """
 
 import re
@@ -130,8 +131,9 @@ class _Search:
                 self._take(Candidate(url, DiscoveryMethod.LINK_TAG), home.origin)
             elif len(self.probed) < MAX_PROBES:
                 self._tell(url, DiscoveryMethod.LINK_TAG, None, ErrorCode.OFF_SITE.value)
-        self._try_links(home, hosts)
-        self._try_paths(home)
+        if not (self.found and self.visit.crawl_delay):
+            self._try_links(home, hosts)
+            self._try_paths(home)
         return Discovery(
             candidates=tuple(self.found.values()),
             cms=home.cms,
