@@ -103,6 +103,14 @@ def postpone(db: Database, job_ids: Sequence[UUID], *, pause: timedelta) -> None
     db.query("select scrapersky.postpone_jobs(%(ids)s, %(pause)s)", {"ids": list(job_ids), "pause": pause})
 
 
+def leave_alone(db: Database, job_id: UUID, *, token: UUID, pause: timedelta) -> None:
+    """Keep everybody from the host of a job that has ended or was given back, for as long as the host asks."""
+    db.query(
+        "select scrapersky.free_hosts(array[%(id)s::uuid], %(token)s, %(pause)s)",
+        {"id": job_id, "token": token, "pause": pause},
+    )
+
+
 # The host is free, or left alone for as long as it asked, whether or not the job was still this worker's.
 _STORE = """
 with host as (
