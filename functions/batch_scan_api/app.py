@@ -166,7 +166,8 @@ def results(batch_id: BatchId, format: ResultFormat = Format.NDJSON) -> Response
     tenant_id = app.caller().tenant_id
     name = f"batch-{batch_id}.{format}"
     with database() as db:
-        lines = format.lines(batches.results(db, tenant_id, batch_id))
+        kind = batches.get(db, tenant_id, batch_id).kind
+        lines = format.lines(batches.results(db, tenant_id, batch_id), kind)
         found = export.deliver(lines, exports(), tenant_id=tenant_id, name=name, media_type=format.media_type)
     if isinstance(found, export.Elsewhere):
         return responses.see_other(found.url)

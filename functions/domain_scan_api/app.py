@@ -10,6 +10,7 @@ from scrapersky.api import examples, responses, schemas
 from scrapersky.api.app import create_app
 from scrapersky.api.operations import OF_A_BODY, OF_A_TOKEN, OF_ACCEPTED, OF_STATUS, json_of, operation
 from scrapersky.api.parameters import IdempotencyKey, IfNoneMatch, JobId, Wait
+from scrapersky.domain.status import JobKind
 from scrapersky.observability import observed
 from scrapersky.services import domain_scan, jobs
 from scrapersky.wiring import database, sender
@@ -61,7 +62,8 @@ def start_alias(body: ScanBody, idempotency_key: IdempotencyKey = None) -> Respo
 def status(job_id: JobId, wait: Wait = 0, if_none_match: IfNoneMatch = None) -> Response[str]:
     changed = responses.changed_since(if_none_match, schemas.ScanStatus.of)
     with database() as db:
-        job = jobs.wait(db, app.caller().tenant_id, job_id, seconds=wait, changed=changed)
+        tenant_id = app.caller().tenant_id
+        job = jobs.wait(db, tenant_id, job_id, seconds=wait, changed=changed, kind=JobKind.DOMAIN_SCAN)
     return responses.status(schemas.ScanStatus.of(job), final=job.status.is_final, if_none_match=if_none_match)
 
 

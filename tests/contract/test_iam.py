@@ -15,6 +15,7 @@ SCHEDULER = "SweeperFunctionEveryMinuteRole"  # made by the SAM transform
 # Every resource of a permission that is wider than one thing, with why it cannot be narrower.
 WIDE = {
     ("BatchScanApiRole", "${BatchBucket.Arn}/exports/*"): "objects that have no names yet",
+    ("SitemapApiRole", "${BatchBucket.Arn}/exports/*"): "objects that have no names yet",
     ("BatchPlanRole", "${BatchBucket.Arn}/batches/*"): "objects that have no names yet",
     (WORKFLOW, "${BatchBucket.Arn}/batches/*"): "objects that have no names yet",
     (
@@ -37,6 +38,7 @@ LOG_DELIVERY = {
 OBJECTS = {
     "batch_plan": ("/batches/*", {"s3:PutObject"}),
     "batch_scan_api": ("/exports/*", {"s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"}),
+    "sitemap_api": ("/exports/*", {"s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"}),
 }
 # The names in the code that lead to a service of AWS, with the action that shows the service in a role.
 PORTS = {

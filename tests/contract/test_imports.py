@@ -37,9 +37,12 @@ LOADED = {
     "domain_scan_worker": {"ada_url", "psycopg"},
     "jobs_api": API,
     "migrate": {"psycopg"},
+    # Loaded while the function starts, which has more of the processor than an invocation: each of them fetches.
+    "sitemap_worker": {"ada_url", "bs4", "httpx", "lxml", "protego", "psycopg"},
     "sweeper": {"psycopg"},
 }
-MODULE_CAP, API_MODULE_CAP = 350, 560  # of all kinds: a tenth more than the largest of each sort loads
+# Of all kinds: a tenth more than the largest of each sort loads.
+MODULE_CAP, API_MODULE_CAP, FETCHING_MODULE_CAP = 350, 560, 740
 
 
 def loaded_by(statement: str, function: str) -> set[str]:
@@ -64,7 +67,8 @@ def test_every_function_has_its_line() -> None:
 def test_a_function_loads_the_costly_packages_that_it_uses_and_no_other(function: str) -> None:
     modules = loaded_by("import app", function)
     assert modules & COSTLY == LOADED[function]
-    assert len(modules) <= (API_MODULE_CAP if function.endswith("_api") else MODULE_CAP)
+    cap = FETCHING_MODULE_CAP if "httpx" in modules else API_MODULE_CAP if function.endswith("_api") else MODULE_CAP
+    assert len(modules) <= cap
 
 
 def test_control_a_package_too_many_is_seen() -> None:

@@ -9,10 +9,21 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from scrapersky.api import batch_examples, batch_schemas, document, examples, result_schemas, schemas
+from scrapersky.api import (
+    batch_examples,
+    batch_schemas,
+    document,
+    examples,
+    result_schemas,
+    schemas,
+    sitemap_examples,
+    sitemap_schemas,
+    sitemap_site_schemas,
+)
 from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import COLUMNS
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
+from scrapersky.domain.sitemap_views import URL_COLUMNS
 from scrapersky.scraping import findings
 from scrapersky.scraping.crawl import Stopped
 from scrapersky.scraping.extras import ExtraKind
@@ -35,6 +46,18 @@ ROUTES = {
     ("get", "/api/v3/batch_page_scraper/batch/{batch_id}/results"),
     ("post", "/api/v3/batch_page_scraper/batch/{batch_id}/cancel"),
     ("post", "/api/v3/batch_page_scraper/batch/{batch_id}/retry"),
+    ("post", "/api/v3/sitemap/scan"),
+    ("get", "/api/v3/sitemap/scan/{job_id}/urls"),
+    ("get", "/api/v3/sitemap/scan/{job_id}/urls/export"),
+    ("get", "/api/v3/sitemap/scan/{job_id}/changes"),
+    ("get", "/api/v3/sitemap/status/{job_id}"),
+    ("post", "/api/v3/sitemap/batch/create"),
+    ("get", "/api/v3/sitemap/batch/status/{batch_id}"),
+    ("get", "/api/v3/sitemap/sites/{domain}/summary"),
+    ("get", "/api/v3/sitemap-files"),
+    ("get", "/api/v3/sitemap-files/{file_id}"),
+    ("get", "/api/v3/sitemap-files/{file_id}/urls"),
+    ("get", "/api/v3/sitemap-files/{file_id}/urls/export"),
     ("get", "/api/v3/jobs"),
     ("get", "/api/v3/jobs/{job_id}"),
     ("post", "/api/v3/jobs/{job_id}/cancel"),
@@ -47,6 +70,7 @@ ROUTES = {
     ("get", "/docs"),
 }
 
+MODELS = (schemas, result_schemas, batch_schemas, sitemap_schemas, sitemap_site_schemas)
 DOCUMENT: dict[str, Any] = json.loads(document.text())
 
 
@@ -170,7 +194,7 @@ def test_what_is_asked_for_is_described(method_path_operation: tuple[str, str, d
 
 def test_starting_work_says_where_to_follow_it() -> None:
     accepted = [operation["responses"]["202"] for _, _, operation in operations() if "202" in operation["responses"]]
-    assert len(accepted) == 5
+    assert len(accepted) == 7
     assert all(set(response["headers"]) == {"Location", "Retry-After"} for response in accepted)
 
 
@@ -186,6 +210,8 @@ def test_a_problem_has_an_example_that_fits(name: str) -> None:
         "/api/v3/modernized_page_scraper/scan",
         "/api/v3/batch_page_scraper/batch",
         "/api/v3/batch_page_scraper/batch/{batch_id}/retry",
+        "/api/v3/sitemap/scan",
+        "/api/v3/sitemap/batch/create",
     ],
 )
 def test_a_request_example_fits(path: str) -> None:
@@ -245,9 +271,23 @@ def test_the_exported_jobs_are_those_of_the_batchs_status() -> None:
 
 
 def test_no_two_models_share_a_name() -> None:
-    assert not {name for name, model in (vars(schemas) | vars(result_schemas)).items() if is_model(model)} & {
-        name for name, model in vars(batch_schemas).items() if is_model(model) and model.__module__ != schemas.__name__
-    }
+    names = [
+        name
+        for module in MODELS
+        for name, model in vars(module).items()
+        if is_model(model) and model.__module__ == module.__name__
+    ]
+    assert len(names) == len(set(names)) > 40
+
+
+def test_the_lines_of_exported_urls_are_of_the_url_that_is_listed() -> None:
+    lines = {kind: content["examples"]["lines"]["value"] for kind, content in sitemap_examples.EXPORT.items()}
+    shown = {name: sitemap_examples.URL[name] for name in URL_COLUMNS}
+    assert json.loads(lines["application/x-ndjson"]) == shown
+    header, row = csv.reader(lines["text/csv"].splitlines())
+    assert header == list(URL_COLUMNS)
+    assert row == [str(value) for value in shown.values()]
+    assert lines["text/plain"] == f"{shown['url']}\n"
 
 
 def is_model(value: object) -> bool:
@@ -261,7 +301,7 @@ def assert_examples_fit(content: dict[str, Any]) -> None:
     target = content["schema"].get("$ref")
     if target is not None:
         name = target.rsplit("/", 1)[1]
-        model: type[BaseModel] = getattr(schemas, name, None) or getattr(batch_schemas, name)
+        (model,) = {vars(module)[name] for module in MODELS if name in vars(module)}
         values = [json.loads(model.model_validate(value).model_dump_json(exclude_unset=True)) for value in values]
     assert values == [example["value"] for example in content["examples"].values()]
 
@@ -314,7 +354,11 @@ def shown_time() -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["Evidence", "Technology", "ContactInfo", "SecurityTxt", "SiteData", "PageFetched", "ProcessingMetrics"]
+    "name",
+    [
+        *("Evidence", "Technology", "ContactInfo", "SecurityTxt", "SiteData", "PageFetched", "ProcessingMetrics"),
+        *("ScannedSitemap", "SitemapScanResult"),
+    ],
 )
 def test_every_field_of_a_result_is_described(name: str) -> None:
     fields = DOCUMENT["components"]["schemas"][name]["properties"]

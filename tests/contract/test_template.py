@@ -12,7 +12,8 @@ from scrapersky.api.parameters import MAX_WAIT_SECONDS
 from scrapersky.db import connection, migrate
 from scrapersky.domain.status import JobKind
 from scrapersky.scraping import politeness
-from scrapersky.services import work
+from scrapersky.scraping.limits import SITEMAP_LIMITS
+from scrapersky.services import sitemap_lane, sitemap_reading, sitemap_work, work
 from scrapersky.settings import QUEUE_VARIABLES
 from scrapersky_local.openapi import load_function
 
@@ -108,6 +109,23 @@ def test_a_lease_outlives_its_worker_and_ends_before_the_next_delivery() -> None
 
     assert lease == cfn.functions()[worker]["Timeout"] + LEASE_MARGIN_SECONDS
     assert lease < cfn.of_type("AWS::SQS::Queue")["ScanQueue"]["VisibilityTimeout"]
+
+
+def test_a_sitemap_lease_is_renewed_in_time_and_leaves_a_lost_worker_soon() -> None:
+    worker = "sitemap_worker"
+    lease = int(cfn.environment(worker)["SITEMAP_LEASE_SECONDS"])
+
+    # A renewal that is tried as long as a transaction is tried still comes before the end, with another one to spare.
+    assert lease > 2 * (sitemap_reading.RENEW_SECONDS + connection.RETRY_SECONDS)
+    assert lease < cfn.functions()[worker]["Timeout"]
+
+
+def test_a_sitemap_worker_has_the_time_that_a_file_and_a_site_of_a_batch_may_take() -> None:
+    left = cfn.functions()["sitemap_worker"]["Timeout"] - sitemap_work.STORE_SECONDS
+
+    assert left > SITEMAP_LIMITS.seconds + sitemap_lane.MIN_FILE_SECONDS
+    assert left > sitemap_lane.SITE_SECONDS + sitemap_lane.MIN_FILE_SECONDS
+    assert left > politeness.MAX_PAUSE_SECONDS + sitemap_lane.DISCOVERY_SECONDS
 
 
 @pytest.mark.parametrize("worker", ["domain_scan_worker", "sitemap_worker"])

@@ -118,6 +118,57 @@ def test_a_malformed_message_waits_for_people_with_its_reason(stack: RunningStac
     assert eventually(stack.data_dir, lambda event: "MalformedMessages" in event)["service"] == "batch_start"
 
 
+SITEMAPS = "/api/v3/sitemap"
+
+
+def sitemap_sites(stack: RunningStack) -> dict[str, dict[str, Any]]:
+    """What the scan of each site with sitemaps, or truthfully without any, is to say."""
+    return {site.host: dict(site.sitemaps) for site in stack.web.sites if site.sitemaps}
+
+
+def expected_outcomes(sites: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {
+        host: expect["error"]["code"] if expect["status"] == "failed" else "complete" for host, expect in sites.items()
+    }
+
+
+def test_a_sitemap_batch_is_read_by_the_workers_of_its_kind(
+    api: httpx.Client, stack: RunningStack, aws: Callable[[str], Any], database: psycopg.Connection[TupleRow]
+) -> None:
+    sites = sitemap_sites(stack)
+    body = {"domains": [*sites, next(iter(sites)).upper(), "no domain"], "max_pages": 100_000}
+    accepted = api.post(f"{SITEMAPS}/batch/create", json=body)
+    assert accepted.status_code == 202, accepted.text
+    batch_id = accepted.json()["batch_id"]
+    batch = final(api, batch_id)
+    assert batch["kind"] == "sitemap_scan"
+    assert outcomes(batch) == {**expected_outcomes(sites), "no domain": "invalid_domain"}
+    told = api.get(f"{SITEMAPS}/batch/status/{batch_id}").raise_for_status().json()
+    assert (told["status"], figures(told)) == (batch["status"], figures(batch))
+    assert executions(aws, database, batch_id) == ["SUCCEEDED"]
+    for host, expect in sites.items():
+        job_id = batch["domain_statuses"][host]["job_id"]
+        result = api.get(f"{SITEMAPS}/status/{job_id}").raise_for_status().json()["result"]
+        assert (result or {}).get("total_urls") == expect.get("result", {}).get("total_urls"), host
+
+
+def test_a_message_starts_a_sitemap_batch(
+    api: httpx.Client, stack: RunningStack, aws: Callable[[str], Any], database: psycopg.Connection[TupleRow]
+) -> None:
+    sites, batch_id = sitemap_sites(stack), str(uuid4())
+    request = {"version": 1, "kind": "sitemap_scan", "tenant_id": tenant_of(stack), "batch_id": batch_id}
+    aws("sqs").send_message(
+        QueueUrl=queue_url(aws, "BatchQueue"), MessageBody=json.dumps({**request, "domains": list(sites)})
+    )
+    deadline = time.monotonic() + WAIT_SECONDS
+    while api.get(f"{BATCH}/{batch_id}/status").status_code == 404 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    batch = final(api, batch_id)
+    assert (batch["kind"], batch["metadata"]["max_pages"]) == ("sitemap_scan", 10_000)
+    assert outcomes(batch) == expected_outcomes(sites)
+    assert executions(aws, database, batch_id) == ["SUCCEEDED"]
+
+
 def test_a_retry_starts_only_what_failed_for_the_named_reason(api: httpx.Client, stack: RunningStack) -> None:
     failing = {site.host: site.expect["error"]["code"] for site in stack.web.sites if "error" in site.expect}
     one_host, code = next(iter(failing.items()))

@@ -1,5 +1,6 @@
 """The commands that scan sitemaps: what they send, print and write, and with which exit code they end."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from rich.console import Console
 
 from scrapersky_cli import follow
 from support.cli_runs import API, JOB_ID, Answer, FakeApi, job, problem
@@ -155,6 +157,17 @@ def test_how_far_a_long_scan_is_is_said_now_and_then_where_no_line_can_change(mo
     assert line not in api(running, scan()).run("sitemap", "shop.example").stderr
     monkeypatch.setattr(follow, "TELL_SECONDS", 0.0)
     assert line in api(running, scan()).run("sitemap", "shop.example").stderr
+
+
+def test_a_terminal_sees_how_far_it_is_in_a_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None, legacy_windows=False)
+    monkeypatch.setattr(follow, "notices", lambda: terminal)
+    monkeypatch.setattr(follow, "TELL_SECONDS", 0.0)
+    figures = {"sitemaps_found": 4, "sitemaps_done": 3, "sitemaps_failed": 1, "urls_stored": 2406}
+    ran = api(scan(metadata=figures)).run("sitemap", "shop.example")
+    assert isinstance(terminal.file, io.StringIO)
+    assert "shop.example complete: 4 files found, 3 done, 1 failed, 2406 URLs" in terminal.file.getvalue()
+    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize(("name", "content"), [("urls.ndjson", NDJSON), ("urls.jsonl", NDJSON), ("urls.CSV", CSV)])

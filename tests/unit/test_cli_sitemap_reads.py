@@ -107,6 +107,38 @@ def test_a_wrong_command_line_asks_nobody(arguments: list[str]) -> None:
     assert (fake.run(*arguments, input="shop.example\n").exit_code, fake.requests) == (2, [])
 
 
+SUMMARY = {
+    "domain": "shop.example",
+    "job_id": JOB_ID,
+    "scanned_at": "2026-03-02T09:15:06.910000Z",
+    "total_sitemaps": 3,
+    "total_urls": 2406,
+    "lastmod": {"count": 2400, "share": 0.9975, "oldest": "2021-05-03T00:00:00Z", "newest": "2026-03-01T17:20:00Z"},
+    "freshness": {"future": 0, "last_7_days": 40, "older": 2360, "none": 6},
+    "sampled_urls": 2000,
+    "clusters": [{"template": "/products/{id}", "count": 2400, "example": "https://shop.example/products/4711"}],
+}
+
+
+def test_a_site_is_summed_up_by_how_fresh_it_is_and_how_it_is_built() -> None:
+    fake = FakeApi({"GET /api/v3/sitemap/sites/shop.example/summary": answering(SUMMARY)})
+    ran = fake.run("sitemap-summary", "shop.example")
+    assert ran.exit_code == 0
+    lines = words(ran.stdout)
+    assert lines[0] == f"shop.example 2406 URLs in 3 files, as of 2026-03-02 09:15:06 UTC, from job {JOB_ID}"
+    assert lines[1] == "Lastmod of 99.8 %, from 2021-05-03 to 2026-03-01"
+    assert lines[3:6] == ["in the last 7 days 40", "before that 2360", "not told 6"]
+    assert "/products/{id} 2400 https://shop.example/products/4711" in lines
+    assert lines[-1] == "How they are built is told from 2000 of them."
+    assert json.loads(fake.run("sitemap-summary", "shop.example", "--json").stdout) == SUMMARY
+
+
+def test_a_site_that_names_nothing_has_no_tables() -> None:
+    empty = {"domain": "shop.example", "total_sitemaps": 0, "total_urls": 0, "lastmod": {"count": 0}, "clusters": []}
+    fake = FakeApi({"GET /api/v3/sitemap/sites/shop.example/summary": answering(empty)})
+    assert len(fake.run("sitemap-summary", "shop.example").stdout.splitlines()) == 1
+
+
 def batch(status: str) -> dict[str, Any]:
     counts = {"total_domains": 2, "completed_domains": 1, "failed_domains": 1, "cancelled_domains": 0}
     return {"batch_id": BATCH_ID, "kind": "sitemap_scan", "status": status, "progress": 100.0, **counts}
@@ -130,11 +162,14 @@ def batch_api() -> FakeApi:
 
 def test_a_batch_is_sent_waited_for_and_shown_by_what_was_found_of_sitemaps() -> None:
     fake = batch_api()
-    ran = fake.run("sitemap-batch", "-", "--max-urls", "50", input="shop.example\nslow.example\n")
+    options = ["--max-urls", "50", "--max-concurrent", "2", "--batch-id", BATCH_ID]
+    ran = fake.run("sitemap-batch", "-", *options, input="shop.example\nslow.example\n")
     assert ran.exit_code == 0
     assert words(ran.stdout)[1:] == ["shop.example complete 1 4", "slow.example failed timeout"]
     assert f"Batch {BATCH_ID} is complete. 2 domains: 1 complete, 1 failed" in ran.stderr
-    assert json.loads(fake.requests[0].content) == {"domains": ["shop.example", "slow.example"], "max_pages": 50}
+    domains = ["shop.example", "slow.example"]
+    asked = {"domains": domains, "max_pages": 50, "max_concurrent": 2, "batch_id": BATCH_ID}
+    assert json.loads(fake.requests[0].content) == asked
 
 
 def test_a_batch_s_results_may_go_into_a_file(tmp_path: Path) -> None:

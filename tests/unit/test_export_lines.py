@@ -80,12 +80,12 @@ def failed(domain: str, reason: str) -> Job:
 
 def rows(jobs: Iterable[Job]) -> list[dict[str, str]]:
     """The exported CSV as a reader of RFC 4180 sees it."""
-    return list(csv.DictReader(Format.CSV.lines(jobs), strict=True))
+    return list(csv.DictReader(Format.CSV.lines(jobs, JobKind.DOMAIN_SCAN), strict=True))
 
 
 def test_an_ndjson_line_is_the_job_as_the_api_shows_it() -> None:
     jobs = [complete(), job("waiting.example"), failed("no domain", "holds a space")]
-    lines = list(Format.NDJSON.lines(jobs))
+    lines = list(Format.NDJSON.lines(jobs, JobKind.DOMAIN_SCAN))
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
     assert [json.loads(line) for line in lines] == [
         json.loads(schemas.JobDetail.of(shown).model_dump_json()) for shown in jobs
@@ -125,8 +125,8 @@ def test_a_domain_without_a_result_has_its_row() -> None:
 
 
 def test_a_csv_has_its_header_even_without_a_row() -> None:
-    assert list(Format.CSV.lines([])) == [",".join(COLUMNS) + "\r\n"]
-    assert list(Format.NDJSON.lines([])) == []
+    assert list(Format.CSV.lines([], JobKind.DOMAIN_SCAN)) == [",".join(COLUMNS) + "\r\n"]
+    assert list(Format.NDJSON.lines([], JobKind.DOMAIN_SCAN)) == []
 
 
 def test_every_column_is_documented() -> None:
@@ -189,7 +189,7 @@ HOSTILE = st.text(alphabet="=+-@;,\"' \t\r\n\x0b\u2028\x85aé\uff1d\x1b\x9b\u202
 @given(texts=st.lists(HOSTILE, min_size=1, max_size=4))
 def test_whatever_a_site_says_a_row_is_a_line_and_starts_no_formula(texts: list[str]) -> None:
     facts = SiteData(title=texts[0], emails=texts, organization={"name": texts[-1]})
-    _, line = Format.CSV.lines([complete(facts)])
+    _, line = Format.CSV.lines([complete(facts)], JobKind.DOMAIN_SCAN)
     assert line.endswith("\r\n")
     assert len(line.splitlines()) == 1
     assert not set(line[:-2]) & set("\x1b\x9b\u202e")

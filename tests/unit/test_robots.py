@@ -166,7 +166,7 @@ def test_what_lies_beyond_500_kib_is_ignored() -> None:
 def test_delay_and_sitemaps_are_handed_on() -> None:
     found = verdict(file("Sitemap: https://shop.example/a.xml\nUser-agent: *\nCrawl-delay: 1.5\nSitemap: /b.xml"))
     assert found.crawl_delay == 1.5
-    assert found.sitemaps == ("https://shop.example/a.xml", "/b.xml")
+    assert found.sitemaps == ("https://shop.example/a.xml", "https://shop.example/b.xml")
 
 
 def test_each_origin_is_asked_once_and_rules_itself_alone() -> None:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
-from uuid import UUID
 
 import typer
 
-from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_PAGES, MAX_CONCURRENT, MAX_PAGES
+from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_PAGES, MAX_PAGES
 from scrapersky_cli import listing, options
 from scrapersky_cli.batch_render import batches_table, figures_line
 from scrapersky_cli.client import Accepted, ApiClient, Document
@@ -28,17 +27,8 @@ def batch(
     max_pages: Annotated[
         int, typer.Option("--max-pages", min=1, max=MAX_PAGES, help="Pages of a site to look at, at most.")
     ] = DEFAULT_PAGES,
-    max_concurrent: Annotated[
-        int, typer.Option("--max-concurrent", min=1, max=MAX_CONCURRENT, help="Sites at the same time, at most.")
-    ] = DEFAULT_CONCURRENT,
-    batch_id: Annotated[
-        UUID | None,
-        typer.Option(
-            "--batch-id",
-            help="The batch's id; asked for twice, it is one batch. [default: a new one]",
-            show_default=False,
-        ),
-    ] = None,
+    max_concurrent: options.MaxConcurrent = DEFAULT_CONCURRENT,
+    batch_id: options.NewBatchId = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the results, or only start.")] = True,
     file_format: options.Format = None,
     output: options.Output = None,

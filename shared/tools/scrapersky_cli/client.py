@@ -109,10 +109,7 @@ class ApiClient:
         self, domains: Sequence[str], *, max_pages: int, max_concurrent: int, batch_id: UUID | None = None
     ) -> Accepted:
         """Create a batch of 1 to 10 000 domains. What is no domain is `rejected` in the answer, not refused."""
-        body = {"domains": list(domains), "max_pages": max_pages, "max_concurrent": max_concurrent}
-        if batch_id is not None:
-            body["batch_id"] = str(batch_id)
-        return self._start(_BATCHES, body, names="batch_id")
+        return self._start(_BATCHES, _batch(domains, max_pages, max_concurrent, batch_id), names="batch_id")
 
     def retry_batch(self, batch_id: UUID, error_codes: Sequence[str] = ()) -> Accepted:
         """Put the failed jobs of a batch back in the queue: all, or those that failed with one of the codes."""
@@ -141,9 +138,11 @@ class ApiClient:
         """Create a scan of one site's sitemaps. Raises Refused when the API takes it for no domain."""
         return self._start(f"{_SITEMAPS}/scan", {"base_url": base_url, "max_pages": max_urls})
 
-    def start_sitemap_batch(self, domains: Sequence[str], *, max_urls: int) -> Accepted:
+    def start_sitemap_batch(
+        self, domains: Sequence[str], *, max_urls: int, max_concurrent: int, batch_id: UUID | None = None
+    ) -> Accepted:
         """`start_batch` for scans of sitemaps."""
-        body = {"domains": list(domains), "max_pages": max_urls}
+        body = _batch(domains, max_urls, max_concurrent, batch_id)
         return self._start(f"{_SITEMAPS}/batch/create", body, names="batch_id")
 
     def sitemap_files(self, **filters: str | int | None) -> Document:
@@ -283,3 +282,9 @@ def is_final(document: Document) -> bool:
 
 def _given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
     return {name: value for name, value in filters.items() if value is not None}
+
+
+def _batch(domains: Sequence[str], max_pages: int, max_concurrent: int, batch_id: UUID | None) -> Document:
+    """The body that starts a batch of any kind."""
+    body = {"domains": list(domains), "max_pages": max_pages, "max_concurrent": max_concurrent}
+    return body if batch_id is None else body | {"batch_id": str(batch_id)}

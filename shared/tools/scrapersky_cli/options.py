@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from scrapersky.domain.limits import MAX_CONCURRENT
 from scrapersky_cli.results import ResultFormat, UrlFormat
 
 DataDir = Annotated[
@@ -55,6 +56,17 @@ Domains = Annotated[
     typer.Argument(
         metavar="FILE",
         help="One domain a line, or CSV with a column domain, domains, url or website; - is standard input.",
+    ),
+]
+MaxConcurrent = Annotated[
+    int, typer.Option("--max-concurrent", min=1, max=MAX_CONCURRENT, help="Sites at the same time, at most.")
+]
+NewBatchId = Annotated[
+    UUID | None,
+    typer.Option(
+        "--batch-id",
+        help="The batch's id; asked for twice, it is one batch. [default: a new one]",
+        show_default=False,
     ),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to ask for at a time.")]

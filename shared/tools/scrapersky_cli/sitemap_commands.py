@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from scrapersky.domain.limits import DEFAULT_SITEMAP_URLS, MAX_SITEMAP_URLS
+from scrapersky.domain.limits import DEFAULT_CONCURRENT, DEFAULT_SITEMAP_URLS, MAX_SITEMAP_URLS
 from scrapersky.domain.sitemaps import Change
 from scrapersky.domain.status import JobStatus
 from scrapersky_cli import listing, options
@@ -88,6 +88,8 @@ def sitemap_batch(
     context: typer.Context,
     source: options.Domains,
     max_urls: MaxUrls = DEFAULT_SITEMAP_URLS,
+    max_concurrent: options.MaxConcurrent = DEFAULT_CONCURRENT,
+    batch_id: options.NewBatchId = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the results, or only start.")] = True,
     file_format: options.Format = None,
     output: options.Output = None,
@@ -109,7 +111,10 @@ def sitemap_batch(
     domains = read_domains(source)
     session = session_of(context)
     with session.client(data_dir) as client:
-        ending.come_to(session, client, client.start_sitemap_batch(domains, max_urls=max_urls))
+        accepted = client.start_sitemap_batch(
+            domains, max_urls=max_urls, max_concurrent=max_concurrent, batch_id=batch_id
+        )
+        ending.come_to(session, client, accepted)
 
 
 COMMANDS = (sitemap, sitemap_batch)

@@ -23,6 +23,16 @@ _CUT = {
     Truncation.SECONDS: "took longer than a scan waits",
 }
 
+_AGES = {
+    "future": "in the future",
+    "last_7_days": "in the last 7 days",
+    "last_30_days": "in the last 30",
+    "last_90_days": "in the last 90",
+    "last_365_days": "in the last 365",
+    "older": "before that",
+    "none": "not told",
+}
+
 
 def is_sitemap_scan(document: Document) -> bool:
     """Whether a job's document is of a scan of sitemaps; a status under the scan's own route names no kind."""
@@ -108,15 +118,25 @@ def changes_table(items: Sequence[Document]) -> Table:
 
 
 def summary_view(document: Document) -> Iterator[Text | Table]:
-    """How a site is built and how fresh it is."""
+    """A site as its sitemaps name it: how much of it there is, how fresh that is, and how its addresses are built."""
+    urls, files = (int(number(document, f"total_{name}")) for name in ("urls", "sitemaps"))
     yield Text.assemble(
-        (clean(document.get("domain")), "bold"), f"  {_counted(int(number(document, 'total_urls')), 'URL')}"
+        (clean(document.get("domain")), "bold"),
+        f"  {_counted(urls, 'URL')} in {_counted(files, 'file')}, as of {moment(document.get('scanned_at'))} UTC, "
+        f"from job {clean(document.get('job_id'))}",
     )
+    if fresh := _lastmod_line(mapping(document.get("lastmod"))):
+        yield Text(fresh)
+    freshness = table(None, "Last changed", "URLs")
+    for name, heading in _AGES.items():
+        if count := mapping(document.get("freshness")).get(name):
+            add_row(freshness, (heading, count))
     clusters = table(None, "Built as", "URLs", "For instance")
     for cluster in map(mapping, list_of(document.get("clusters"))):
         add_row(clusters, (cluster.get("template"), cluster.get("count"), cluster.get("example")))
-    if clusters.row_count:
-        yield clusters
+    yield from (shown for shown in (freshness, clusters) if shown.row_count)
+    if (sampled := int(number(document, "sampled_urls"))) < urls:
+        yield Text(f"How they are built is told from {sampled} of them.")
 
 
 def sitemap_results_table(items: Iterable[Document]) -> Table:
@@ -139,6 +159,14 @@ def _figures(document: Document) -> str:
     if not files:
         return "the site has no sitemap"
     return f"{_counted(files, 'file')}, {_counted(int(number(result, 'total_urls')), 'URL')}"
+
+
+def _lastmod_line(lastmod: Mapping[str, Any]) -> str:
+    """`Lastmod of 99.8 %, from 2021-05-03 to 2026-03-01`; empty when no URL has one."""
+    if not lastmod.get("count"):
+        return ""
+    oldest, newest = (moment(lastmod.get(name))[:10] for name in ("oldest", "newest"))
+    return f"Lastmod of {100 * number(lastmod, 'share'):.1f} %" + (f", from {oldest} to {newest}" if oldest else "")
 
 
 def _file_status(file: Mapping[str, Any]) -> Text:

@@ -42,7 +42,8 @@ def run_sitemaps(client: ApiClient, sites: Sequence[Site]) -> tuple[list[Sitemap
         SitemapOutcome(site, document, differences(_with_export(site.sitemaps), document))
         for site, document in zip(described, documents, strict=True)
     ]
-    accepted = client.start_sitemap_batch([site.host for site in described], max_urls=DEFAULT_SITEMAP_URLS)
+    hosts = [site.host for site in described]
+    accepted = client.start_sitemap_batch(hosts, max_urls=DEFAULT_SITEMAP_URLS, max_concurrent=len(hosts))
     manifest = expected({site.host: site.sitemaps for site in described}, [])
     return outcomes, BatchOutcome("a request for sitemaps", *end_of(client, accepted.work_id, manifest))
 

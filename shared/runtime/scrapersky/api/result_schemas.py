@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType, Truncation
+from scrapersky.domain.status import ErrorCode, JobStatus
 
 Time = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
@@ -211,3 +215,59 @@ class ScanResult(Stored):
     site_data: SiteData
     pages: list[PageFetched] = Field(description="The pages that were asked for.")
     processing_metrics: ProcessingMetrics
+
+
+class SitemapError(Stored):
+    """Why a file could not be read."""
+
+    code: ErrorCode
+    message: str
+    retryable: bool = Field(description="Whether the same file may well be readable later.")
+
+
+class ScannedSitemap(Stored):
+    """One file of a sitemap scan. `GET /api/v3/sitemap-files/{id}` tells more of it."""
+
+    id: UUID = Field(description="Of the file in this scan.")
+    url: str = Field(description="Where the scan was told to look for it.")
+    sitemap_type: SitemapType | None = Field(description="What it is, by its content; null when it could not be read.")
+    discovery_method: DiscoveryMethod = Field(description="How the scan came to know of it.")
+    url_count: int = Field(description="Distinct URLs of it that this scan found and stored.")
+    has_lastmod: bool = Field(description="Whether an entry says when its page was changed.")
+    has_priority: bool = Field(description="Whether an entry has a priority.")
+    has_changefreq: bool = Field(description="Whether an entry has a change frequency.")
+    status: JobStatus = Field(description="`cancelled`: not read, since the scan was full, or cancelled.")
+    error: SitemapError | None = Field(description="Why it is `failed`.")
+    child_count: int = Field(0, description="Of an index: distinct files that it names.")
+    depth: int = Field(0, description="Indexes above it.")
+    is_gzip: bool = Field(False, description="Whether it is a gzip file, whatever its name says.")
+    is_partial: bool = Field(False, description="Whether it is broken or ends early; what came before is stored.")
+    is_unchanged: bool = Field(False, description="Whether it is what it was when it was last read.")
+    added_count: int | None = Field(None, description="URLs that it did not name before; null when it is new itself.")
+    changed_count: int | None = Field(None, description="URLs with another `lastmod` than before.")
+    removed_count: int | None = Field(None, description="URLs that it names no more; null unless it was read whole.")
+    truncated_by: Truncation | None = Field(None, description="What it was cut by.")
+
+
+class SitemapCut(Stored):
+    """Something that the scan left out, and why."""
+
+    url: str | None = Field(description="The file that was cut; null when it was the scan as a whole.")
+    by: Truncation
+    detail: str | None = Field(description="Where it was cut, for people.")
+
+
+class SitemapScanResult(Stored):
+    """What a complete sitemap scan found. A site without a sitemap has zero of them."""
+
+    sitemaps: list[ScannedSitemap] = Field(
+        description="The first thousand at the most, in the order in which they were found. Empty in a batch's lines."
+    )
+    sitemaps_truncated: bool = Field(description="Whether there are more; `GET /api/v3/sitemap-files?job_id=` has all.")
+    total_sitemaps: int = Field(description="Files; those that lead to another one's address are not counted.")
+    total_urls: int = Field(description="URLs stored, distinct within each file.")
+    added_count: int = Field(0, description="Of all files that were read before: URLs that they did not name then.")
+    changed_count: int = Field(0, description="The same of URLs with another `lastmod`.")
+    removed_count: int = Field(0, description="The same of URLs that they name no more.")
+    truncated: bool = Field(description="Whether anything was left out; `truncations` says what.")
+    truncations: list[SitemapCut] = Field([], description="The first hundred.")

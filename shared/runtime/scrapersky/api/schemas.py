@@ -11,17 +11,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scrapersky.api.result_schemas import ScanResult, SiteData, Time
+from scrapersky.api.result_schemas import ScanResult, SiteData, SitemapScanResult, Time
+from scrapersky.api.sizes import fitting
 from scrapersky.domain.jobs import Job, KnownDomain
 from scrapersky.domain.limits import DEFAULT_PAGES, MAX_PAGES
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 
 MAX_BASE_URL_CHARACTERS = 2048  # no browser sends longer ones
+# Of one answer's 6 MB: the other half is for what is told of cuts, the longest of which are as long as their URLs.
+MAX_FILES_BYTES = 3_000_000
 
 Metadata = Annotated[
     dict[str, Any],
     Field(
-        description="What was asked for (`base_url`, `max_pages`) and, once it ran, how the scan went: `final_url`,"
+        description="What was asked for (`base_url`, `max_pages`) and, once it ran, how that went: `final_url`,"
         " `redirects`, `robots`, `https_error`, `pause_seconds`, `truncated`, `wall` (whose check or parking page stood"
         " there), `extra_fetches` (by `kind`: `robots_txt`, `sitemap`, `manifest`, `security_txt`, `favicon`) and"
         " `stopped`: `all_read`, `alike` (only days or listings were left), `max_pages`, `deadline`, `pause`,"
@@ -94,7 +97,7 @@ class ScanStatus(Answer):
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        return cls.model_validate({**_state(job), "result": job.result})
+        return cls.model_validate({**state_of(job), "result": job.result})
 
 
 class JobSummary(Answer):
@@ -116,17 +119,19 @@ class JobSummary(Answer):
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        return cls.model_validate({**_state(job), **_kind(job)})
+        return cls.model_validate({**state_of(job), **_kind(job)})
 
 
 class JobDetail(JobSummary):
     """A job with its result."""
 
-    result: ScanResult | None = Field(description="Null until the job is complete.")
+    result: ScanResult | SitemapScanResult | None = Field(
+        description="Null until the job is complete: of a domain scan what it found, of a sitemap scan its files."
+    )
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        return cls.model_validate({**_state(job), **_kind(job), "result": job.result})
+        return cls.model_validate({**state_of(job), **_kind(job), "result": result_of(job)})
 
 
 class Domain(Answer):
@@ -196,7 +201,20 @@ class GatewayMessage(Answer):
     message: str
 
 
-def _state(job: Job) -> dict[str, Any]:
+def result_of(job: Job) -> ScanResult | SitemapScanResult | None:
+    """The job's result by its kind; of a sitemap scan as many files as fit into one answer."""
+    if job.result is None:
+        return None
+    if job.kind is JobKind.DOMAIN_SCAN:
+        return ScanResult.model_validate(job.result)
+    result = SitemapScanResult.model_validate(job.result)
+    shown = fitting(result.sitemaps, lambda file: file.model_dump_json(), limit=MAX_FILES_BYTES)
+    cut = {"sitemaps": shown, "sitemaps_truncated": True} if len(shown) < len(result.sitemaps) else {}
+    return result.model_copy(update=cut)
+
+
+def state_of(job: Job) -> dict[str, Any]:
+    """What every answer about a job says of it."""
     return {
         "job_id": job.id,
         "status": job.status,

@@ -97,8 +97,14 @@ from batch
 """
 )
 
+# A sitemap scan's list of files is some hundred kilobytes; of ten thousand such scans the figures are asked for.
 _RESULTS = (
-    "select result, "
+    """
+select case when kind = 'sitemap_scan'
+         then result || jsonb_build_object(
+           'sitemaps', '[]'::jsonb, 'sitemaps_truncated', (result ->> 'total_sitemaps')::integer > 0)
+         else result end as result,
+"""
     + COLUMNS
     + """
 from scrapersky.jobs
@@ -132,6 +138,8 @@ with reopened as (
   delete from scrapersky.pages as p using reopened as j where p.tenant_id = j.tenant_id and p.job_id = j.id
 ), no_facts as (
   delete from scrapersky.facts as f using reopened as j where f.tenant_id = j.tenant_id and f.job_id = j.id
+), no_files as (
+  delete from scrapersky.sitemap_files as f using reopened as j where f.tenant_id = j.tenant_id and f.job_id = j.id
 ), batch as (
   update scrapersky.batches set round = round + 1, restarts = 0, begun_at = now()
   where tenant_id = %(tenant_id)s and id = %(id)s and exists (select from reopened)

@@ -52,6 +52,8 @@ with job as (
   delete from scrapersky.pages as p using job where p.tenant_id = job.tenant_id and p.job_id = job.id
 ), no_facts as (
   delete from scrapersky.facts as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
+), no_files as (
+  delete from scrapersky.sitemap_files as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
 ), met as (
   -- A message from before may be on its way right now. What its sender says of it must not be taken for this one.
   update scrapersky.outbox as o set sent_at = now() from job
@@ -61,7 +63,7 @@ with job as (
   insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
   select job.tenant_id, job.id, job.kind, scrapersky.job_message(job.id, job.correlation_id), now() + %(hold)s
   from job left join met on met.job_id = job.id -- after it
-  on conflict (job_id) where sent_at is null do update set held_until = excluded.held_until
+  on conflict (job_id, lane) where sent_at is null do update set held_until = excluded.held_until
   returning id, queue, body
 )
 select job.id, job.created_at, message.id as message_id, message.queue, message.body from job, message

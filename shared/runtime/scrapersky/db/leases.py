@@ -13,7 +13,7 @@ from scrapersky.db.connection import Database
 from scrapersky.db.migrate import newest
 from scrapersky.db.values import jsonb
 from scrapersky.domain.facts import SiteScan
-from scrapersky.domain.status import JobStatus
+from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Unavailable
 
 MAX_ATTEMPTS = 3  # a job that took three workers with it is at fault itself
@@ -46,23 +46,27 @@ class Claim:
 _CLAIM = """
 select schema.version >= %(needed)s collate "C" as fits, claim.*
 from (select scrapersky.schema_version() as version) as schema
-left join lateral scrapersky.claim_jobs(
+left join lateral scrapersky.claim_jobs_of_kind(
   case when schema.version >= %(needed)s collate "C" then %(ids)s::uuid[] else '{}' end,
-  %(token)s, %(lease)s, %(max_attempts)s) as claim on true
+  %(kind)s, %(token)s, %(lease)s, %(max_attempts)s) as claim on true
 """
 
 
-def claim(db: Database, job_ids: Sequence[UUID], *, token: UUID, lease: timedelta) -> list[Claim]:
-    """Claim what can be claimed of `job_ids`; a job that does not exist has no row in the answer.
+def claim(
+    db: Database, job_ids: Sequence[UUID], *, kind: JobKind = JobKind.DOMAIN_SCAN, token: UUID, lease: timedelta
+) -> list[Claim]:
+    """Claim what can be claimed of `job_ids`; one that is no job, or one of another kind, has no row in the answer.
 
     Raises:
         Unavailable: the database is of an older version than this one; nothing was claimed.
     """
-    parameters = {"ids": list(job_ids), "token": token, "lease": lease, "max_attempts": MAX_ATTEMPTS}
+    parameters = {
+        "ids": list(job_ids), "kind": kind.value, "token": token, "lease": lease, "max_attempts": MAX_ATTEMPTS,
+    }  # fmt: skip
     try:
         rows = db.query(_CLAIM, parameters | {"needed": newest()})
     except errors.UndefinedFunction as error:
-        raise Unavailable("the database has no version of its schema yet") from error
+        raise Unavailable(f"the database lacks migration {newest()}") from error
     if not rows[0]["fits"]:
         raise Unavailable(f"the database lacks migration {newest()}")
     return [
@@ -97,6 +101,14 @@ def release(db: Database, job_ids: Sequence[UUID], *, token: UUID) -> None:
 def postpone(db: Database, job_ids: Sequence[UUID], *, pause: timedelta) -> None:
     """Owe the messages of jobs whose host is busy once more, for after `pause`."""
     db.query("select scrapersky.postpone_jobs(%(ids)s, %(pause)s)", {"ids": list(job_ids), "pause": pause})
+
+
+def leave_alone(db: Database, job_id: UUID, *, token: UUID, pause: timedelta) -> None:
+    """Keep everybody from the host of a job that has ended or was given back, for as long as the host asks."""
+    db.query(
+        "select scrapersky.free_hosts(array[%(id)s::uuid], %(token)s, %(pause)s)",
+        {"id": job_id, "token": token, "pause": pause},
+    )
 
 
 # The host is free, or left alone for as long as it asked, whether or not the job was still this worker's.

@@ -7,6 +7,7 @@ lanes of a job write one after the other, and carries two tokens: the job's and 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,11 @@ from scrapersky.domain.status import ErrorCode, JobStatus
 
 Entry = tuple[str, str | None, str | None, str | None, int, int, int, int]
 """(url, lastmod, changefreq, priority, images, videos, news, alternates), as the reader gives them."""
+
+
+def url_hash(url: str) -> UUID:
+    """What a URL is unique by: the first 16 bytes of its sha256."""
+    return UUID(bytes=sha256(url.encode("utf-8", "replace")).digest()[:16])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from scrapersky.scraping.failures import FetchError
 from scrapersky.scraping.fetch import Fetched, FetchFailure
 from scrapersky.scraping.limits import ROBOTS_LIMITS
 from scrapersky.scraping.politeness import Client
+from scrapersky.scraping.sitemaps.declared import bare_host, declared
 from scrapersky.scraping.urls import WebUrl, parse_web_url
 
 MAX_RULE_COPIES: Final = 500_000
@@ -63,7 +64,7 @@ _UNTIL_READ: Final = "so the site is left alone until it can be read"
 class RobotsVerdict:
     """Whether one page may be fetched. `failure` is set if and only if it may not: what a scan reports for it.
 
-    `crawl_delay` is in seconds, as the file asks of us; `sitemaps` are the file's own URLs, as they stand in it.
+    `crawl_delay` is in seconds, as the file asks of us; `sitemaps` are the absolute URLs of those that the file names.
     """
 
     allowed: bool
@@ -80,6 +81,7 @@ class _File:
     reason: RobotsReason
     rules: Protego | None = None
     failure: FetchFailure | None = None
+    sitemaps: tuple[str, ...] = ()
 
 
 class RobotsCache:
@@ -91,6 +93,11 @@ class RobotsCache:
         self._files: dict[str, _File] = {}
         self.fetched: list[Fetched | FetchFailure] = []
         """What came of each file that was asked for, without its body."""
+
+    @property
+    def sitemaps(self) -> tuple[str, ...]:
+        """Those that any of its files names, each once, the first file's first: whatever it forbids besides."""
+        return tuple(dict.fromkeys(url for file in self._files.values() for url in file.sitemaps))
 
     def allowed(
         self, url: str, client: Client, deadline: float, should_stop: Callable[[], bool] = lambda: False
@@ -105,7 +112,7 @@ class RobotsCache:
         if file is None:
             answer = _fetch(target, client, deadline, should_stop)
             self.fetched.append(replace(answer, body=b"") if isinstance(answer, Fetched) else answer)
-            file = _file(answer, begun)
+            file = _file(answer, target, begun)
             if file.failure is None or file.failure.code not in _OF_THE_MOMENT:
                 self._files[target.origin] = file
         return self._judge(file, target, begun)
@@ -122,7 +129,7 @@ class RobotsCache:
             reason=reason,
             failure=None if is_allowed else _failure(target.href, ErrorCode.ROBOTS_DENIED, _DENIAL, begun),
             crawl_delay=file.rules.crawl_delay(self._agent),
-            sitemaps=tuple(file.rules.sitemaps),
+            sitemaps=file.sitemaps,
         )
 
 
@@ -131,11 +138,11 @@ def _fetch(target: WebUrl, client: Client, deadline: float, should_stop: Callabl
     return client.get(url, deadline=deadline, limits=ROBOTS_LIMITS, should_stop=should_stop)
 
 
-def _file(answer: Fetched | FetchFailure, begun: float) -> _File:
+def _file(answer: Fetched | FetchFailure, target: WebUrl, begun: float) -> _File:
     if isinstance(answer, FetchFailure):
         return _unread(answer, begun)
     if 200 <= answer.status_code < 300:
-        return _read(answer, begun)
+        return _read(answer, target, begun)
     if answer.status_code >= 500:
         return _unreachable(answer.url, f"robots.txt answered with status {answer.status_code}", begun)
     return _File(RobotsReason.NO_FILE)
@@ -149,11 +156,17 @@ def _unread(failure: FetchFailure, begun: float) -> _File:
     return _unreachable(failure.url, f"robots.txt could not be read ({failure.message})", begun)
 
 
-def _read(answer: Fetched, begun: float) -> _File:
+def _read(answer: Fetched, target: WebUrl, begun: float) -> _File:
     text = answer.body.decode("utf-8-sig", errors="replace")
     if rule_copies(text) > MAX_RULE_COPIES:
         return _unreachable(answer.url, "robots.txt could not be read (it has too many rules)", begun)
-    return _File(RobotsReason.ALLOWED, rules=Protego.parse(text))
+    rules = Protego.parse(text)
+    if text.lstrip().startswith("<"):  # a page in the file's place: its words about a sitemap are for people
+        return _File(RobotsReason.ALLOWED, rules=rules)
+    # RFC 9309 2.3.1.2: a file that was moved speaks for whom it was asked for, unless that is `www.` or https.
+    moved = bare_host(answer.url) != bare_host(target.href)
+    base = f"{target.origin}/robots.txt" if moved else answer.url
+    return _File(RobotsReason.ALLOWED, rules=rules, sitemaps=declared(rules.sitemaps, base))
 
 
 def _unreachable(url: str, reason: str, begun: float) -> _File:

@@ -36,7 +36,7 @@ class Visit:
         self.crawl_delay = 0.0
         """The longest, in seconds, that a robots.txt has asked for."""
         self.sitemaps: tuple[str, ...] = ()
-        """Those that the last robots.txt named, as they stand in it."""
+        """Those that the last robots.txt named."""
         self._fetcher = fetcher
         self._open = ExitStack()
         self._idle: deque[PoliteClient] = deque()

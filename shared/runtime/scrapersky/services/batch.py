@@ -93,14 +93,14 @@ def start(
     return started
 
 
-def get(db: Database, tenant_id: UUID, batch_id: UUID) -> Batch:
+def get(db: Database, tenant_id: UUID, batch_id: UUID, *, kind: JobKind | None = None) -> Batch:
     """The batch with its figures.
 
     Raises:
-        NotFound: this tenant has no such batch; another's is none either.
+        NotFound: this tenant has no such batch, or none of this `kind`; another's is none either.
     """
     batch = batches.get(db, tenant_id, batch_id)
-    if batch is None:
+    if batch is None or kind not in (None, batch.kind):
         raise _unknown(batch_id)
     return batch
 
@@ -119,12 +119,24 @@ def snapshot(
     return found
 
 
-def wait(db: Database, tenant_id: UUID, batch_id: UUID, *, seconds: float, changed: Callable[[Batch], bool]) -> Batch:
-    """The batch as soon as `changed` says so of it, it is final, or `seconds` have passed."""
+def wait(
+    db: Database,
+    tenant_id: UUID,
+    batch_id: UUID,
+    *,
+    seconds: float,
+    changed: Callable[[Batch], bool],
+    kind: JobKind | None = None,
+) -> Batch:
+    """The batch as soon as `changed` says so of it, it is final, or `seconds` have passed.
+
+    Raises:
+        NotFound: as `get`.
+    """
     deadline = time.monotonic() + seconds
     pause = POLL_SECONDS
     while True:
-        batch = get(db, tenant_id, batch_id)
+        batch = get(db, tenant_id, batch_id, kind=kind)
         left = deadline - time.monotonic()
         if batch.status.is_final or changed(batch) or left <= 0:
             return batch
@@ -199,10 +211,8 @@ def retry(
 def results(db: Database, tenant_id: UUID, batch_id: UUID) -> Iterator[Job]:
     """The batch's jobs with their results, by domain; each page is a short transaction of its own.
 
-    Raises:
-        NotFound: this tenant has no such batch.
+    Of a sitemap scan's result it is the figures, without the files.
     """
-    get(db, tenant_id, batch_id)
     after: str | None = None
     while page := batches.results(db, tenant_id, batch_id, after=after, limit=RESULTS_AT_ONCE):
         yield from page

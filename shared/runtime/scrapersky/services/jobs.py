@@ -86,21 +86,33 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
     return _started(db, sender, caller, work)
 
 
-def get(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
+def get(db: Database, tenant_id: UUID, job_id: UUID, *, kind: JobKind | None = None) -> Job:
     """The job with its result.
 
     Raises:
-        NotFound: this tenant has no such job; another's is none either.
+        NotFound: this tenant has no such job, or none of this `kind`; another's is none either.
     """
     job = jobs.get(db, tenant_id, job_id)
-    if job is None:
+    if job is None or kind not in (None, job.kind):
         raise _unknown(job_id)
     return job
 
 
-def wait(db: Database, tenant_id: UUID, job_id: UUID, *, seconds: float, changed: Callable[[Job], bool]) -> Job:
-    """The job as soon as `changed` says so of it, it is final, or `seconds` have passed."""
-    job = get(db, tenant_id, job_id)
+def wait(
+    db: Database,
+    tenant_id: UUID,
+    job_id: UUID,
+    *,
+    seconds: float,
+    changed: Callable[[Job], bool],
+    kind: JobKind | None = None,
+) -> Job:
+    """The job as soon as `changed` says so of it, it is final, or `seconds` have passed.
+
+    Raises:
+        NotFound: as `get`.
+    """
+    job = get(db, tenant_id, job_id, kind=kind)
     deadline = time.monotonic() + seconds
     pause = POLL_SECONDS
     while not job.status.is_final and not changed(job) and (left := deadline - time.monotonic()) > 0:

@@ -160,7 +160,7 @@ end $$;
 grant delete on scrapersky.sitemap_files to scrapersky_app; -- a retried job starts with an empty work list
 
 -- Claim jobs of one kind by id, as claim_jobs of 0004 does: a message that came to the wrong queue claims nothing.
-create function scrapersky.claim_jobs(
+create function scrapersky.claim_jobs_of_kind(
   p_ids uuid[], p_kind text, p_token uuid, p_lease interval, p_max_attempts integer)
 returns table (
   outcome text, id uuid, tenant_id uuid, kind text, domain text, request jsonb, attempt integer, correlation_id text)
@@ -173,7 +173,7 @@ $$;
 
 do $$
 declare
-  door regprocedure := 'scrapersky.claim_jobs(uuid[], text, uuid, interval, integer)';
+  door regprocedure := 'scrapersky.claim_jobs_of_kind(uuid[], text, uuid, interval, integer)';
 begin
   execute format('revoke all on function %s from public', door);
   execute format('grant execute on function %s to scrapersky_app', door);

@@ -101,7 +101,3 @@ class Canonical:
             entries = [entry for entry in entries if len(entry[0]) <= MAX_URL_CHARS]
             self._totals.skipped += len(urls) - len(entries)
         self._entries += entries
-        totals = self._totals
-        totals.has_lastmod = totals.has_lastmod or any(entry[1] for entry in entries)
-        totals.has_changefreq = totals.has_changefreq or any(entry[2] for entry in entries)
-        totals.has_priority = totals.has_priority or any(entry[3] for entry in entries)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from scrapersky.scraping.sitemaps.dates import CACHED, lastmod_text, lastmod_time
+from scrapersky.scraping.sitemaps.dates import CACHED, lastmod_time
 
 __all__ = ["MAX_COUNT", "MAX_URL_CHARS", "Entry", "Remembered", "Totals", "is_usable_url", "lastmod_time"]
 
@@ -57,21 +57,18 @@ class Remembered(dict[str, T]):
 
 
 class Totals:
-    """What the entries of one file had, and those that were no use."""
+    """What the entries of one file had, and how many were no use."""
 
-    __slots__ = ("alternates", "has_changefreq", "has_lastmod", "has_priority", "images", "news", "skipped", "videos")
+    __slots__ = ("extras", "has_changefreq", "has_lastmod", "has_priority", "skipped")
 
     def __init__(self) -> None:
         self.has_lastmod = self.has_changefreq = self.has_priority = False
-        self.skipped = self.images = self.videos = self.news = self.alternates = 0
+        self.skipped = 0
+        self.extras = [0, 0, 0, 0]
+        """Images, videos, news and alternates."""
 
-
-class Fields:
-    """The readers of an entry's texts, with what they remember of one file."""
-
-    __slots__ = ("changefreqs", "lastmods", "priorities")
-
-    def __init__(self, lastmod: Callable[[str], str | None] = lastmod_text) -> None:
-        self.lastmods = Remembered(lastmod)
-        self.changefreqs = Remembered(changefreq_text)
-        self.priorities = Remembered(priority_text)
+    def look_at(self, entries: list[Entry]) -> None:
+        """Note which fields there are."""
+        self.has_lastmod = self.has_lastmod or any(entry[1] for entry in entries)
+        self.has_changefreq = self.has_changefreq or any(entry[2] for entry in entries)
+        self.has_priority = self.has_priority or any(entry[3] for entry in entries)

@@ -13,7 +13,16 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.sitemaps import names, sniff
 from scrapersky.scraping.sitemaps.canonical import Canonical, end_of_prolog
 from scrapersky.scraping.sitemaps.dates import feed_date, lastmod_text
-from scrapersky.scraping.sitemaps.entry import MAX_COUNT, MAX_URL_CHARS, Entry, Fields, Totals, is_usable_url
+from scrapersky.scraping.sitemaps.entry import (
+    MAX_COUNT,
+    MAX_URL_CHARS,
+    Entry,
+    Remembered,
+    Totals,
+    changefreq_text,
+    is_usable_url,
+    priority_text,
+)
 
 MAX_NESTING: Final = 256
 """Elements inside each other. Sitemaps have five; an Atom entry may hold a page."""
@@ -29,7 +38,8 @@ HELD_CHARS: Final = 4096
 
 _DECLARATION = re.compile(r"<\?xml\s[^<>]{0,400}\?>")
 _TOO_LONG: Final = "\0"  # is neither URL nor date nor any other word
-_EMPTY: Final = ("", "", "", "", "", "", "", 0, 0, 0, 0)
+_NO_TEXTS: Final = ("",) * (names.TEXTS + 1)
+_NO_COUNTS: Final = (0,) * len(names.COUNTED)
 
 
 class _StopError(Exception):
@@ -124,83 +134,73 @@ class Markup:
 
     def _read_on(self, sitemap_type: SitemapType, kinds: names.Kinds) -> None:
         """Set the handlers of what stands in the root. Closures over plain names: they are called for every tag."""
-        is_feed = sitemap_type in (SitemapType.RSS, SitemapType.ATOM)
         is_index = sitemap_type is SitemapType.INDEX
-        fields = Fields(feed_date if is_feed else lastmod_text)
-        lastmods, changefreqs, priorities = fields.lastmods, fields.changefreqs, fields.priorities
+        is_feed = sitemap_type in (SitemapType.RSS, SitemapType.ATOM)
+        resolves = is_index or sitemap_type is SitemapType.ATOM
+        lastmods = Remembered(feed_date if is_feed else lastmod_text)
+        changefreqs, priorities = Remembered(changefreq_text), Remembered(priority_text)
         entries, totals, pieces = self._entries, self._totals, self._text
-        slots: list[str | int] = list(_EMPTY)
-        depth, inside, field = 1, 0, 0  # of the open element, of the open entry, and the field that is open
+        clear, join = pieces.clear, "".join
+        last_text, entry_kind, too_deep, too_long = names.TEXTS, names.ENTRY, MAX_NESTING, MAX_TEXT_CHARS
+        texts = list(_NO_TEXTS)  # of the open entry, by kind
+        counts = list(_NO_COUNTS)
+        # The depths of the open element, of the open entry and of its fields (0: none is open), and the open field.
+        depth, entry_depth, field_depth, field = 1, 0, 0, 0
 
         def start(name: str, attributes: dict[str, str]) -> None:
-            nonlocal depth, inside, field
+            nonlocal depth, entry_depth, field_depth, field
             depth += 1
-            if inside:
-                if depth == inside + 1:
-                    kind = kinds[name]
-                    if attributes:
-                        kind = special(kind, name, attributes)
-                    elif kind == names.ALTERNATE:
-                        kind = 0
-                    if kind <= names.TEXTS:
-                        field = kind
-                        pieces.clear()
-                    elif kind <= names.COUNTS:
-                        slots[kind] += 1  # type: ignore[operator]
-            elif kinds[name] == names.ENTRY:
-                inside = depth
-                slots[:] = _EMPTY
-            if depth > MAX_NESTING:
+            if depth == field_depth:
+                field = kinds[name]
+                if attributes or field > last_text:
+                    field = special(field, name, attributes)
+                clear()
+            elif not entry_depth and kinds[name] == entry_kind:
+                entry_depth, field_depth = depth, depth + 1
+            elif depth > too_deep:
                 raise _StopError(ErrorCode.INVALID_SITEMAP, "its elements are nested too deep")
 
         def end(_: str) -> None:
-            nonlocal depth, inside, field
-            if depth == inside:
-                finish()
-                inside = 0
-            elif field and depth == inside + 1:
-                if not slots[field]:
-                    text = "".join(pieces).strip()
-                    slots[field] = text if len(text) <= MAX_TEXT_CHARS else _TOO_LONG
-                field = 0
+            nonlocal depth, entry_depth, field_depth, field
+            if depth == field_depth:
+                if field:
+                    if not texts[field]:
+                        text = join(pieces)
+                        texts[field] = text.strip() if len(text) <= too_long else _TOO_LONG
+                    field = 0
+            elif depth == entry_depth:
+                _, url, lastmod, changefreq, priority, guid, published = texts
+                texts[:] = _NO_TEXTS
+                entry_depth = field_depth = 0
+                url = url or guid
+                if is_usable_url(url) or (resolves and (url := self._absolute(url))):
+                    modified = lastmods[lastmod] or (lastmods[published] if published else None)
+                    if is_index:
+                        entries.append((url, modified, None, None, 0, 0, 0, 0))
+                    else:
+                        often, rank = changefreqs[changefreq], priorities[priority]
+                        images, videos, news, alternates = counts
+                        entries.append((url, modified, often, rank, images, videos, news, alternates))
+                else:
+                    totals.skipped += 1
+                if any(counts):
+                    counts[:] = _NO_COUNTS
             depth -= 1
 
         def special(kind: int, name: str, attributes: dict[str, str]) -> int:
-            """The kind of an element with attributes."""
-            if kind <= names.TEXTS and kinds.redeclared(name, attributes):
-                return 0
-            if kind == names.ALTERNATE and "hreflang" not in attributes:
-                return 0
-            if kind == names.GUID and attributes.get("isPermaLink", "true").strip().lower() == "false":
-                return 0
+            """The field that an element with attributes, or without text of its own, opens; 0 for none."""
+            if kind <= last_text:
+                is_other = kinds.redeclared(name, attributes) or (
+                    kind == names.GUID and attributes.get("isPermaLink", "").strip().lower() == "false"
+                )
+                return 0 if is_other else kind
             if kind == names.ATOM_LINK:
-                if attributes.get("rel", "alternate") == "alternate" and not slots[names.LOC]:
-                    slots[names.LOC] = attributes.get("href", "").strip()
-                return 0
-            return kind
-
-        def finish() -> None:
-            _, loc, lastmod, changefreq, priority, guid, published, *counts = slots
-            url = str(loc or guid)
-            if not is_usable_url(url):
-                url = self._absolute(url) if is_index or sitemap_type is SitemapType.ATOM else ""
-            if not url:
-                totals.skipped += 1
-                return
-            modified = lastmods[str(lastmod)] or (lastmods[str(published)] if published else None)
-            if is_index:
-                entries.append((url, modified, None, None, 0, 0, 0, 0))
-            else:
-                images, videos, news, alternates = (min(int(count), MAX_COUNT) for count in counts)
-                often, rank = changefreqs[str(changefreq)], priorities[str(priority)]
-                entries.append((url, modified, often, rank, images, videos, news, alternates))
-                totals.images += images
-                totals.videos += videos
-                totals.news += news
-                totals.alternates += alternates
-                totals.has_changefreq = totals.has_changefreq or often is not None
-                totals.has_priority = totals.has_priority or rank is not None
-            totals.has_lastmod = totals.has_lastmod or modified is not None
+                if attributes.get("rel", "alternate") == "alternate" and not texts[names.LOC]:
+                    texts[names.LOC] = attributes.get("href", "").strip()
+            elif kind in names.COUNTED and (kind != names.ALTERNATE or "hreflang" in attributes):
+                totals.extras[kind - names.IMAGE] += 1
+                counts[kind - names.IMAGE] = min(counts[kind - names.IMAGE] + 1, MAX_COUNT)
+            return 0
 
         self._parser.StartElementHandler = start
         self._parser.EndElementHandler = end

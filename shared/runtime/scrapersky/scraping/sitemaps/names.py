@@ -11,9 +11,8 @@ from scrapersky.domain.sitemaps import SitemapType
 LOC, LASTMOD, CHANGEFREQ, PRIORITY, GUID, PUBLISHED = range(1, 7)
 TEXTS: Final = PUBLISHED
 """The largest of the kinds whose text is read."""
-IMAGE, VIDEO, NEWS, ALTERNATE = range(7, 11)
-COUNTS: Final = ALTERNATE
-"""The largest of the kinds that are counted."""
+COUNTED: Final = range(7, 11)
+IMAGE, VIDEO, NEWS, ALTERNATE = COUNTED
 ATOM_LINK, ENTRY = 11, 12
 
 ROOTS: Final = {

@@ -104,23 +104,24 @@ class SitemapReader:
 
     @property
     def image_count(self) -> int:
-        return self._totals.images
+        return self._totals.extras[0]
 
     @property
     def video_count(self) -> int:
-        return self._totals.videos
+        return self._totals.extras[1]
 
     @property
     def news_count(self) -> int:
-        return self._totals.news
+        return self._totals.extras[2]
 
     @property
     def alternate_count(self) -> int:
-        return self._totals.alternates
+        return self._totals.extras[3]
 
     def _taken(self) -> list[Entry]:
         entries = self._entries[:]
         self._entries.clear()
+        self._totals.look_at(entries)
         return entries
 
     def _inflate(self, data: "bytes", is_last: bool = False) -> None:

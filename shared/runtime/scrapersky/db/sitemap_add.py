@@ -1,0 +1,151 @@
+"""The SQL that fills a sitemap scan's work list: what discovery found, and what an index names."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.sitemap_lines import Child, Line, Site, Turn, url_hash
+from scrapersky.db.sitemap_settle import LOCK_JOB, of_site, owe_lanes, settle, turn
+from scrapersky.db.values import jsonb, storable_text
+from scrapersky.domain.sitemaps import MAX_DEPTH, MAX_FILES, DiscoveryMethod
+from scrapersky.domain.status import ErrorCode
+
+_DISCOVERED = """
+update scrapersky.jobs
+set metadata = metadata || jsonb_build_object('discovery', %(discovery)s::jsonb), updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(job_id)s and status = 'running' and lease_token = %(run_token)s
+"""
+
+_ADD_SITEMAPS = """
+insert into scrapersky.sitemaps (tenant_id, domain, url, url_hash)
+select j.tenant_id, j.domain, file.url, file.url_hash
+from scrapersky.jobs as j, jsonb_to_recordset(%(files)s::jsonb) as file (url text, url_hash uuid)
+where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s
+order by file.url_hash -- two jobs of one domain lock the same rows in the same order
+on conflict (tenant_id, domain, url_hash) do nothing
+"""
+
+_AS_LINES = """
+), known as (
+  select count(*) as files, coalesce(max(position), 0) as last
+  from scrapersky.sitemap_files where tenant_id = %(tenant_id)s and job_id = %(job_id)s
+), new as (
+  select file.*, j.domain, row_number() over (order by file.n) as place
+  from scrapersky.jobs as j, file
+  where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s
+    and (%(id)s::uuid is null or exists (
+      select from scrapersky.sitemap_files as f
+      where f.tenant_id = j.tenant_id and f.id = %(id)s and f.status = 'running' and f.lease_token = %(token)s))
+    and not exists (
+      select from scrapersky.sitemap_files as o
+      where o.tenant_id = j.tenant_id and o.job_id = j.id and o.url_hash = file.url_hash)
+)
+insert into scrapersky.sitemap_files (
+  tenant_id, job_id, sitemap_id, domain, parent_id, depth, position, url, url_hash, discovery_method,
+  status, error_code, error_message, finished_at)
+select s.tenant_id, %(job_id)s, s.id, s.domain, %(parent_id)s, %(depth)s, known.last + new.place, new.url, new.url_hash,
+       new.method, case when new.error_code is null then 'pending' else 'failed' end, new.error_code, new.error_message,
+       case when new.error_code is not null then now() end
+from known, new
+join scrapersky.sitemaps as s
+  on s.tenant_id = %(tenant_id)s and s.domain = new.domain and s.url_hash = new.url_hash
+where known.files + new.place <= %(max_files)s
+"""
+
+_ADD_LINES = (
+    """
+with file as (
+  select * from jsonb_to_recordset(%(files)s::jsonb) as named (
+    n integer, url text, url_hash uuid, method text, error_code text, error_message text)
+"""  # noqa: S608 - constants alone
+    + _AS_LINES
+)
+
+_ADD_KNOWN = (
+    """
+with before as (
+  select l.tenant_id, l.id from scrapersky.sitemap_files as l
+  where l.tenant_id = %(tenant_id)s and l.sitemap_id = %(sitemap_id)s and l.job_id <> %(job_id)s
+    and l.status = 'complete' and not l.is_duplicate
+  order by l.created_at desc
+  limit 1
+), file as (
+  select c.position as n, c.url, c.url_hash, c.discovery_method as method,
+         case when c.error_code = 'off_site' then c.error_code end as error_code,
+         case when c.error_code = 'off_site' then c.error_message end as error_message
+  from before join scrapersky.sitemap_files as c on c.tenant_id = before.tenant_id and c.parent_id = before.id
+"""  # noqa: S608 - constants alone
+    + _AS_LINES
+)
+
+
+def add(
+    db: Database,
+    site: Site,
+    files: Iterable[tuple[str, DiscoveryMethod]],
+    *,
+    discovery: Mapping[str, Any],
+    lanes: int,
+    failure: tuple[ErrorCode, str] | None = None,
+) -> Turn:
+    """Write down what was discovered: `files` in their order, each once, and `discovery` for whoever joins.
+
+    `discovery` may have `pause_seconds`, for which the host is left alone afterwards. Without a file the job ends: as
+    failed when there is a `failure` (code, message), else as the scan of a site that has no sitemap.
+    """
+    distinct = _distinct([(Child(url), method) for url, method in files])
+    told = dict(discovery)
+    if len(distinct) > MAX_FILES:
+        told |= {"truncated_by": "files", "truncated_at": f"{MAX_FILES} of {len(distinct)} files"}
+    parameters = of_site(site) | {"discovery": jsonb(told)}
+
+    def work(cursor: Cursor) -> Cursor:
+        cursor.connection.execute(LOCK_JOB, parameters)
+        cursor.connection.execute(_DISCOVERED, parameters)
+        _add_lines(cursor, parameters, distinct, parent_id=None, depth=0)
+        owe_lanes(cursor, parameters, lanes)
+        return settle(cursor, parameters, failure=failure)
+
+    return turn(db.run(work, tenant_id=site.tenant_id).fetchone())
+
+
+def add_children(cursor: Cursor, parameters: Mapping[str, Any], line: Line, children: Sequence[Child]) -> list[UUID]:
+    """Two statements of a transaction of `line`: the files that an index names, and their lines in this scan.
+
+    Returns the hashes of those that it names; what is above MAX_FILES or below MAX_DEPTH gets no line.
+    """
+    distinct = _distinct([(child, DiscoveryMethod.SITEMAP_INDEX) for child in children])
+    if line.depth < MAX_DEPTH:
+        _add_lines(cursor, parameters, distinct, parent_id=line.id, depth=line.depth + 1)
+    return [UUID(file["url_hash"]) for file in distinct]
+
+
+def add_known_children(cursor: Cursor, parameters: Mapping[str, Any], line: Line) -> None:
+    """The same of an index that was not modified: the files that it named the last time."""
+    asked = {**parameters, "parent_id": line.id, "depth": line.depth + 1, "max_files": MAX_FILES}
+    cursor.connection.execute(_ADD_KNOWN, {**asked, "sitemap_id": line.sitemap_id})
+
+
+def _distinct(files: Iterable[tuple[Child, DiscoveryMethod]]) -> list[dict[str, Any]]:
+    found: dict[UUID, dict[str, Any]] = {}
+    for file, method in files:
+        url = storable_text(file.url)
+        key = url_hash(url)
+        if key not in found:
+            code, message = file.error or (None, None)
+            found[key] = {
+                "n": len(found), "url": url, "url_hash": str(key), "method": method.value,
+                "error_code": code and code.value, "error_message": message,
+            }  # fmt: skip
+    return list(found.values())
+
+
+def _add_lines(
+    cursor: Cursor, parameters: Mapping[str, Any], files: list[dict[str, Any]], *, parent_id: UUID | None, depth: int
+) -> None:
+    if files:
+        rows = jsonb(files[:MAX_FILES])
+        asked = {**parameters, "files": rows, "parent_id": parent_id, "depth": depth, "max_files": MAX_FILES}
+        cursor.connection.execute(_ADD_SITEMAPS, asked)
+        cursor.connection.execute(_ADD_LINES, asked)

@@ -1,0 +1,179 @@
+"""Works sitemap scans off: one lane a job in a thread, all of them over the caller's one database connection.
+
+A lane claims files of its job one after the other, reads and stores each, and ends when nothing is left to claim or its
+time is over. Whatever it leaves is in the database: what it did not begin waits there for the next lane.
+
+claimed   the job is this invocation's: its lane finds the sitemaps, if nobody has yet, and begins
+leased    another invocation is at it: the lane joins, under that one's token
+busy      another job fetches the host: tried again for a while, then put off
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Event
+from typing import Final
+from uuid import UUID, uuid4
+
+from scrapersky.db import leases
+from scrapersky.db.connection import Database
+from scrapersky.db.leases import Claim, ClaimOutcome
+from scrapersky.domain.status import JobKind
+from scrapersky.errors import Unavailable
+from scrapersky.observability import logger
+from scrapersky.scraping.fetch import Fetcher
+from scrapersky.scraping.limits import SITEMAP_LIMITS
+from scrapersky.services.shared_database import SharedDatabase
+from scrapersky.services.sitemap_lane import MIN_FILE_SECONDS, SITE_SECONDS, Lane, LaneEnd
+from scrapersky.services.sitemap_reading import Terms
+
+STORE_SECONDS: Final = 15.0  # kept back at the end of an invocation, for storing and giving back
+POSTPONE = timedelta(seconds=10)  # of a message whose job's host is busy: about as long as a small site takes
+ASK_SECONDS = 3.0  # how often a busy host is asked for
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the jobs of one invocation."""
+
+    stored: list[UUID] = field(default_factory=list)  # final by what a lane here did last
+    left: list[UUID] = field(default_factory=list)  # nothing to claim: other lanes have what is open
+    fenced: list[UUID] = field(default_factory=list)  # cancelled or taken over meanwhile
+    released: list[UUID] = field(default_factory=list)  # no time left: pending again, with a message
+    postponed: list[UUID] = field(default_factory=list)  # their host is busy: pending, for after a while
+    ignored: list[UUID] = field(default_factory=list)  # final already, or left to the sweep
+    later: list[UUID] = field(default_factory=list)  # another worker's, or not storable now: to be seen again
+
+
+def work_off(
+    db: Database,
+    job_ids: Sequence[UUID],
+    fetcher: Fetcher,
+    *,
+    lease: timedelta,
+    concurrency: int,
+    deadline: float,
+    in_batch: bool,
+) -> Tally:
+    """Claim `job_ids` and run a lane of each, `concurrency` at a time, until `deadline` (monotonic).
+
+    A batch's job has nobody who brings it on before the next round: it is ended after SITE_SECONDS with what there is,
+    and its host is waited for. Other jobs go on in another invocation, by a message that they are owed.
+
+    Raises:
+        Unavailable: the database could not be reached for a claim; lanes that run are stopped.
+    """
+    tally = Tally()
+    end = deadline - STORE_SECONDS
+    file_seconds = min(SITEMAP_LIMITS.seconds, end - time.monotonic() - MIN_FILE_SECONDS)
+    window = _Window(SharedDatabase(db), fetcher, lease, end, file_seconds, concurrency, in_batch, tally)
+    window.todo.extend(dict.fromkeys(job_ids))
+    window.run()
+    return tally
+
+
+@dataclass(slots=True)
+class _Window:
+    """The jobs of one invocation: `todo` are to be claimed, `busy` wait for their host, `running` have a lane."""
+
+    db: Database
+    fetcher: Fetcher
+    lease: timedelta
+    deadline: float
+    file_seconds: float
+    concurrency: int
+    in_batch: bool
+    tally: Tally
+    token: UUID = field(default_factory=uuid4)
+    stopped: Event = field(default_factory=Event)
+    todo: deque[UUID] = field(default_factory=deque)
+    busy: list[UUID] = field(default_factory=list)
+    running: dict[Future[LaneEnd], Claim] = field(default_factory=dict)
+
+    def run(self) -> None:
+        asked = time.monotonic()
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="lane") as pool:
+            try:
+                while self.running or ((self.todo or self._may_wait()) and self._is_time()):
+                    if self.todo and self._is_time():
+                        self._claim(pool)
+                    if self.running:
+                        done, _ = wait(self.running, timeout=ASK_SECONDS, return_when=FIRST_COMPLETED)
+                        for future in done:
+                            self._end(future)
+                    elif self.busy and not self.todo:
+                        time.sleep(ASK_SECONDS)
+                    if self.busy and time.monotonic() - asked >= ASK_SECONDS:
+                        self.todo.extend(self.busy)
+                        self.busy.clear()
+                        asked = time.monotonic()
+            finally:
+                self.stopped.set()  # left early: leaving the pool waits for the lanes
+        self._give_back()
+
+    def _may_wait(self) -> bool:
+        return bool(self.busy) and self.in_batch
+
+    def _is_time(self) -> bool:
+        return self.deadline - time.monotonic() >= MIN_FILE_SECONDS
+
+    def _claim(self, pool: ThreadPoolExecutor) -> None:
+        """Claim as many as may run: what waits for its turn here could be claimed by another worker."""
+        wanted = [self.todo.popleft() for _ in range(min(self.concurrency - len(self.running), len(self.todo)))]
+        if not wanted:
+            return
+        claims = leases.claim(self.db, wanted, kind=JobKind.SITEMAP_SCAN, token=self.token, lease=self.lease)
+        for job in claims:
+            if job.outcome is ClaimOutcome.CLAIMED:
+                self._begin(pool, job, is_leading=True)
+            elif job.outcome is ClaimOutcome.LEASED and not self.in_batch:
+                self._begin(pool, job, is_leading=False)
+            elif job.outcome is ClaimOutcome.LEASED:
+                self.tally.later.append(job.id)
+            elif job.outcome is ClaimOutcome.BUSY:
+                self.busy.append(job.id)
+            else:
+                self.tally.ignored.append(job.id)
+        for job_id in set(wanted) - {job.id for job in claims}:
+            logger().warning("message of no job", extra={"job_id": str(job_id)})
+            self.tally.ignored.append(job_id)
+
+    def _begin(self, pool: ThreadPoolExecutor, job: Claim, *, is_leading: bool) -> None:
+        site_end = time.monotonic() + SITE_SECONDS
+        is_last = self.in_batch and site_end <= self.deadline
+        terms = Terms(self.lease, site_end if is_last else self.deadline, self.file_seconds, is_last)
+        lane = Lane(self.db, job, self.fetcher, terms, is_leading=is_leading, stopped=self.stopped)
+        self.running[pool.submit(lane.run)] = job
+
+    def _end(self, future: Future[LaneEnd]) -> None:
+        job = self.running.pop(future)
+        keys = {"job_id": str(job.id), "tenant_id": str(job.tenant_id), "domain": job.domain}
+        try:
+            end = future.result()
+        except Unavailable:
+            logger().error("lane lost the database", extra=keys)
+            self.tally.later.append(job.id)
+        except Exception:
+            # A fault of ours in one lane must not take the others along. Its leases run out, and the sweep counts it.
+            logger().exception("lane broke", extra=keys)
+            self.tally.ignored.append(job.id)
+        else:
+            by_end = {
+                LaneEnd.ENDED: self.tally.stored,
+                LaneEnd.LEFT: self.tally.left,
+                LaneEnd.LOST: self.tally.fenced,
+                LaneEnd.RELEASED: self.tally.released,
+            }
+            by_end[end].append(job.id)
+
+    def _give_back(self) -> None:
+        """What no time was left for, or whose host is busy, stays pending: its message is owed once more."""
+        if self.todo:
+            leases.postpone(self.db, list(self.todo), pause=timedelta())
+            self.tally.released.extend(self.todo)
+        if self.busy:
+            leases.postpone(self.db, self.busy, pause=POSTPONE)
+            self.tally.postponed.extend(self.busy)

@@ -1,0 +1,243 @@
+"""Sitemap workers as processes: one an invocation, begun by a fork once everything is loaded, killed when a test likes.
+
+    python -m support.sitemap_workers DSN SITE_PORT LEASE_SECONDS INVOCATION_SECONDS
+
+As a program it forks itself for every line of standard input, which is the body of a queue message: the child is one
+invocation of the worker's function with the real database and the site at SITE_PORT. It says on standard output, one
+JSON object a line, which process began, what it answered with which peak of memory and how much CPU, and how it ended.
+"""
+
+import json
+import os
+import queue
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from scrapersky.db.connection import Database
+from scrapersky.queues import Sender
+from scrapersky.services import sweep
+
+TESTS = Path(__file__).parents[1]
+STEP_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the invocations of one run took together, and the largest of them."""
+
+    begun: int = 0
+    killed: int = 0
+    answered: int = 0
+    peak_kib: int = 0
+    cpu_seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+
+class Taken:
+    """A queue that takes every message, as far as the runtime's sender knows."""
+
+    def __init__(self) -> None:
+        self.bodies: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        for entry in Entries:
+            self.bodies.put(entry["MessageBody"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+class SitemapWorkers:
+    """The queue, the sweep and the processes of one run, which ends with its context."""
+
+    def __init__(self, dsn: str, site_port: int, *, lease_seconds: int, invocation_seconds: float) -> None:
+        self.figures = Figures()
+        self.living: set[int] = set()
+        self._dsn = dsn
+        self._taken = Taken()
+        self.sender = Sender(lambda: self._taken, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type, return-value]
+        self._nursery = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "support.sitemap_workers"),
+                *(dsn, str(site_port), str(lease_seconds), str(invocation_seconds)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            text=True,
+        )
+        self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.close()
+        self._listen()
+        for pid in self.living:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._nursery.wait(30)
+        self._reader.join(30)
+        self._nursery.stdout.close()
+
+    def run(
+        self,
+        is_over: Callable[[], bool],
+        *,
+        at_once: int,
+        seconds: float,
+        kill_every: float | None = None,
+        draw: random.Random | None = None,
+    ) -> bool:
+        """Sweep, deliver and kill until `is_over()` says so, which is asked ten times a second; False when late."""
+        deadline = time.monotonic() + seconds
+        next_kill = time.monotonic() + (kill_every or seconds)
+        with Database(self._dsn) as db:
+            while time.monotonic() < deadline:
+                sweep.run(db, self.sender, deadline=time.monotonic() + 5)
+                self._listen()
+                while len(self.living) < at_once and not self._taken.bodies.empty():
+                    self._begin(self._taken.bodies.get())
+                if is_over():
+                    return True
+                if kill_every is not None and time.monotonic() >= next_kill and self.living:
+                    self._kill((draw or random.Random()).choice(sorted(self.living)))
+                    next_kill = time.monotonic() + kill_every
+                time.sleep(STEP_SECONDS)
+        return False
+
+    def settle(self, seconds: float = 30) -> None:
+        """Wait until no invocation runs any more."""
+        deadline = time.monotonic() + seconds
+        while self.living and time.monotonic() < deadline:
+            time.sleep(STEP_SECONDS)
+            self._listen()
+
+    def _begin(self, body: str) -> None:
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.write(json.dumps(body) + "\n")
+        self._nursery.stdin.flush()
+        said = self._said.get(timeout=30)
+        while "begun" not in said:
+            self._take(said)
+            said = self._said.get(timeout=30)
+        self.living.add(said["begun"])
+        self.figures.begun += 1
+
+    def _kill(self, pid: int) -> None:
+        self._note_peak(peak_kib(pid))
+        os.kill(pid, signal.SIGKILL)
+        self.figures.killed += 1
+        self.living.discard(pid)
+
+    def _note_peak(self, kib: int) -> None:
+        self.figures.peak_kib = max(self.figures.peak_kib, kib)
+
+    def _listen(self) -> None:
+        while not self._said.empty():
+            self._take(self._said.get())
+
+    def _take(self, said: dict[str, Any]) -> None:
+        if "answer" in said:
+            self.figures.answered += 1
+            self.figures.cpu_seconds += said["cpu_seconds"]
+            self._note_peak(said["peak_kib"])
+            if said["answer"] != {"batchItemFailures": []}:
+                self.figures.failures.append(json.dumps(said["answer"]))
+        elif "ended" in said:
+            self.living.discard(said["ended"])
+
+    def _read(self) -> None:
+        assert self._nursery.stdout is not None
+        for line in self._nursery.stdout:
+            self._said.put(json.loads(line))
+
+
+def peak_kib(pid: int | str = "self") -> int:
+    """VmHWM of a process, 0 when it is gone."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return 0
+
+
+def say(**message: Any) -> None:
+    os.write(1, json.dumps(message).encode() + b"\n")  # shorter than PIPE_BUF: no other's line gets into it
+
+
+def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
+    """One invocation with one message, in this process."""
+    from scrapersky import wiring
+    from support.http_events import Context, function
+    from support.sitemap_scans import fetcher
+
+    class Invocation(Context):
+        def __init__(self) -> None:
+            super().__init__()
+            self._until = time.monotonic() + seconds
+
+        def get_remaining_time_in_millis(self) -> int:
+            return int((self._until - time.monotonic()) * 1000)
+
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM is this process's own from now on
+    vars(wiring).update(secret=lambda _arn: dsn, fetcher=lambda: fetcher(site_port))
+    worker = function("sitemap_worker")
+    vars(worker).update(fetcher=wiring.fetcher)
+    try:
+        answer = worker.lambda_handler({"Records": [{"messageId": "m1", "body": body}]}, Invocation())
+    except Exception as error:  # as Lambda does: the invocation failed, and its caller is told
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    say(pid=os.getpid(), answer=answer, peak_kib=peak_kib(), cpu_seconds=used.ru_utime + used.ru_stime)
+
+
+def main(dsn: str, site_port: int, lease_seconds: str, seconds: float) -> None:
+    os.environ |= {
+        "DATABASE_SECRET_ARN": "the database's",
+        "SITEMAP_LEASE_SECONDS": lease_seconds,
+        "MAX_CONCURRENT_SITES": "10",
+        "CONTACT_URL": "https://bot.example/",
+        "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "CRITICAL"),
+        "POWERTOOLS_SERVICE_NAME": "sitemap-worker",
+        "PYTHONUNBUFFERED": "1",
+    }
+    from support.http_events import function
+
+    function("sitemap_worker")  # and all that it needs, once for all children
+    from scrapersky.scraping import fetch  # noqa: F401
+
+    def reap(*_: object) -> None:
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                say(ended=ended[0])
+
+    signal.signal(signal.SIGCHLD, reap)
+    for line in sys.stdin:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # it is told that it began before that it ended
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            invoke(json.loads(line), dsn, site_port, seconds)
+            os._exit(0)
+        say(begun=pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    reap()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]))

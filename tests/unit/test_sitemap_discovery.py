@@ -1,0 +1,331 @@
+"""How a site's sitemaps are found, over a web that is a table of answers."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from scrapersky.domain.sitemaps import DiscoveryMethod
+from scrapersky.domain.status import ErrorCode
+from scrapersky.scraping.fetch import Fetched, Fetcher
+from scrapersky.scraping.signatures import table
+from scrapersky.scraping.sitemaps import common_paths
+from scrapersky.scraping.sitemaps.discovery import (
+    MAX_PAGE_LINKS,
+    MAX_SILENT,
+    PATHS_BESIDE_NAMED,
+    Candidate,
+    Discovery,
+    discover,
+)
+from scrapersky.scraping.visit import Visit
+from support.table_web import Answer, TableWeb, answer, page, redirect
+
+HOME = "https://shop.example"
+ROBOTS, LINK_TAG, PAGE_LINK, COMMON = (
+    DiscoveryMethod.ROBOTS_TXT,
+    DiscoveryMethod.LINK_TAG,
+    DiscoveryMethod.PAGE_LINK,
+    DiscoveryMethod.COMMON_PATH,
+)
+URLSET = (
+    '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>https://shop.example/a</loc></url></urlset>'
+)
+
+
+def xml(body: str = URLSET) -> Fetched:
+    return answer(body, content_type="application/xml")
+
+
+def robots(*lines: str) -> Fetched:
+    return answer("\n".join(lines), content_type="text/plain")
+
+
+def missing(body: str = "<title>Not found</title>") -> Fetched:
+    return answer(body, status=404)
+
+
+class Found:
+    """A discovery that is over, and the web that it was of."""
+
+    def __init__(
+        self,
+        answers: Mapping[str, Answer],
+        *,
+        seconds: float = 30,
+        stop_after: int = 10**6,
+    ) -> None:
+        self.web = TableWeb(answers)
+        visit = Visit(cast(Fetcher, self.web), time.monotonic() + 60, lambda: len(self.web.asked) >= stop_after)
+        with visit:
+            self.result: Discovery = discover("shop.example", visit, deadline=time.monotonic() + seconds)
+
+    @property
+    def candidates(self) -> list[tuple[str, str]]:
+        return [(url.removeprefix(HOME), method) for url, method in self.result.candidates]
+
+    @property
+    def code(self) -> ErrorCode | None:
+        return self.result.failure.code if self.result.failure else None
+
+    @property
+    def probed(self) -> dict[str, str]:
+        return {probe["url"].removeprefix(HOME): probe["outcome"] for probe in self.result.probed}
+
+
+def site(home: Answer | None = None, **paths: Answer) -> dict[str, Answer]:
+    """`robots` and `sitemap` are those files, another name is a path."""
+    names = {"robots": "robots.txt", "sitemap": "sitemap.xml"}
+    return {
+        f"{HOME}/": home or page("Home"),
+        **{f"{HOME}/{names.get(name, name)}": found for name, found in paths.items()},
+    }
+
+
+def test_what_robots_txt_names_is_found_in_its_order_whatever_it_answers() -> None:
+    found = Found(site(robots=robots("Sitemap: /b.xml", "Sitemap: https://cdn.example/a.xml", "Sitemap: /b.xml")))
+    assert found.candidates == [("/b.xml", ROBOTS), ("https://cdn.example/a.xml", ROBOTS)]
+    assert found.result.declared_hosts == {"shop.example", "cdn.example"}
+    assert f"{HOME}/b.xml" not in found.web.asked
+    assert list(found.probed.values()) == ["none"] * PATHS_BESIDE_NAMED
+    assert found.code is None
+
+
+def test_a_robots_txt_that_forbids_everything_still_names_its_sitemaps() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Disallow: /", "Sitemap: /a.xml")))
+    assert found.candidates == [("/a.xml", ROBOTS)]
+    assert found.web.asked == [f"{HOME}/robots.txt"]
+    assert found.code is None
+
+
+def test_a_robots_txt_that_forbids_everything_and_names_nothing_is_a_denial() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Disallow: /")))
+    assert (found.candidates, found.code) == ([], ErrorCode.ROBOTS_DENIED)
+    assert set(found.probed.values()) == {"robots_denied"}
+
+
+def test_a_sitemap_that_alone_is_allowed_is_found() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Disallow: /", "Allow: /sitemap.xml"), sitemap=xml()))
+    assert found.candidates == [("/sitemap.xml", COMMON)]
+    assert found.code is None
+
+
+def test_a_page_in_place_of_robots_txt_names_nothing() -> None:
+    found = Found(site(robots=answer("<html>\nSitemap: https://shop.example/x.xml\n</html>")))
+    assert found.candidates == []
+
+
+def test_a_link_tag_is_taken_at_its_word_on_the_site_s_own_hosts() -> None:
+    links = "".join(
+        f'<link rel="{rel}" href="{href}">'
+        for rel, href in [
+            ("sitemap", "maps/all.xml"),
+            ("SiteMap alternate", "//www.shop.example/more.xml"),
+            ("sitemap", "https://other.example/theirs.xml"),
+            ("stylesheet", "/sitemap.css"),
+        ]
+    )
+    found = Found(site(answer(f"<title>Home</title>{links}")))
+    assert found.candidates == [("/maps/all.xml", LINK_TAG), ("https://www.shop.example/more.xml", LINK_TAG)]
+    assert found.probed["https://other.example/theirs.xml"] == "off_site"
+
+
+def test_a_page_link_is_a_sitemap_only_when_it_looks_like_one() -> None:
+    home = page("Home", "/xml/site-map.xml Sitemap", "/sitemap Sitemap", "/about About", "/map Карта сайта")
+    found = Found(site(home, sitemap=xml()) | {f"{HOME}/xml/site-map.xml": xml(), f"{HOME}/sitemap": page("Our pages")})
+    assert found.candidates == [("/xml/site-map.xml", PAGE_LINK), ("/sitemap.xml", COMMON)]
+    assert [found.probed[path] for path in ("/xml/site-map.xml", "/sitemap", "/map")] == ["sitemap", "none", "none"]
+    assert f"{HOME}/about" not in found.web.asked
+
+
+def test_of_many_page_links_few_are_tried_and_files_first() -> None:
+    home = page("Home", *(f"/sitemap/{n} Sitemap" for n in range(50)), "/last/sitemap.xml")
+    found = Found(site(home) | {f"{HOME}/last/sitemap.xml": xml()})
+    assert found.candidates == [("/last/sitemap.xml", PAGE_LINK)]
+    assert sum(probe["discovery_method"] == PAGE_LINK for probe in found.result.probed) == MAX_PAGE_LINKS
+
+
+def test_common_paths_are_tried_until_one_is_found() -> None:
+    paths = common_paths.in_order()
+    found = Found(site() | {HOME + paths[4]: xml(), HOME + paths[5]: xml()})
+    assert found.candidates == [(paths[4], COMMON)]
+    assert list(found.probed) == paths[:5]
+
+
+def test_without_any_all_paths_are_tried_and_there_is_none() -> None:
+    found = Found(site())
+    assert (found.candidates, found.code) == ([], None)
+    assert list(found.probed) == common_paths.in_order()
+
+
+@pytest.mark.parametrize(
+    "soft",
+    [
+        page("Not here"),
+        answer("<!-- gone --><html><body>Nothing</body></html>", content_type="application/xml"),
+        answer("The page does not exist.", content_type="text/plain"),
+        answer('{"error": "not found"}', content_type="application/json"),
+        answer("", content_type="text/xml"),
+        answer("<error>no such file</error>", content_type="text/xml"),
+        redirect(f"{HOME}/"),
+        answer(URLSET, status=404, content_type="text/xml"),
+        answer(URLSET, status=500, content_type="text/xml"),
+    ],
+    ids=["page", "html as xml", "text", "json", "empty", "other xml", "home page", "status 404", "status 500"],
+)
+def test_what_is_answered_in_a_sitemap_s_place_is_none(soft: Fetched) -> None:
+    found = Found(site() | {HOME + path: soft for path in common_paths.in_order()})
+    assert (found.candidates, found.code) == ([], None)
+
+
+def test_probes_that_lead_to_one_place_are_one() -> None:
+    home = page("Home", "/sitemap_index.xml Sitemap")
+    led = {path: redirect(f"{HOME}/real.xml") for path in ("/sitemap_index.xml", "/sitemap.xml")}
+    found = Found(site(home) | {HOME + path: there for path, there in led.items()} | {f"{HOME}/real.xml": xml()})
+    assert found.candidates == [("/real.xml", PAGE_LINK)]
+    assert found.probed["/sitemap.xml"] == "duplicate"
+
+
+def test_what_is_named_is_not_probed_and_the_site_s_own_spelling_is_kept() -> None:
+    named = robots("Sitemap: http://www.shop.example/sitemap.xml", "Sitemap: /sitemap.xml")
+    found = Found(site(robots=named, sitemap=xml()))
+    assert found.candidates == [("/sitemap.xml", ROBOTS)]
+    assert f"{HOME}/sitemap.xml" not in found.web.asked
+
+
+def test_a_site_s_software_says_where_to_look_first() -> None:
+    home = answer('<meta name="generator" content="WordPress 6.5"><title>Home</title>')
+    found = Found(site(home) | {f"{HOME}/wp-sitemap.xml": xml(), f"{HOME}/sitemap.xml": xml()})
+    assert found.result.cms == "WordPress"
+    assert found.candidates == [("/wp-sitemap.xml", COMMON)]
+
+
+@pytest.mark.parametrize(
+    ("made_with", "first"),
+    [
+        ([], "/sitemap.xml"),
+        (["Shopify"], "/sitemap.xml"),
+        (["WordPress", "Yoast SEO"], "/sitemap_index.xml"),
+        (["WordPress", "All in One SEO"], "/sitemap.xml"),
+        (["PrestaShop"], "/1_index_sitemap.xml"),
+        (["BigCommerce"], "/xmlsitemap.php"),
+        (["jQuery", "Joomla"], "/index.php?option=com_osmap&view=xml&id=1"),
+    ],
+)
+def test_the_order_of_the_common_paths(made_with: list[str], first: str) -> None:
+    paths = common_paths.in_order(made_with)
+    assert paths[0] == first
+    assert sorted(paths) == sorted(common_paths.in_order())
+
+
+def test_the_table_of_common_paths_is_sound() -> None:
+    paths = common_paths.in_order()
+    assert 20 <= len(paths) == len(set(paths))
+    assert all(path.startswith("/") for path in paths)
+    known = {signature.name for signature in table().signatures}
+    assert {name for _, of in common_paths._places() for name in of} <= known
+
+
+@pytest.mark.parametrize("code", [ErrorCode.DNS_FAILURE, ErrorCode.CONNECT_FAILURE, ErrorCode.BLOCKED_ADDRESS])
+def test_a_site_out_of_reach_fails_as_a_scan_of_its_pages_does(code: ErrorCode) -> None:
+    answers: dict[str, Answer] = dict.fromkeys((HOME, "http://shop.example", "https://www.shop.example"), code)
+    found = Found(answers)
+    assert (found.candidates, found.code) == ([], code)
+
+
+def test_a_silent_site_is_not_asked_for_every_path() -> None:
+    found = Found(site(robots=answer("", status=404)) | {f"{HOME}/": ErrorCode.TIMEOUT, HOME: ErrorCode.TIMEOUT})
+    assert found.code is ErrorCode.TIMEOUT
+    assert len(found.probed) == MAX_SILENT
+
+
+def test_an_unreachable_robots_txt_is_why_nothing_is_asked() -> None:
+    found = Found(site(robots=answer("", status=503)))
+    assert found.code is ErrorCode.HTTP_ERROR
+    assert found.result.failure is not None
+    assert "robots.txt" in found.result.failure.message
+    assert set(found.web.asked) == {f"{HOME}/robots.txt"}
+
+
+def test_a_home_page_that_fails_does_not_matter_where_sitemaps_are_named() -> None:
+    found = Found(site(answer("", status=500), robots=robots("Sitemap: /a.xml")))
+    assert (found.candidates, found.code) == ([("/a.xml", ROBOTS)], None)
+
+
+BOT_CHECK = answer("<title>Just a moment...</title>", status=403, cf_mitigated="challenge", server="cloudflare")
+
+
+def test_a_wall_does_not_matter_where_a_sitemap_is_found() -> None:
+    found = Found(site(BOT_CHECK, sitemap=xml()))
+    assert (found.candidates, found.code) == ([("/sitemap.xml", COMMON)], None)
+
+
+@pytest.mark.parametrize("probe", [BOT_CHECK, replace(BOT_CHECK, status_code=200)])
+def test_a_wall_before_everything_is_the_reason(probe: Fetched) -> None:
+    found = Found(site(BOT_CHECK) | {HOME + path: probe for path in common_paths.in_order()})
+    assert found.code is ErrorCode.BLOCKED
+
+
+def test_a_home_page_with_an_error_beside_clear_answers_is_a_site_without_a_sitemap() -> None:
+    assert Found(site(answer("", status=500))).code is None
+    assert Found(site(answer("", status=500)) | {HOME: answer("", status=500)}).code is ErrorCode.HTTP_ERROR
+
+
+def test_a_site_that_only_has_http_is_asked_there() -> None:
+    found = Found(
+        {
+            HOME: ErrorCode.CONNECT_FAILURE,
+            "http://shop.example/": page("Home"),
+            "http://shop.example/sitemap.xml": xml(),
+        }
+    )
+    assert found.candidates == [("http://shop.example/sitemap.xml", COMMON)]
+    assert found.result.home["scheme"] == "http"
+
+
+@pytest.mark.parametrize("there", ["https://www.shop.example", "https://newname.example"])
+def test_a_home_page_that_leads_elsewhere_is_the_site_there(there: str) -> None:
+    found = Found(
+        site(redirect(f"{there}/"), robots=robots("Sitemap: /old.xml"))
+        | {f"{there}/": page("Home"), f"{there}/robots.txt": robots("Sitemap: /new.xml")}
+    )
+    assert found.candidates == [("/old.xml", ROBOTS), (f"{there}/new.xml", ROBOTS)]
+    assert found.result.declared_hosts == {"shop.example", there.split("//")[1].removeprefix("www.")}
+    assert [probe["url"] for probe in found.result.probed if probe["url"].startswith(there)]
+
+
+def test_a_home_page_that_is_nothing_but_a_refresh_is_followed_once() -> None:
+    leads = answer('<meta http-equiv="refresh" content="0; url=/en/">')
+    found = Found(site(leads) | {f"{HOME}/en/": page("Home", "/en/sitemap.xml"), f"{HOME}/en/sitemap.xml": xml()})
+    assert ("/en/sitemap.xml", PAGE_LINK) in found.candidates
+
+
+def test_nothing_more_is_asked_after_the_deadline() -> None:
+    found = Found(site(robots=robots("Sitemap: /a.xml")), seconds=-1)
+    assert found.candidates == [("/a.xml", ROBOTS)]
+    assert found.web.asked == [f"{HOME}/robots.txt", f"{HOME}/"]
+
+
+def test_a_host_that_counts_the_seconds_is_asked_for_no_guess_beside_what_is_named() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Crawl-delay: 0.1", "Sitemap: /a.xml")))
+    assert found.candidates == [("/a.xml", ROBOTS)]
+    assert found.result.crawl_delay == 0.1
+    assert found.web.asked == [f"{HOME}/robots.txt", f"{HOME}/"]
+
+
+def test_a_host_that_wants_long_pauses_is_asked_as_long_as_there_is_time() -> None:
+    found = Found(site(robots=robots("User-agent: *", "Crawl-delay: 0.4"), sitemap=missing()), seconds=1)
+    assert (found.candidates, found.code) == ([], None)
+    assert 1 <= len(found.probed) <= 2
+
+
+def test_a_cancel_ends_the_search() -> None:
+    found = Found(site(), stop_after=5)
+    assert found.code is ErrorCode.CANCELLED
+    assert len(found.web.asked) <= 6
+
+
+def test_candidates_are_what_others_build_on() -> None:
+    assert Candidate("https://shop.example/a.xml", ROBOTS) == ("https://shop.example/a.xml", "robots_txt")
