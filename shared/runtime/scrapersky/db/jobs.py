@@ -29,7 +29,7 @@ with job as (
   returning id, tenant_id, kind, domain, correlation_id, created_at
 ), known as (
   insert into scrapersky.domains (tenant_id, domain)
-  select tenant_id, domain from job
+  select tenant_id, domain from job where kind <> 'places_search' -- whose subject is no site
   on conflict (tenant_id, domain) do nothing
 ), message as (
   insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
@@ -54,6 +54,8 @@ with job as (
   delete from scrapersky.facts as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
 ), no_files as (
   delete from scrapersky.sitemap_files as f using job where f.tenant_id = job.tenant_id and f.job_id = job.id
+), no_results as (
+  delete from scrapersky.place_results as r using job where r.tenant_id = job.tenant_id and r.job_id = job.id
 ), met as (
   -- A message from before may be on its way right now. What its sender says of it must not be taken for this one.
   update scrapersky.outbox as o set sent_at = now() from job

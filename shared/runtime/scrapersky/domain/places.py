@@ -1,6 +1,8 @@
 """The words for places, the same in SQL, Python, OpenAPI and CLI."""
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -54,6 +56,15 @@ class FoundPlace:
     phone: str | None = None
     website: str | None = None
     business_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one request of a SKU costs, in USD, by the price table of a day."""
+
+    sku: str
+    usd: Decimal
+    as_of: date
 
 
 class Stop(StrEnum):

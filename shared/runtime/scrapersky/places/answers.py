@@ -2,10 +2,13 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, Final
 
 from scrapersky.domain.places import FoundPlace, LatLng
 from scrapersky.places.asks import Geocoded, Page
+
+MAX_PLACE_ID_CHARS: Final = 500
+"""Google names no longest one, and says that some are long: those seen have 27 to some 200 characters."""
 
 
 class MalformedAnswerError(Exception):
@@ -38,7 +41,7 @@ def geocoded(body: bytes) -> Geocoded:
 
 def _place(item: dict[str, Any]) -> FoundPlace:
     place_id = _text(item, "id")
-    if not place_id:
+    if not place_id or len(place_id) > MAX_PLACE_ID_CHARS:
         raise MalformedAnswerError
     name = item.get("displayName")
     types = _list(item, "types")

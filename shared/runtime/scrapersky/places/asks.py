@@ -7,9 +7,9 @@ Geocoding v4: https://developers.google.com/maps/documentation/geocoding/geocodi
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scrapersky.domain.places import FieldPreset, FoundPlace, LatLng
+from scrapersky.domain.places import FieldPreset, FoundPlace, LatLng, Price
 from scrapersky.domain.status import ErrorCode
-from scrapersky.places.presets import GEOCODING_SKU, SKUS, Price, price
+from scrapersky.places.presets import GEOCODING_SKU, SKUS, price
 
 PAGE_SIZE: Final = 20
 """The most that Google puts on one page. A request costs the same with fewer."""

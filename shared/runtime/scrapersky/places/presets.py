@@ -5,14 +5,12 @@ A request is billed as the highest SKU that a field of its mask belongs to
 """
 
 import tomllib
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from scrapersky.domain.places import FieldPreset
+from scrapersky.domain.places import FieldPreset, Price
 
 _IDS: Final = ("id",)
 _PRO: Final = (*_IDS, "displayName", "formattedAddress", "location", "primaryType", "types", "businessStatus")
@@ -35,15 +33,6 @@ SKUS: Final = {
 }
 
 GEOCODING_SKU: Final = "Geocoding"
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What one request of a SKU costs, in USD, by the table of a day."""
-
-    sku: str
-    usd: Decimal
-    as_of: date
 
 
 def field_mask(preset: FieldPreset) -> str:

@@ -62,7 +62,7 @@ create table scrapersky.place_results (
 
 -- Every request to Google that may be billed, written before it is sent: none is missed, whoever dies when.
 create table scrapersky.places_ledger (
-  id bigint generated always as identity primary key,
+  id uuid primary key,                                       -- the request's: written twice, it is one
   tenant_id uuid not null,
   job_id uuid not null,
   sku text not null,
