@@ -2,9 +2,10 @@
 
     python tests/chaos/hostile.py [--runs 20] [--kind PART-OF-A-NAME]
 
-Each kind is met as a page, as a stream and as robots.txt, several at a time. The table says how often it came to what was foreseen,
-the slowest by its seconds beyond the deadline (less than none for most: they end by size or by form), and by how much
-the process grew at its largest, listeners and all, for one of those that ran at a time. Ends with 1 when one differs.
+Each kind is met as a page, as a stream and as robots.txt, several at a time. The table says how often it came to what
+was foreseen, the slowest by its seconds beyond the deadline (less than none for most: they end by size or by form), and
+by how much the process grew at its largest, listeners and all, for one of those that ran at a time. Ends with 1 when
+one differs.
 """
 
 import argparse
@@ -67,7 +68,9 @@ def measure(world: World, hostile: Hostile, runs: int) -> Figures:
         for outcome, code in zip(outcomes, codes + codes, strict=True)
     )
     slowest = max(*(outcome.seconds for outcome in outcomes), *(seconds for _, seconds in verdicts))
-    return Figures(hostile.name, len(outcomes), as_foreseen, slowest, slowest - hostile.limits.seconds, max(growth, 0.0))
+    return Figures(
+        hostile.name, len(outcomes), as_foreseen, slowest, slowest - hostile.limits.seconds, max(growth, 0.0)
+    )
 
 
 def main() -> int:

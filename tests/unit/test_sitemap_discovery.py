@@ -296,6 +296,28 @@ def test_a_home_page_that_leads_elsewhere_is_the_site_there(there: str) -> None:
     assert [probe["url"] for probe in found.result.probed if probe["url"].startswith(there)]
 
 
+@pytest.mark.parametrize("path", ["/acme", "/shop/acme/", "/@acme"])
+def test_a_profile_elsewhere_does_not_make_its_network_s_sitemaps_the_site_s(path: str) -> None:
+    network = "https://network.example"
+    found = Found(
+        site(redirect(network + path), robots=robots("Sitemap: /own.xml"))
+        | {network + path: page("Acme", "/sitemap.xml"), f"{network}/robots.txt": robots("Sitemap: /all.xml")}
+        | {f"{network}/sitemap.xml": xml()}
+    )
+    assert found.candidates == [("/own.xml", ROBOTS)]
+    assert found.result.declared_hosts == {"shop.example"}
+    assert not [url for url in found.web.asked if url.startswith(network) and url.endswith(".xml")]
+
+
+@pytest.mark.parametrize("path", ["/", "/de", "/en-gb/", "/index.html", "/de/home"])
+def test_a_site_that_moved_as_a_whole_is_where_it_moved_to(path: str) -> None:
+    there = "https://newname.example"
+    found = Found(
+        site(redirect(there + path)) | {there + path: page("Acme"), f"{there}/robots.txt": robots("Sitemap: /all.xml")}
+    )
+    assert found.candidates == [(f"{there}/all.xml", ROBOTS)]
+
+
 def test_a_home_page_that_is_nothing_but_a_refresh_is_followed_once() -> None:
     leads = answer('<meta http-equiv="refresh" content="0; url=/en/">')
     found = Found(site(leads) | {f"{HOME}/en/": page("Home", "/en/sitemap.xml"), f"{HOME}/en/sitemap.xml": xml()})

@@ -1,10 +1,13 @@
 """Finding a site's sitemaps: what robots.txt and the home page name, then the places where sites like it have theirs.
 
 What                                    becomes a sitemap of the site                        because
-a Sitemap line of robots.txt            whatever it answers, on any host                     the site says so
+a Sitemap line of a robots.txt          whatever it answers, on any host                     the site says so
 `<link rel="sitemap">`                  whatever it answers, on the site's own hosts         the same
 a link whose words or path say sitemap  when its first bytes are those of a sitemap          most are pages for people
 a common path                           the same                                             it is a guess
+
+The robots.txt are those of the site's own hosts, and of where its home page was moved as a whole: a domain that leads
+to a profile in somebody's network does not have that network's sitemaps.
 
 Where something is named, only the first common paths are tried, and none on a host that counts the seconds between
 pages; else all, until one is found.
@@ -57,6 +60,8 @@ _SAYS_SITEMAP = re.compile(
     re.IGNORECASE,
 )
 _IS_FILE = re.compile(r"\.(?:xml|gz|txt)(?:[?#]|$)", re.IGNORECASE)
+# The path of a home page: none, a language, or the name that one has anywhere.
+_WHOLE_SITE = re.compile(r"(?:/[a-z]{2}(?:[-_][a-z]{2,4})?)?/?(?:(?:index|home|default)(?:\.\w+)?/?)?", re.IGNORECASE)
 _IS_NONE: Final = frozenset({404, 410})
 
 
@@ -123,8 +128,9 @@ class _Search:
     def run(self) -> Discovery:
         way = HomePage(self.visit)
         home = self._read_home(way, way.find(self.domain))
-        hosts = {bare_host(url) for url in (*self.visit.robots.sitemaps, home.origin)} - {""}
-        for url in self.visit.robots.sitemaps:
+        named = self._robots_sitemaps(home)
+        hosts = {bare_host(url) for url in (home.origin, *named)}
+        for url in named:
             self._take(Candidate(url, DiscoveryMethod.ROBOTS_TXT), home.origin)
         for url in home.named:
             if is_of_site(url, self.domain, hosts):
@@ -159,7 +165,7 @@ class _Search:
                 return self._home(page, answer)
         if leads_to is not None:
             return self._read_home(way, way.follow(answer, leads_to), was_led=True)
-        origin = SiteUrls(self.domain, answer.url).origin
+        origin = self._origin(answer)
         if wall is not None:
             return _Home(origin, ScanError(wall.code, wall.tell("the home page")), is_wall=True)
         message = f"the home page answered with status {answer.status_code}"
@@ -176,17 +182,25 @@ class _Search:
         )
         named = (absolute_url(page.base_url, href) for rel, href in page.head_links if "sitemap" in rel.lower().split())
         return _Home(
-            origin=SiteUrls(self.domain, answer.url).origin,
+            origin=self._origin(answer),
             made_with=tuple(one.name for one in software),
             cms=next((by_category[category] for category in _CMS if category in by_category), None),
             named=tuple(url for url in named if url),
             linked=tuple(url for url in linked if url),
         )
 
-    def _origin(self, failure: FetchFailure) -> str:
-        """Where the site is, as far as one can tell: where it began to lead to what failed."""
-        first = failure.redirects[0].url if failure.redirects else failure.url
-        return SiteUrls(self.domain, first).origin
+    def _robots_sitemaps(self, home: _Home) -> list[str]:
+        hosts = {bare_host(home.origin)}
+        own = [urls for origin, urls in self.visit.robots.sitemaps.items() if is_of_site(origin, self.domain, hosts)]
+        return [url for urls in own for url in urls]
+
+    def _origin(self, answer: Fetched | FetchFailure) -> str:
+        """Where the site is: where its home page was found, or where it began to lead away from itself."""
+        is_there = isinstance(answer, Fetched) and (
+            is_of_site(answer.url, self.domain) or _WHOLE_SITE.fullmatch(urlsplit(answer.url).path)
+        )
+        url = answer.url if is_there or not answer.redirects else answer.redirects[0].url
+        return SiteUrls(self.domain, url).origin
 
     def _try_links(self, home: _Home, hosts: set[str]) -> None:
         own = [url for url in home.linked if is_of_site(url, self.domain, hosts)]
