@@ -124,6 +124,8 @@ class _Search:
     silent: int = 0
     answers: bool = False
     """Whether a probe was answered in a way that says that there is no sitemap."""
+    error: ScanError | None = None
+    """Why the last probe that was not answered so said nothing."""
 
     def run(self) -> Discovery:
         way = HomePage(self.visit)
@@ -227,7 +229,10 @@ class _Search:
     def _may_ask(self, url: str) -> bool:
         if self.visit.should_stop() or self.silent >= MAX_SILENT or len(self.tried) >= MAX_PROBES:
             return False
-        return time.monotonic() + self.visit.wait_for(url) < min(self.deadline, self.visit.deadline)
+        if time.monotonic() + self.visit.wait_for(url) < min(self.deadline, self.visit.deadline):
+            return True
+        self.error = self.error or ScanError(ErrorCode.TIMEOUT, "there was no time to look for the site's sitemaps")
+        return False
 
     def _probe(self, url: str, method: DiscoveryMethod) -> None:
         """Look at the beginning of the file at `url`, unless it is known."""
@@ -251,28 +256,32 @@ class _Search:
 
     def _outcome(self, answer: Fetched | FetchFailure, method: DiscoveryMethod) -> str:
         if isinstance(answer, FetchFailure):
-            self.silent += answer.code is not ErrorCode.ROBOTS_DENIED  # which nobody was asked for
+            if answer.code is not ErrorCode.ROBOTS_DENIED:  # for which nobody was asked
+                self.silent += 1
+                self.error = ScanError(answer.code, answer.message)
             return answer.code.value
         self.silent = 0
         is_success = 200 <= answer.status_code < 300
         first = answer.body[: PROBE_LIMITS.body_bytes]
         if is_success and looks_like_sitemap(first, answer.headers.get("content-type", "")):
             return "sitemap" if self._take(Candidate(answer.url, method)) else "duplicate"
-        self.answers = self.answers or is_success or answer.status_code in _IS_NONE
-        return "none" if is_success or answer.status_code in _IS_NONE else ErrorCode.HTTP_ERROR.value
+        if is_success or answer.status_code in _IS_NONE:
+            self.answers = True
+            return "none"
+        message = f"the places where sitemaps are answered with status {answer.status_code}"
+        self.error = ScanError(ErrorCode.HTTP_ERROR, message)
+        return ErrorCode.HTTP_ERROR.value
 
     def _failure(self, home: _Home) -> ScanError | None:
-        """Why nothing was found, if that is not because there is nothing."""
+        """Why nothing was found, if that is not because there is nothing: None as soon as one answer says so."""
         if self.found:
             return None
         if self.visit.should_stop():
             return ScanError(ErrorCode.CANCELLED, "the scan was cancelled")
-        if home.failure is None:
-            return None
         # A wall answers anything with itself: that is no word on whether there is a sitemap behind it.
         statuses = {probe["status_code"] for probe in self.probed}
         has_said_no = bool(statuses & _IS_NONE) if home.is_wall else self.answers
-        return None if has_said_no else home.failure
+        return None if has_said_no else home.failure or self.error
 
 
 def _place(url: str) -> str:
