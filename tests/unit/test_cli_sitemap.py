@@ -46,7 +46,8 @@ def test_a_scan_waits_and_shows_each_file_with_what_became_of_it() -> None:
     files = [
         sitemap_file("index.xml", sitemap_type="index", discovery_method="robots_txt", child_count=3, url_count=0),
         sitemap_file("a.xml.gz", is_gzip=True, has_lastmod=True, url_count=2400, added_count=3, removed_count=None),
-        sitemap_file("b.xml", is_partial=True, truncated_by="bytes", changed_count=2, added_count=0, removed_count=1),
+        sitemap_file("b.xml", is_partial=True, changed_count=2, added_count=0, removed_count=1),
+        sitemap_file("big.xml", is_partial=True, truncated_by="bytes"),
         sitemap_file("c.xml", is_unchanged=True),
         sitemap_file(
             "d.xml",
@@ -60,7 +61,7 @@ def test_a_scan_waits_and_shows_each_file_with_what_became_of_it() -> None:
     ran = fake.run("sitemap", "shop.example", "--max-urls", "5000")
     assert ran.exit_code == 0
     lines = words(ran.stdout)
-    assert lines[0] == f"shop.example complete 5 files, 2407 URLs {JOB_ID}"
+    assert lines[0] == f"shop.example complete 6 files, 2407 URLs {JOB_ID}"
     assert f"{FILE}index.xml index robots_txt 3 files complete" in lines
     assert f"{FILE}a.xml.gz urlset, gzip sitemap_index 2400 yes +3 complete" in lines
     assert (

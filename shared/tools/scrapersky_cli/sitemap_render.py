@@ -176,10 +176,10 @@ def _lastmod_line(lastmod: Mapping[str, Any]) -> str:
 def _file_status(file: Mapping[str, Any]) -> Text:
     error = mapping(file.get("error"))
     notes = [clean(error.get("message"))] if error else []
-    if file.get("is_partial") is True:
-        notes.append("broken: what comes before is kept")
     if file.get("truncated_by"):
         notes.append(f"cut: {clean(file.get('truncated_by'))}")
+    elif file.get("is_partial") is True:
+        notes.append("broken: what comes before is kept")
     text = status_text(file)
     if error:
         text.append(f" {clean(error.get('code'))}")
