@@ -64,9 +64,8 @@ def test_a_scan_waits_and_shows_each_file_with_what_became_of_it() -> None:
     assert lines[0] == f"shop.example complete 6 files, 2407 URLs {JOB_ID}"
     assert f"{FILE}index.xml index robots_txt 3 files complete" in lines
     assert f"{FILE}a.xml.gz urlset, gzip sitemap_index 2400 yes +3 complete" in lines
-    assert (
-        f"{FILE}b.xml urlset sitemap_index 4 +0 ~2 -1 complete (broken: what comes before is kept; cut: bytes)" in lines
-    )
+    assert f"{FILE}b.xml urlset sitemap_index 4 +0 ~2 -1 complete (broken: what comes before is kept)" in lines
+    assert f"{FILE}big.xml urlset sitemap_index 4 complete (cut: bytes)" in lines
     assert f"{FILE}c.xml urlset sitemap_index 4 unchanged complete" in lines
     assert f"{FILE}d.xml sitemap_index 0 failed forbidden_xml (it has a DOCTYPE)" in lines
     start, *_ = fake.requests
