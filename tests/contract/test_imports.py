@@ -37,6 +37,7 @@ LOADED = {
     "domain_scan_worker": {"ada_url", "psycopg"},
     "jobs_api": API,
     "migrate": {"psycopg"},
+    "sitemap_api": API,
     # Loaded while the function starts, which has more of the processor than an invocation: each of them fetches.
     "sitemap_worker": {"ada_url", "bs4", "httpx", "lxml", "protego", "psycopg"},
     "sweeper": {"psycopg"},

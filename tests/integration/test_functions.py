@@ -46,6 +46,7 @@ def environment(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.Mo
     monkeypatch.setenv("SITEMAP_QUEUE_URL", queue.sitemap_url)
     monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
     monkeypatch.setenv("SCAN_LEASE_SECONDS", "150")
+    monkeypatch.setenv("SITEMAP_LEASE_SECONDS", "60")
     monkeypatch.setenv("MAX_CONCURRENT_SITES", "10")
     monkeypatch.setenv("CONTACT_URL", "https://bot.example/")
     yield
@@ -108,12 +109,25 @@ def test_jobs_of_two_tenants_in_one_chunk_stay_each_its_tenants(
         assert [(job.id, job.status) for job in listed] == [(job_id, JobStatus.FAILED)]
 
 
+@pytest.mark.parametrize("worker", ["domain_scan_worker", "sitemap_worker"])
 def test_a_deployed_worker_does_not_reach_loopback(
-    db: Database, caller: Caller, make_job: Callable[..., UUID], monkeypatch: pytest.MonkeyPatch
+    worker: str, make_job: Callable[..., UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FETCH_ALLOW_NETWORKS", "127.0.0.0/8")
     with pytest.raises(ConfigurationError, match="FETCH_ALLOW_NETWORKS"):
-        function("domain_scan_worker").lambda_handler(records(message(make_job())), Worker())
+        function(worker).lambda_handler(records(message(make_job())), Worker())
+
+
+def test_a_message_on_the_queue_of_another_kind_does_nothing(
+    db: Database, queue: ScanQueue, caller: Caller, make_job: Callable[..., UUID]
+) -> None:
+    domain = make_job("no-such-name.example")
+    sitemap = sitemap_scan.start(
+        db, queue.sender, caller, base_url="no-such-name.example", max_pages=10, idempotency=None
+    ).job_id
+    for worker, job_id in (("domain_scan_worker", sitemap), ("sitemap_worker", domain)):
+        assert function(worker).lambda_handler(records(message(job_id)), Worker()) == {"batchItemFailures": []}
+        assert jobs.get(db, caller.tenant_id, job_id).status is JobStatus.PENDING
 
 
 def test_a_dead_letter_ends_the_job_that_still_waits_and_no_other(

@@ -41,6 +41,7 @@ EVENTS: dict[str, dict[str, Any]] = {
         ]
     },
     "domain_scan_worker": {"job_ids": [str(uuid4())], "window": 1},
+    "sitemap_worker": {"job_ids": [str(uuid4())], "window": 1},
     "batch_plan": {"run": str(uuid4()), "round": 1, "correlation_id": "c", "execution": "e"},
     "batch_finish": {"run": str(uuid4()), "round": 1, "correlation_id": "c"},
     "migrate": {},
@@ -77,6 +78,7 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         "BATCH_CHUNK_SIZE": "10",
         "BATCH_MAX_LANES": "2",
         "SCAN_LEASE_SECONDS": "150",
+        "SITEMAP_LEASE_SECONDS": "60",
         "MAX_CONCURRENT_SITES": "10",
         "MAX_CONCURRENT_SITEMAP_SITES": "4",
         "CONTACT_URL": "https://bot.example/",

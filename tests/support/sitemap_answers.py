@@ -10,6 +10,7 @@ FILE_ID = "0197c1d2-1111-7c3e-9f3a-2b6f0c1d4e5f"
 FILE = "https://shop.example/"
 NDJSON = json.dumps({"url": "https://shop.example/a", "lastmod": "2026-01-02"}).encode() + b"\n"
 CSV = b"url,lastmod\r\nhttps://shop.example/a,2026-01-02\r\n"
+FIGURES = {"sitemaps_found": 4, "sitemaps_done": 2, "sitemaps_failed": 1, "urls_stored": 2406}
 
 
 def sitemap_file(name: str, **more: Any) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def scan(
         "truncated": False,
         "truncations": [],
     } | result
-    document = job(status, result=whole if status == "complete" else None, metadata=metadata or {})
+    document = job(status, result=whole if status == "complete" else None, metadata=metadata or FIGURES)
     return document if progress is None else document | {"progress": progress}
 
 

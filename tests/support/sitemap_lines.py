@@ -48,8 +48,7 @@ def make_scan(db: Database, caller: Caller, *, domain: str = DOMAIN, max_pages: 
         "request": request, "metadata": request, "correlation_id": "request-1", "created_by": caller.user_id,
         "hold": timedelta(seconds=15),
     }  # fmt: skip
-    made = db.run(lambda cursor: jobs.create(cursor, parameters), tenant_id=caller.tenant_id)
-    assert made is not None
+    db.run(lambda cursor: jobs.create(cursor, parameters), tenant_id=caller.tenant_id)
     return job_id
 
 

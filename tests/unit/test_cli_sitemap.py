@@ -46,7 +46,8 @@ def test_a_scan_waits_and_shows_each_file_with_what_became_of_it() -> None:
     files = [
         sitemap_file("index.xml", sitemap_type="index", discovery_method="robots_txt", child_count=3, url_count=0),
         sitemap_file("a.xml.gz", is_gzip=True, has_lastmod=True, url_count=2400, added_count=3, removed_count=None),
-        sitemap_file("b.xml", is_partial=True, truncated_by="bytes", changed_count=2, added_count=0, removed_count=1),
+        sitemap_file("b.xml", is_partial=True, changed_count=2, added_count=0, removed_count=1),
+        sitemap_file("big.xml", is_partial=True, truncated_by="bytes"),
         sitemap_file("c.xml", is_unchanged=True),
         sitemap_file(
             "d.xml",
@@ -60,12 +61,11 @@ def test_a_scan_waits_and_shows_each_file_with_what_became_of_it() -> None:
     ran = fake.run("sitemap", "shop.example", "--max-urls", "5000")
     assert ran.exit_code == 0
     lines = words(ran.stdout)
-    assert lines[0] == f"shop.example complete 5 files, 2407 URLs {JOB_ID}"
+    assert lines[0] == f"shop.example complete 6 files, 2407 URLs {JOB_ID}"
     assert f"{FILE}index.xml index robots_txt 3 files complete" in lines
     assert f"{FILE}a.xml.gz urlset, gzip sitemap_index 2400 yes +3 complete" in lines
-    assert (
-        f"{FILE}b.xml urlset sitemap_index 4 +0 ~2 -1 complete (broken: what comes before is kept; cut: bytes)" in lines
-    )
+    assert f"{FILE}b.xml urlset sitemap_index 4 +0 ~2 -1 complete (broken: what comes before is kept)" in lines
+    assert f"{FILE}big.xml urlset sitemap_index 4 complete (cut: bytes)" in lines
     assert f"{FILE}c.xml urlset sitemap_index 4 unchanged complete" in lines
     assert f"{FILE}d.xml sitemap_index 0 failed forbidden_xml (it has a DOCTYPE)" in lines
     start, *_ = fake.requests
@@ -151,8 +151,7 @@ def test_an_interrupted_wait_leaves_the_job_and_says_how_to_come_back(tmp_path: 
 
 
 def test_how_far_a_long_scan_is_is_said_now_and_then_where_no_line_can_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = {"sitemaps_found": 4, "sitemaps_done": 2, "sitemaps_failed": 1, "urls_stored": 2406}
-    running = scan("running", metadata=figures)
+    running = scan("running")
     line = "shop.example running: 4 files found, 2 done, 1 failed, 2406 URLs\n"
     assert line not in api(running, scan()).run("sitemap", "shop.example").stderr
     monkeypatch.setattr(follow, "TELL_SECONDS", 0.0)
@@ -163,10 +162,9 @@ def test_a_terminal_sees_how_far_it_is_in_a_line_that_goes_away(monkeypatch: pyt
     terminal = Console(file=io.StringIO(), force_terminal=True, width=160, color_system=None, legacy_windows=False)
     monkeypatch.setattr(follow, "notices", lambda: terminal)
     monkeypatch.setattr(follow, "TELL_SECONDS", 0.0)
-    figures = {"sitemaps_found": 4, "sitemaps_done": 3, "sitemaps_failed": 1, "urls_stored": 2406}
-    ran = api(scan(metadata=figures)).run("sitemap", "shop.example")
+    ran = api(scan()).run("sitemap", "shop.example")
     assert isinstance(terminal.file, io.StringIO)
-    assert "shop.example complete: 4 files found, 3 done, 1 failed, 2406 URLs" in terminal.file.getvalue()
+    assert "shop.example complete: 4 files found, 2 done, 1 failed, 2406 URLs" in terminal.file.getvalue()
     assert ran.stderr == ""
 
 
@@ -277,16 +275,36 @@ def test_text_of_a_site_does_not_steer_the_terminal() -> None:
     assert "\x1b" not in ran.stdout
 
 
-@pytest.mark.parametrize("named", ["kind", "result"])
-def test_status_shows_a_scan_of_sitemaps_as_such(named: str) -> None:
-    document = scan() | ({"kind": "sitemap_scan"} if named == "kind" else {})
-    ran = FakeApi({f"GET /api/v3/jobs/{JOB_ID}": httpx.Response(200, json=document)}).run("status", JOB_ID)
+JOB = f"GET /api/v3/jobs/{JOB_ID}"
+
+
+def test_status_shows_a_scan_of_sitemaps_as_such() -> None:
+    ran = FakeApi({JOB: httpx.Response(200, json=scan() | {"kind": "sitemap_scan"})}).run("status", JOB_ID)
     assert words(ran.stdout)[0] == f"shop.example complete 1 file, 4 URLs {JOB_ID}"
     assert f"{FILE}a.xml" in ran.stdout
 
 
 def test_status_of_a_running_scan_says_how_far_it_is() -> None:
-    figures = {"sitemaps_found": 1, "sitemaps_done": 0, "sitemaps_failed": 0, "urls_stored": 1}
-    running = scan("running", metadata=figures, progress=12.0) | {"kind": "sitemap_scan"}
-    ran = FakeApi({f"GET /api/v3/jobs/{JOB_ID}": httpx.Response(200, json=running)}).run("status", JOB_ID)
-    assert words(ran.stdout) == [f"shop.example running 12 % 1 file found, 0 done, 0 failed, 1 URL {JOB_ID}"]
+    running = scan("running", progress=12.0)
+    known = running | {"kind": "sitemap_scan", "metadata": {}}
+    fake = FakeApi({JOB: httpx.Response(200, json=known), STATUS: httpx.Response(200, json=running)})
+    ran = fake.run("status", JOB_ID)
+    line = f"shop.example running 12 % 4 files found, 2 done, 1 failed, 2406 URLs {JOB_ID}"
+    assert words(ran.stdout) == [line]
+    assert json.loads(fake.run("status", JOB_ID, "--json").stdout) == known
+
+
+def test_status_waits_for_a_scan_by_its_own_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "TELL_SECONDS", 0.0)
+    states = iter([scan("running") | {"kind": "sitemap_scan"}, scan() | {"kind": "sitemap_scan"}])
+    fake = api(scan("running"), scan(), **{JOB: lambda _: httpx.Response(200, json=next(states))})
+    ran = fake.run("status", JOB_ID, "--wait", "--json")
+    assert json.loads(ran.stdout)["kind"] == "sitemap_scan"
+    assert "running: 4 files found" in ran.stderr
+
+
+def test_status_of_a_failed_scan_leads_to_its_files() -> None:
+    error = {"code": "http_error", "message": "404", "retryable": True}
+    failed = job("failed", error=error, kind="sitemap_scan")
+    ran = FakeApi({JOB: httpx.Response(200, json=failed)}).run("status", JOB_ID)
+    assert f"Its files, if it found any: scrapersky sitemap-files --job {JOB_ID}" in ran.stdout

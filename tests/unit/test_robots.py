@@ -169,6 +169,28 @@ def test_delay_and_sitemaps_are_handed_on() -> None:
     assert found.sitemaps == ("https://shop.example/a.xml", "https://shop.example/b.xml")
 
 
+def test_sitemaps_are_kept_by_origin_and_relative_ones_are_where_the_file_is() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        moved = {"shop.example": "https://www.shop.example/robots.txt", "old.example": "https://cdn.example/robots.txt"}
+        location = moved.get(request.url.host)
+        if location:
+            return httpx.Response(301, headers={"location": location})
+        return answer(200, "User-agent: *\nDisallow: /\nSitemap: /a.xml\nSitemap: https://x.example/b.xml")
+
+    cache, web = RobotsCache(AGENT), client(handler)
+    for origin in ("https://shop.example", "https://old.example"):
+        assert not cache.allowed(f"{origin}/", web, time.monotonic() + 9).allowed
+    assert cache.sitemaps == {
+        "https://shop.example": ("https://www.shop.example/a.xml", "https://x.example/b.xml"),
+        "https://old.example": ("https://old.example/a.xml", "https://x.example/b.xml"),
+    }
+
+
+def test_a_page_in_the_file_s_place_names_no_sitemaps() -> None:
+    assert verdict(file("<html>\nSitemap: https://shop.example/a.xml\n</html>")).sitemaps == ()
+    assert verdict(file("\ufeffSitemap: https://shop.example/a.xml\n")).sitemaps == ("https://shop.example/a.xml",)
+
+
 def test_each_origin_is_asked_once_and_rules_itself_alone() -> None:
     asked: list[str] = []
 

@@ -145,6 +145,14 @@ class ApiClient:
         body = _batch(domains, max_urls, max_concurrent, batch_id)
         return self._start(f"{_SITEMAPS}/batch/create", body, names="batch_id")
 
+    def sitemap_scan(self, job_id: UUID | str) -> Document:
+        """How a scan stands, and how far it is."""
+        return self._document("GET", self.sitemap_scan_url(job_id))
+
+    @staticmethod
+    def sitemap_scan_url(job_id: UUID | str) -> str:
+        return f"{_SITEMAPS}/status/{job_id}"
+
     def sitemap_files(self, **filters: str | int | None) -> Document:
         """One page of the sitemap files of all scans, the newest first."""
         return self._document("GET", _SITEMAP_FILES, params=_given(filters))

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from scrapersky_cli.client import ApiClient, Document
+from scrapersky_cli.client import BATCH_PACE_SECONDS, ApiClient, Document
 from scrapersky_cli.errors import INTERRUPTED, UnexpectedAnswer
 from scrapersky_cli.render import number
 from scrapersky_cli.session import Session, notices
@@ -59,6 +59,13 @@ def wait_for(
 
     come_back = f"Stopped waiting; the job goes on. Come back to it with: scrapersky status {clean(job_id)} --wait"
     return _watch(session, progress, client.follow(status_url, pace=pace), show, come_back)
+
+
+def wait_for_sitemap_scan(
+    session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str
+) -> Document:
+    """`wait_for` for a scan of sitemaps, whose figures change with everything that it stores."""
+    return wait_for(session, client, job_id=job_id, status_url=status_url, subject=subject, pace=BATCH_PACE_SECONDS)
 
 
 def wait_for_batch(

@@ -10,10 +10,10 @@ from scrapersky.domain.sitemaps import Change
 from scrapersky.domain.status import JobStatus
 from scrapersky_cli import listing, options
 from scrapersky_cli.batch_commands import Ending
-from scrapersky_cli.client import BATCH_PACE_SECONDS, ApiClient, Document
+from scrapersky_cli.client import ApiClient, Document
 from scrapersky_cli.domain_list import read_domains
 from scrapersky_cli.errors import UsageError
-from scrapersky_cli.follow import wait_for
+from scrapersky_cli.follow import wait_for_sitemap_scan
 from scrapersky_cli.outcomes import end, started
 from scrapersky_cli.results import UrlFormat, chosen_url_format, put
 from scrapersky_cli.session import Session, session_of
@@ -61,13 +61,8 @@ def sitemap(
         if not wait:
             started(session, accepted, as_json=as_json)
             return
-        document = wait_for(
-            session,
-            client,
-            job_id=accepted.work_id,
-            status_url=accepted.status_url,
-            subject=domain,
-            pace=BATCH_PACE_SECONDS,
+        document = wait_for_sitemap_scan(
+            session, client, job_id=accepted.work_id, status_url=accepted.status_url, subject=domain
         )
         if as_json:
             session.show_json(document)

@@ -36,7 +36,9 @@ _AGES = {
 
 def is_sitemap_scan(document: Document) -> bool:
     """Whether a job's document is of a scan of sitemaps; a status under the scan's own route names no kind."""
-    return document.get("kind") == JobKind.SITEMAP_SCAN.value or "total_sitemaps" in mapping(document.get("result"))
+    if "kind" in document:
+        return bool(document["kind"] == JobKind.SITEMAP_SCAN.value)
+    return "sitemaps_found" in mapping(document.get("metadata"))
 
 
 def progress_line(document: Document) -> str:
@@ -49,10 +51,10 @@ def progress_line(document: Document) -> str:
     return f"{_counted(found, 'file')} found, {done} done, {failed} failed, {_counted(urls, 'URL')}"
 
 
-def sitemap_scan_view(document: Document, files: Sequence[Document] = ()) -> Iterator[Text | Table]:
+def sitemap_scan_view(document: Document, files: Sequence[Document] | None = None) -> Iterator[Text | Table]:
     """One scan: a line that says how it stands, then its files and what was cut, or the error.
 
-    `files` are those of a failed scan, which has no result to list them.
+    `files` are those of a failed scan, which has no result to list them; None when nobody has asked for them.
     """
     result = mapping(document.get("result"))
     yield Text.assemble(
@@ -67,9 +69,11 @@ def sitemap_scan_view(document: Document, files: Sequence[Document] = ()) -> Ite
         yield Text(f"{clean(error.get('code'))}: {clean(error.get('message'))}", style="red")
         if error.get("retryable") is True:
             yield Text(f"It may well go better another time: scrapersky retry {clean(document.get('job_id'))}")
-    listed = [*map(mapping, list_of(result.get("sitemaps"))), *files]
+    listed = [*map(mapping, list_of(result.get("sitemaps"))), *(files or ())]
     if listed:
         yield files_table(listed)
+    elif error and files is None:
+        yield Text(f"Its files, if it found any: scrapersky sitemap-files --job {clean(document.get('job_id'))}")
     if (hidden := int(number(result, "total_sitemaps")) - len(listed)) > 0 and result:
         yield Text(f"{hidden} more: scrapersky sitemap-files --job {clean(document.get('job_id'))} --all")
     if any(_changes(file) for file in listed):  # the totals of a first scan are zeros that say nothing
@@ -172,10 +176,10 @@ def _lastmod_line(lastmod: Mapping[str, Any]) -> str:
 def _file_status(file: Mapping[str, Any]) -> Text:
     error = mapping(file.get("error"))
     notes = [clean(error.get("message"))] if error else []
-    if file.get("is_partial") is True:
-        notes.append("broken: what comes before is kept")
     if file.get("truncated_by"):
         notes.append(f"cut: {clean(file.get('truncated_by'))}")
+    elif file.get("is_partial") is True:
+        notes.append("broken: what comes before is kept")
     text = status_text(file)
     if error:
         text.append(f" {clean(error.get('code'))}")

@@ -8,12 +8,13 @@ import typer
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky_cli import options
-from scrapersky_cli.client import Accepted, ApiClient, is_final
+from scrapersky_cli.client import Accepted, ApiClient, Document, is_final
 from scrapersky_cli.errors import of_either
-from scrapersky_cli.follow import wait_for, wait_for_batch
+from scrapersky_cli.follow import wait_for, wait_for_batch, wait_for_sitemap_scan
 from scrapersky_cli.outcomes import after_batch_start, after_start, finish, is_batch, show
 from scrapersky_cli.render import number
-from scrapersky_cli.session import session_of
+from scrapersky_cli.session import Session, session_of
+from scrapersky_cli.sitemap_render import is_sitemap_scan
 
 T = TypeVar("T")
 
@@ -38,14 +39,9 @@ def status(
     with session.client(data_dir) as client:
         document = _job_or_batch(lambda: client.job(work_id), lambda: client.batch(work_id))
         if wait and not is_final(document):
-            name = str(work_id)
-            if is_batch(document):
-                total = number(document, "total_domains")
-                wait_for_batch(session, client, batch_id=name, status_url=client.batch_url(work_id), total=total)
-                document = client.batch(work_id)
-            else:
-                address = client.job_url(work_id)
-                document = wait_for(session, client, job_id=name, status_url=address, subject=f"job {name}")
+            document = _at_its_end(session, client, work_id, document)
+        elif is_sitemap_scan(document) and not (is_final(document) or as_json):
+            document = client.sitemap_scan(work_id)  # which also says how far it is
     finish(session, document, as_json=as_json)
 
 
@@ -99,6 +95,21 @@ def retry(
 
 
 COMMANDS = (status, cancel, retry)
+
+
+def _at_its_end(session: Session, client: ApiClient, work_id: UUID, document: Document) -> Document:
+    """The document again when the job or batch is final, which is waited for."""
+    name = str(work_id)
+    if is_batch(document):
+        total = number(document, "total_domains")
+        wait_for_batch(session, client, batch_id=name, status_url=client.batch_url(work_id), total=total)
+        return client.batch(work_id)
+    if is_sitemap_scan(document):
+        address = client.sitemap_scan_url(work_id)
+        wait_for_sitemap_scan(session, client, job_id=name, status_url=address, subject=f"job {name}")
+        return client.job(work_id)
+    address = client.job_url(work_id)
+    return wait_for(session, client, job_id=name, status_url=address, subject=f"job {name}")
 
 
 def _retried(client: ApiClient, work_id: UUID, error_codes: list[ErrorCode]) -> Accepted:

@@ -1,7 +1,6 @@
 """The demonstration's sitemap scans: each alone, then all as a batch, held to the manifest and to what is exported."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,8 +35,7 @@ def run_sitemaps(client: ApiClient, sites: Sequence[Site]) -> tuple[list[Sitemap
     """Scan the sitemaps of the sites that are described to have some, or to have none; then again, as a batch."""
     described = [site for site in sites if site.sitemaps]
     started = [client.start_sitemap_scan(site.host, max_urls=DEFAULT_SITEMAP_URLS) for site in described]
-    with ThreadPoolExecutor(len(described)) as pool:
-        documents = list(pool.map(lambda accepted: _last(client, accepted.status_url), started))
+    documents = [_last(client, accepted.status_url) for accepted in started]
     outcomes = [
         SitemapOutcome(site, document, differences(_with_export(site.sitemaps), document))
         for site, document in zip(described, documents, strict=True)

@@ -27,6 +27,8 @@ ALIAS = "/api/v3/batch_page_scraper"
 BATCHES = f"{ALIAS}/batch"
 JOBS = "/api/v3/jobs"
 DOMAINS = "/api/v3/domains"
+SITEMAP = "/api/v3/sitemap"
+SITEMAP_FILES = "/api/v3/sitemap-files"
 BUCKET = "batches"
 BODY = {"base_url": "https://www.shop.example/about", "max_pages": 3}
 
@@ -37,6 +39,7 @@ class Client:
 
     scans: ModuleType
     batches: ModuleType
+    sitemaps: ModuleType
     jobs: ModuleType
     tenant_id: UUID
 
@@ -68,6 +71,20 @@ class Client:
         assert answer.status == 202, answer.body
         return f"{BATCHES}/{answer.json['batch_id']}"
 
+    def start_sitemaps(self, base_url: str, *, key: str | None = None, **body: Any) -> Answered:
+        headers = {"idempotency-key": key} if key is not None else {}
+        return self.call("POST", f"{SITEMAP}/scan", json_body={"base_url": base_url, **body}, headers=headers)
+
+    def started_sitemaps(self, base_url: str, **body: Any) -> str:
+        """The job of a new sitemap scan."""
+        answer = self.start_sitemaps(base_url, **body)
+        assert answer.status == 202, answer.body
+        job_id: str = answer.json["job_id"]
+        return job_id
+
+    def start_sitemap_batch(self, *domains: str, **body: Any) -> Answered:
+        return self.call("POST", f"{SITEMAP}/batch/create", json_body={"domains": domains, **body})
+
     def someone_else(self) -> "Client":
         return replace(self, tenant_id=uuid4())
 
@@ -76,14 +93,25 @@ class Client:
 
         The frame keeps the request that it answers for the whole interpreter, so that such requests must be equal.
         """
-        return replace(
-            self, scans=function("domain_scan_api"), batches=function("batch_scan_api"), jobs=function("jobs_api")
-        )
+        return deployed_for(self.tenant_id)
 
     def _function(self, target: str) -> ModuleType:
         if target.startswith(BATCHES):
             return self.batches
+        if target.startswith(SITEMAP):  # and SITEMAP_FILES
+            return self.sitemaps
         return self.scans if target.startswith((SCAN, ALIAS)) else self.jobs
+
+
+def deployed_for(tenant_id: UUID) -> Client:
+    """A tenant's way to functions that nobody else uses."""
+    return Client(
+        scans=function("domain_scan_api"),
+        batches=function("batch_scan_api"),
+        sitemaps=function("sitemap_api"),
+        jobs=function("jobs_api"),
+        tenant_id=tenant_id,
+    )
 
 
 @contextmanager
@@ -104,7 +132,7 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
         patch.setenv("SITEMAP_QUEUE_URL", queue.sitemap_url)
         patch.setenv("BATCH_QUEUE_URL", queue.batch_url)
         patch.setenv("BATCH_BUCKET", BUCKET)
-        yield Client(function("domain_scan_api"), function("batch_scan_api"), function("jobs_api"), uuid4())
+        yield deployed_for(uuid4())
     for cache in caches:
         cache.cache_clear()
 

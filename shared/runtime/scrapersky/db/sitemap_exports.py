@@ -89,5 +89,6 @@ _LINES: dict[UrlFormat, LiteralString] = {
         "'{' || " + " || ',' || ".join("'\"" + name + "\":' || " + _json(name) for name in URL_COLUMNS) + " || E'}\\n'"
     ),
     UrlFormat.CSV: _statement(" || ',' || ".join(map(_cell, URL_COLUMNS)) + " || E'\\r\\n'"),
-    UrlFormat.TXT: _statement("u.url || E'\\n'"),
+    # A file of lines cannot hold a URL that has one's end in it, and browsers read past it (URL standard, 4.4).
+    UrlFormat.TXT: _statement("translate(u.url, E'\\r\\n', '') || E'\\n'"),
 }

@@ -95,9 +95,9 @@ class RobotsCache:
         """What came of each file that was asked for, without its body."""
 
     @property
-    def sitemaps(self) -> tuple[str, ...]:
-        """Those that any of its files names, each once, the first file's first: whatever it forbids besides."""
-        return tuple(dict.fromkeys(url for file in self._files.values() for url in file.sitemaps))
+    def sitemaps(self) -> dict[str, tuple[str, ...]]:
+        """Those that its files name, by the origin whose file it is, in the order of reading: forbidden or not."""
+        return {origin: file.sitemaps for origin, file in self._files.items() if file.sitemaps}
 
     def allowed(
         self, url: str, client: Client, deadline: float, should_stop: Callable[[], bool] = lambda: False

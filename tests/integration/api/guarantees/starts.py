@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from conftest import TestDatabase
-from integration.api.conftest import ALIAS, BATCHES, JOBS, SCAN, Client
+from integration.api.conftest import ALIAS, BATCHES, JOBS, SCAN, SITEMAP, Client
 from integration.conftest import ScanQueue
 from scrapersky_local.openapi import DOCUMENT
 from support.http_events import Answered
@@ -77,6 +77,8 @@ PREPARED: dict[str, Callable[[Client, str], Start]] = {
     BATCHES: of_batch,
     f"{BATCHES}/{{batch_id}}/retry": of_batch_retry,
     f"{JOBS}/{{job_id}}/retry": of_job_retry,
+    f"{SITEMAP}/scan": of_scan,
+    f"{SITEMAP}/batch/create": of_batch,
 }
 
 
@@ -122,7 +124,7 @@ class Witness:
 
     def sent(self, client: Client) -> list[str]:
         """Take every message off the queues: the jobs and the runs of the client's tenant that they named."""
-        named = [message["job_id"] for message in self.queue.drain()]
+        named = [message["job_id"] for message in (*self.queue.drain(), *self.queue.drain_sitemaps())]
         named += [message["run"] for message in self.queue.drain_batches()]
         own = self.postgres.rows(
             "select id from scrapersky.jobs where tenant_id = %s union all"

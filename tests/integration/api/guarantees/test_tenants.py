@@ -13,9 +13,22 @@ from uuid import UUID, uuid4
 import pytest
 
 from conftest import TestDatabase
-from integration.api.conftest import BATCHES, JOBS, Client, failed, finisher, found, jobs_of, refused
+from integration.api.conftest import (
+    BATCHES,
+    JOBS,
+    SITEMAP,
+    SITEMAP_FILES,
+    Client,
+    failed,
+    finisher,
+    found,
+    jobs_of,
+    refused,
+)
 from scrapersky.db.connection import Database
+from scrapersky.domain.jobs import Caller
 from scrapersky_local.openapi import DOCUMENT
+from support import sitemap_lines
 from support.http_events import Answered
 
 OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
@@ -38,16 +51,25 @@ class Owner:
 
     client: Client
     ids: dict[str, list[str]]
+    sitemap_ids: dict[str, list[str]]  # of sitemap scans, which routes of their own are for
     cursors: dict[str, str]
 
     def names(self) -> Iterator[str]:
-        for ids in self.ids.values():
+        for ids in (*self.ids.values(), *self.sitemap_ids.values()):
             yield from ids
+
+    def ids_for(self, path: str) -> list[str]:
+        """The ids of what a route is for."""
+        ids = self.sitemap_ids if path.startswith(SITEMAP) else self.ids
+        return ids[parameter(path)]
 
     def things(self) -> list[str]:
         """All that there is to see, for comparing."""
-        seen = [self.client.get(f"{JOBS}/{job_id}").body for job_id in self.ids["job_id"]]
-        return seen + [self.client.get(f"{BATCHES}/{batch_id}/status").body for batch_id in self.ids["batch_id"]]
+        jobs, batches = (self.ids[name] + self.sitemap_ids[name] for name in ("job_id", "batch_id"))
+        seen = [self.client.get(f"{JOBS}/{job_id}").body for job_id in jobs]
+        seen += [self.client.get(f"{BATCHES}/{batch_id}/status").body for batch_id in batches]
+        files = self.sitemap_ids["file_id"]
+        return seen + [self.client.get(f"{SITEMAP_FILES}/{file_id}/urls?state=all").body for file_id in files]
 
 
 def owning(client: Client, postgres: TestDatabase) -> Owner:
@@ -66,8 +88,30 @@ def owning(client: Client, postgres: TestDatabase) -> Owner:
     return Owner(
         client,
         {"job_id": [*jobs, *in_batch.values()], "batch_id": [batch], "domain": [DOMAIN]},
+        sitemaps_of(client, postgres),
         {path: client.get(f"{path}?limit=1").json["next_cursor"] for _, path in LISTS},
     )
+
+
+def sitemaps_of(client: Client, postgres: TestDatabase) -> dict[str, list[str]]:
+    """Let a tenant have sitemap scans: one that waits, and one that is complete with a file read and one not."""
+    done, _ = client.started_sitemaps(DOMAIN), client.started_sitemaps("other.example")
+    batch = client.start_sitemap_batch(DOMAIN, "other.example").json["batch_id"]
+    caller = Caller(client.tenant_id, "user-1")
+    with Database(postgres.app_dsn) as db:
+        site = sitemap_lines.lead(db, caller, UUID(done))
+        sitemap_lines.add(db, site, *map(sitemap_lines.address, "ab"))
+        line = sitemap_lines.line_of(db, site)
+        sitemap_lines.store(db, line, sitemap_lines.pages(1, 2, 3))
+        sitemap_lines.finish(db, line)
+        sitemap_lines.fail(db, sitemap_lines.line_of(db, site))
+    files = client.get(f"{SITEMAP_FILES}?job_id={done}").json["items"]
+    return {
+        "job_id": [done],
+        "batch_id": [batch],
+        "file_id": [file["id"] for file in files],
+        "domain": [DOMAIN],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +126,13 @@ def stranger(owner: Owner) -> Client:
     stranger = owner.client.someone_else()
     stranger.started("mine.example")
     stranger.started_batch("mine.example")
+    stranger.started_sitemaps("mine.example")
     return stranger
 
 
 def unknown(name: str) -> str:
     """An id of nobody's."""
-    return {"job_id": str(uuid4()), "batch_id": str(uuid4()), "domain": "never.example"}[name]
+    return "never.example" if name == "domain" else str(uuid4())
 
 
 def questions(route: tuple[str, str], owner: Owner) -> list[str]:
@@ -96,7 +141,10 @@ def questions(route: tuple[str, str], owner: Owner) -> list[str]:
         "wait": "0.1",
         "domain_statuses": "false",
         "format": "csv",
-        "kind": "domain_scan",
+        "kind": "removed" if route[1].endswith("/changes") else "domain_scan",
+        "state": "all",
+        "sitemap_type": "urlset",
+        "job_id": owner.sitemap_ids["job_id"][0],
         "status": "failed",
         "batch_id": owner.ids["batch_id"][0],
         "domain": DOMAIN,
@@ -129,7 +177,7 @@ def test_another_tenants_id_is_answered_as_one_that_never_was(
 ) -> None:
     method, path = route
     name = parameter(path)
-    ids, nobodys = owner.ids[name], unknown(name)
+    ids, nobodys = owner.ids_for(path), unknown(name)
     before = owner.things()
     for identity, query, headers in (
         *product(ids, [""], [{}]),
@@ -148,7 +196,7 @@ def test_another_tenants_id_is_answered_as_one_that_never_was(
 def test_control_its_own_tenant_is_answered_otherwise(client: Client, postgres: TestDatabase) -> None:
     owner = owning(client, postgres)
     for method, path in ITEMS:
-        for one in owner.ids[parameter(path)]:
+        for one in owner.ids_for(path):
             assert client.call(method, path.format(**{parameter(path): one})).status in (200, 202, 409), path
 
 
@@ -199,7 +247,7 @@ def test_another_tenants_batch_id_in_the_body_is_an_id_of_its_own(owner: Owner, 
 def test_nobody_is_answered_without_a_tenant(owner: Owner, postgres: TestDatabase, route: tuple[str, str]) -> None:
     method, path = route
     before = owner.things()
-    target = path.format(**{name: ids[0] for name, ids in owner.ids.items()})
+    target = path.format(**{name: ids[0] for name, ids in {**owner.sitemap_ids, **owner.ids}.items()})
     for authorizer in (None, {}, {"sub": "user-1"}, {"denied": "token_expired", **identity(owner.client.tenant_id)}):
         answer: Answered = owner.client.call(method, target, tenant_id=None, authorizer=authorizer)
         assert answer.status == 401

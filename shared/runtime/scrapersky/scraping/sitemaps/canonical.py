@@ -30,12 +30,12 @@ _END: Final = "</url>"
 _PROLOG = re.compile(r"(?:[ \t\r\n]+|<!--(?:[^-]|-[^-])*-->|<\?[^?]*\?>)*<urlset(?:[ \t\r\n][^<>]*)?(?<!/)>")
 _NAMES = re.compile("<(" + "|".join(_FIELDS) + ")>")
 
-# Printable ASCII but `&`, `<` and `>`; in a host neither of `/?#`. White space is XML's, not that of `str.strip`.
+# Printable ASCII but `&`, `<` and `>`; a host begins with none of `/?#[`. White space is XML's, not `str.strip`'s.
 _CHARS: Final = "[!-%'-;=?-~]"
 _SPACE: Final = r"[ \t\r\n]"
 _AROUND: Final = _SPACE + "{0,64}"
 _TEXTS: Final = {
-    "loc": f"https?://[!-\"$%'-.0-;=@-~]{_CHARS}*(?:&amp;{_CHARS}*)*",
+    "loc": f"https?://[!-\"$%'-.0-;=@-Z\\\\-~]{_CHARS}*(?:&amp;{_CHARS}*)*",
     "lastmod": f"{_CHARS}*(?: {_CHARS}+)*",
     "changefreq": "[A-Za-z]*",
     "priority": r"[0-9.]*",

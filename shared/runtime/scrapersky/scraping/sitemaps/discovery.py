@@ -1,10 +1,13 @@
 """Finding a site's sitemaps: what robots.txt and the home page name, then the places where sites like it have theirs.
 
 What                                    becomes a sitemap of the site                        because
-a Sitemap line of robots.txt            whatever it answers, on any host                     the site says so
+a Sitemap line of a robots.txt          whatever it answers, on any host                     the site says so
 `<link rel="sitemap">`                  whatever it answers, on the site's own hosts         the same
 a link whose words or path say sitemap  when its first bytes are those of a sitemap          most are pages for people
 a common path                           the same                                             it is a guess
+
+The robots.txt are those of the site's own hosts, and of where its home page was moved as a whole: a domain that leads
+to a profile in somebody's network does not have that network's sitemaps.
 
 Where something is named, only the first common paths are tried, and none on a host that counts the seconds between
 pages; else all, until one is found.
@@ -57,6 +60,8 @@ _SAYS_SITEMAP = re.compile(
     re.IGNORECASE,
 )
 _IS_FILE = re.compile(r"\.(?:xml|gz|txt)(?:[?#]|$)", re.IGNORECASE)
+# The path of a home page: none, a language, or the name that one has anywhere.
+_WHOLE_SITE = re.compile(r"(?:/[a-z]{2}(?:[-_][a-z]{2,4})?)?/?(?:(?:index|home|default)(?:\.\w+)?/?)?", re.IGNORECASE)
 _IS_NONE: Final = frozenset({404, 410})
 
 
@@ -119,12 +124,15 @@ class _Search:
     silent: int = 0
     answers: bool = False
     """Whether a probe was answered in a way that says that there is no sitemap."""
+    error: ScanError | None = None
+    """Why the last probe that was not answered so said nothing."""
 
     def run(self) -> Discovery:
         way = HomePage(self.visit)
         home = self._read_home(way, way.find(self.domain))
-        hosts = {bare_host(url) for url in (*self.visit.robots.sitemaps, home.origin)} - {""}
-        for url in self.visit.robots.sitemaps:
+        named = self._robots_sitemaps(home)
+        hosts = {bare_host(url) for url in (home.origin, *named)}
+        for url in named:
             self._take(Candidate(url, DiscoveryMethod.ROBOTS_TXT), home.origin)
         for url in home.named:
             if is_of_site(url, self.domain, hosts):
@@ -159,7 +167,7 @@ class _Search:
                 return self._home(page, answer)
         if leads_to is not None:
             return self._read_home(way, way.follow(answer, leads_to), was_led=True)
-        origin = SiteUrls(self.domain, answer.url).origin
+        origin = self._origin(answer)
         if wall is not None:
             return _Home(origin, ScanError(wall.code, wall.tell("the home page")), is_wall=True)
         message = f"the home page answered with status {answer.status_code}"
@@ -176,17 +184,25 @@ class _Search:
         )
         named = (absolute_url(page.base_url, href) for rel, href in page.head_links if "sitemap" in rel.lower().split())
         return _Home(
-            origin=SiteUrls(self.domain, answer.url).origin,
+            origin=self._origin(answer),
             made_with=tuple(one.name for one in software),
             cms=next((by_category[category] for category in _CMS if category in by_category), None),
             named=tuple(url for url in named if url),
             linked=tuple(url for url in linked if url),
         )
 
-    def _origin(self, failure: FetchFailure) -> str:
-        """Where the site is, as far as one can tell: where it began to lead to what failed."""
-        first = failure.redirects[0].url if failure.redirects else failure.url
-        return SiteUrls(self.domain, first).origin
+    def _robots_sitemaps(self, home: _Home) -> list[str]:
+        hosts = {bare_host(home.origin)}
+        own = [urls for origin, urls in self.visit.robots.sitemaps.items() if is_of_site(origin, self.domain, hosts)]
+        return [url for urls in own for url in urls]
+
+    def _origin(self, answer: Fetched | FetchFailure) -> str:
+        """Where the site is: where its home page was found, or where it began to lead away from itself."""
+        is_there = isinstance(answer, Fetched) and (
+            is_of_site(answer.url, self.domain) or _WHOLE_SITE.fullmatch(urlsplit(answer.url).path)
+        )
+        url = answer.url if is_there or not answer.redirects else answer.redirects[0].url
+        return SiteUrls(self.domain, url).origin
 
     def _try_links(self, home: _Home, hosts: set[str]) -> None:
         own = [url for url in home.linked if is_of_site(url, self.domain, hosts)]
@@ -213,7 +229,10 @@ class _Search:
     def _may_ask(self, url: str) -> bool:
         if self.visit.should_stop() or self.silent >= MAX_SILENT or len(self.tried) >= MAX_PROBES:
             return False
-        return time.monotonic() + self.visit.wait_for(url) < min(self.deadline, self.visit.deadline)
+        if time.monotonic() + self.visit.wait_for(url) < min(self.deadline, self.visit.deadline):
+            return True
+        self.error = self.error or ScanError(ErrorCode.TIMEOUT, "there was no time to look for the site's sitemaps")
+        return False
 
     def _probe(self, url: str, method: DiscoveryMethod) -> None:
         """Look at the beginning of the file at `url`, unless it is known."""
@@ -237,28 +256,32 @@ class _Search:
 
     def _outcome(self, answer: Fetched | FetchFailure, method: DiscoveryMethod) -> str:
         if isinstance(answer, FetchFailure):
-            self.silent += answer.code is not ErrorCode.ROBOTS_DENIED  # which nobody was asked for
+            if answer.code is not ErrorCode.ROBOTS_DENIED:  # for which nobody was asked
+                self.silent += 1
+                self.error = ScanError(answer.code, answer.message)
             return answer.code.value
         self.silent = 0
         is_success = 200 <= answer.status_code < 300
         first = answer.body[: PROBE_LIMITS.body_bytes]
         if is_success and looks_like_sitemap(first, answer.headers.get("content-type", "")):
             return "sitemap" if self._take(Candidate(answer.url, method)) else "duplicate"
-        self.answers = self.answers or is_success or answer.status_code in _IS_NONE
-        return "none" if is_success or answer.status_code in _IS_NONE else ErrorCode.HTTP_ERROR.value
+        if is_success or answer.status_code in _IS_NONE:
+            self.answers = True
+            return "none"
+        message = f"the places where sitemaps are answered with status {answer.status_code}"
+        self.error = ScanError(ErrorCode.HTTP_ERROR, message)
+        return ErrorCode.HTTP_ERROR.value
 
     def _failure(self, home: _Home) -> ScanError | None:
-        """Why nothing was found, if that is not because there is nothing."""
+        """Why nothing was found, if that is not because there is nothing: None as soon as one answer says so."""
         if self.found:
             return None
         if self.visit.should_stop():
             return ScanError(ErrorCode.CANCELLED, "the scan was cancelled")
-        if home.failure is None:
-            return None
         # A wall answers anything with itself: that is no word on whether there is a sitemap behind it.
         statuses = {probe["status_code"] for probe in self.probed}
         has_said_no = bool(statuses & _IS_NONE) if home.is_wall else self.answers
-        return None if has_said_no else home.failure
+        return None if has_said_no else home.failure or self.error
 
 
 def _place(url: str) -> str:

@@ -30,6 +30,8 @@ _WIDE: Final = frozenset({"utf-16-le", "utf-16-be"})
 _MULTI_BYTE: Final = frozenset({"gb18030", "big5hkscs", "euc-jp", "cp932", "iso2022-jp", "cp949"})
 _DECLARED = re.compile(rb"[\s\xef\xbb\xbf]*<\?xml\s[^>]{0,400}?\bencoding\s{0,20}=\s{0,20}[\"']([^\"'>]*)")
 _CONTENT_TYPE = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]{1,40})", re.IGNORECASE)
+# Bytes that begin no character of UTF-8, whatever follows, or whose next is none of theirs: one call for many of them.
+_NOT_UTF_8 = re.compile(rb"(?:[\x80-\xc1\xf5-\xff]|[\xc2-\xf4](?=[\x00-\x7f\xc0-\xff]))*")
 _LATIN: Final = "cp1252"  # what bytes that are not UTF-8 are where nothing else is said
 
 
@@ -81,7 +83,9 @@ def _utf_8(other: str) -> codecs.IncrementalDecoder:
     def as_other(error: UnicodeError) -> tuple[str, int]:
         if not isinstance(error, UnicodeDecodeError):
             raise error
-        return error.object[error.start : error.end].decode(other, "replace"), error.end
+        run = _NOT_UTF_8.match(error.object, error.end)
+        end = run.end() if run else error.end
+        return error.object[error.start : end].decode(other, "replace"), end
 
     codecs.register_error(handler, as_other)
     return codecs.getincrementaldecoder("utf-8")(handler)

@@ -21,13 +21,13 @@ MAX_COUNT: Final = 32_767
 T = TypeVar("T")
 
 # No control character (C0, DEL, C1) stands in it: none is part of a URL, and in a log or a header it is a trap.
-_URL = re.compile(r"https?://[^/?#\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*", re.IGNORECASE)
+_URL = re.compile(r"https?://[^/?#\[\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*", re.IGNORECASE)
 _PRIORITY = re.compile(r"0?\.\d{1,12}|0\.?|1(?:\.0{0,12})?", re.ASCII)
 _CHANGEFREQS: Final = frozenset({"always", "hourly", "daily", "weekly", "monthly", "yearly", "never"})
 
 
 def is_usable_url(url: str) -> bool:
-    """Whether it is an absolute http or https URL within the protocol's length."""
+    """Whether it is an absolute http or https URL within the protocol's length. Hosts in brackets (IPv6) are none."""
     return len(url) <= MAX_URL_CHARS and _URL.fullmatch(url) is not None
 
 

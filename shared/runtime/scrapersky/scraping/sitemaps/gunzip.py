@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 MAGIC: Final = b"\x1f\x8b"
@@ -35,10 +36,12 @@ class Gunzip:
                     return
                 if not self._begin(data):
                     return
+            before = self._member.copy()
             try:
                 piece = self._member.decompress(data, PIECE_BYTES)
             except zlib.error:
                 self._end("it is a damaged gzip file")
+                yield _up_to_damage(before, data)
                 return
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if piece:
@@ -65,3 +68,15 @@ class Gunzip:
     def _end(self, fault: str) -> None:
         self._is_over = True
         self.fault = fault
+
+
+def _up_to_damage(member: "zlib._Decompress", data: bytes) -> bytes:
+    """What data that fails inflates to until then: zlib gives nothing of a call that failed.
+
+    No more than of one call that did not fail, as this one failed before it had as much.
+    """
+    out = bytearray()
+    with suppress(zlib.error):
+        for position in range(len(data)):
+            out += member.decompress(data[position : position + 1])
+    return bytes(out)

@@ -66,6 +66,7 @@ class Markup:
         self._stuck = 0
         self._index = -1
         self._held: list[str] = []
+        self._held_chars = 0
         self._text: list[str] = []  # of the element that is open
         self._parser = expat.ParserCreate("utf-8")
         self._parser.buffer_text = True
@@ -83,9 +84,10 @@ class Markup:
             text, self._short = self._short.rest, None
         if self._stuck > HELD_CHARS:
             self._held.append(text)
-            if sum(map(len, self._held)) < self._stuck:
+            self._held_chars += len(text)
+            if self._held_chars < self._stuck:
                 return
-            text = "".join(self._held)
+            text, self._held_chars = "".join(self._held), 0
             self._held.clear()
         self._parse(text, False)
 
@@ -128,8 +130,7 @@ class Markup:
         local = name.rpartition(":")[2].lower()
         self.type = names.ROOTS.get(local)
         if self.type is None:
-            message = sniff.HTML if local == "html" else "it is XML of another kind, not a sitemap"
-            raise _StopError(ErrorCode.INVALID_SITEMAP, message)
+            raise _StopError(ErrorCode.INVALID_SITEMAP, sniff.root_kind(local))
         self._read_on(self.type, names.Kinds(self.type, name, attributes))
 
     def _read_on(self, sitemap_type: SitemapType, kinds: names.Kinds) -> None:

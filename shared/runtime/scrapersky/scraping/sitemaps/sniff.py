@@ -32,9 +32,13 @@ def binary_kind(head: bytes) -> str | None:
     return next((f"it is {kind}, not a sitemap" for sign, kind in _SIGNS.items() if head.startswith(sign)), None)
 
 
+def root_kind(name: str) -> str:
+    """What a document is whose outermost element is of no sitemap."""
+    return HTML if _HTML.match(f"<{name}>") else "it is XML of another kind, not a sitemap"
+
+
 def text_kind(head: str, content_type: str = "") -> str:
-    """What a text is that is neither a sitemap nor a list of addresses."""
-    head = head.strip()
+    """What a text, without white space before it, is that is neither a sitemap nor a list of addresses."""
     if not head:
         return "it is empty"
     if _HTML.search(head[:_HTML_CHARS]) or "html" in content_type.lower():
