@@ -19,14 +19,20 @@ REGION = "eu-central-1"
 
 
 class ScanQueue:
-    """The queues of one test: of domain scans, of sitemap scans and of batches."""
+    """The queues of one test: one for each kind of job, and one for batches."""
 
     def __init__(self) -> None:
         self.client = boto3.client("sqs", region_name=REGION)
         self.url = self.client.create_queue(QueueName="scan")["QueueUrl"]
         self.sitemap_url = self.client.create_queue(QueueName="sitemap")["QueueUrl"]
         self.batch_url = self.client.create_queue(QueueName="batch")["QueueUrl"]
-        urls = {"domain_scan": self.url, "sitemap_scan": self.sitemap_url, "batch": self.batch_url}
+        self.places_url = self.client.create_queue(QueueName="places")["QueueUrl"]
+        urls = {
+            "domain_scan": self.url,
+            "sitemap_scan": self.sitemap_url,
+            "places_search": self.places_url,
+            "batch": self.batch_url,
+        }
         self.sender = Sender(lambda: self.client, urls)
         # The queue is gone: every send fails the way SQS says it.
         self.broken_sender = Sender(lambda: self.client, {queue: url + "-gone" for queue, url in urls.items()})
@@ -38,6 +44,10 @@ class ScanQueue:
     def drain_sitemaps(self) -> list[dict[str, Any]]:
         """Take every message off the sitemap queue."""
         return self._take(self.sitemap_url)
+
+    def drain_places(self) -> list[dict[str, Any]]:
+        """Take every message off the places queue."""
+        return self._take(self.places_url)
 
     def drain_batches(self) -> list[dict[str, Any]]:
         """Take every message off the batch queue."""

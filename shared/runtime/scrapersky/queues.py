@@ -5,7 +5,7 @@ A message names a job and nothing else that counts: tenant, domain and state com
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -20,6 +20,7 @@ from scrapersky.domain.limits import (
     MAX_SITEMAP_URLS,
 )
 from scrapersky.domain.status import JobKind
+from scrapersky.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -73,6 +74,21 @@ class JobMessage:
         """
         data = _object(body)
         return cls(_uuid(data, "job_id"), _correlation_id(data))
+
+
+def jobs_of(records: Iterable[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]], list[str]]:
+    """(message ids by the job that they name, ids of messages that name none) of an SQS event's records."""
+    by_job: dict[UUID, list[str]] = {}
+    malformed: list[str] = []
+    for record in records:
+        try:
+            job_id = JobMessage.parse(record["body"]).job_id
+        except MalformedMessage as error:
+            logger().error("malformed message", extra={"message_id": record["messageId"], "reason": str(error)})
+            malformed.append(record["messageId"])
+        else:
+            by_job.setdefault(job_id, []).append(record["messageId"])
+    return by_job, malformed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from scrapersky.errors import ConfigurationError
 Environment = Mapping[str, str]
 
 LOCAL_ONLY = ("FETCH_ALLOW_NETWORKS", "FETCH_RESOLVE", "FETCH_CA_FILE")
+LOCAL_PLACES_ONLY = ("PLACES_API_URL", "GEOCODING_API_URL")
 
 
 def required(env: Environment, name: str) -> str:
@@ -68,7 +69,12 @@ class MigrationSettings:
         return cls(required(env, "MIGRATION_DATABASE_SECRET_ARN"))
 
 
-QUEUE_VARIABLES = {"domain_scan": "SCAN_QUEUE_URL", "sitemap_scan": "SITEMAP_QUEUE_URL", "batch": "BATCH_QUEUE_URL"}
+QUEUE_VARIABLES = {
+    "domain_scan": "SCAN_QUEUE_URL",
+    "sitemap_scan": "SITEMAP_QUEUE_URL",
+    "places_search": "PLACES_QUEUE_URL",
+    "batch": "BATCH_QUEUE_URL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,7 @@ class FetchSettings:
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
-        for name in LOCAL_ONLY:
-            if env.get(name) and not _is_local(env):
-                raise ConfigurationError(f"environment variable {name} is for a local stack only")
+        _refuse_elsewhere(env, LOCAL_ONLY)
         return cls(
             contact_url=required(env, "CONTACT_URL"),
             allow_networks=_words(env, "FETCH_ALLOW_NETWORKS"),
@@ -156,6 +160,33 @@ class SitemapWorkerSettings:
         return cls(
             lease_seconds=number(env, "SITEMAP_LEASE_SECONDS", at_least=2, at_most=930),
             max_concurrent_sites=number(env, "MAX_CONCURRENT_SITES", at_least=1, at_most=100),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesWorkerSettings:
+    """Where Google's key is kept, how long Google's content is, and for how long a search stands for the next.
+
+    The URLs are those of a local stack's own services, None for Google's.
+    """
+
+    key_secret_arn: str
+    lease_seconds: int
+    content_days: int
+    reuse_hours: int
+    places_url: str | None
+    geocoding_url: str | None
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        _refuse_elsewhere(env, LOCAL_PLACES_ONLY)
+        return cls(
+            key_secret_arn=required(env, "PLACES_KEY_SECRET_ARN"),
+            lease_seconds=number(env, "PLACES_LEASE_SECONDS", at_least=2, at_most=930),
+            content_days=number(env, "PLACES_CONTENT_DAYS", at_least=1, at_most=30),
+            reuse_hours=number(env, "PLACES_REUSE_HOURS", at_least=0, at_most=720),
+            places_url=env.get("PLACES_API_URL") or None,
+            geocoding_url=env.get("GEOCODING_API_URL") or None,
         )
 
 
@@ -206,6 +237,13 @@ class ExportSettings:
 
 def _words(env: Environment, name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
+
+
+def _refuse_elsewhere(env: Environment, names: Iterable[str]) -> None:
+    """Raise ConfigurationError for a variable of a local stack that is set anywhere else."""
+    for name in names:
+        if env.get(name) and not _is_local(env):
+            raise ConfigurationError(f"environment variable {name} is for a local stack only")
 
 
 def _is_local(env: Environment) -> bool:

@@ -14,13 +14,14 @@ from scrapersky.errors import ConfigurationError
 from scrapersky.objects import ObjectStore
 from scrapersky.queues import Sender
 from scrapersky.secret_store import secret
-from scrapersky.settings import DatabaseSettings, ExportSettings, FetchSettings, QueueSettings
+from scrapersky.settings import DatabaseSettings, ExportSettings, FetchSettings, PlacesWorkerSettings, QueueSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
+    from scrapersky.places.client import PlacesClient
     from scrapersky.scraping.fetch import Fetcher
 
 
@@ -86,3 +87,12 @@ def fetcher() -> "Fetcher":
         )
     except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
         raise ConfigurationError(f"the FETCH_ variables of the local stack cannot be used: {error}") from error
+
+
+def places_client() -> "PlacesClient":
+    """A client of Google's services for one search, with the key as it is now."""
+    from scrapersky.places.client import GEOCODING_URL, PLACES_URL, PlacesClient, PlacesUrls
+
+    settings = PlacesWorkerSettings.from_env(os.environ)
+    urls = PlacesUrls(settings.places_url or PLACES_URL, settings.geocoding_url or GEOCODING_URL)
+    return PlacesClient(secret(settings.key_secret_arn).strip(), urls=urls)
