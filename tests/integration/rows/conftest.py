@@ -16,6 +16,7 @@ from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.status import JobKind
 from scrapersky.services import batch, domain_scan
+from support.sitemap_lines import pages, read_all
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -80,6 +81,7 @@ def seed(database: TestDatabase, queue: ScanQueue, db: Database) -> UUID:
         caller.tenant_id,
         started.job_id,
     )
+    read_all(db, caller, pages(1))
     return caller.tenant_id
 
 

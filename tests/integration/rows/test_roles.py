@@ -10,7 +10,7 @@ SYSTEM_ROLE = "scrapersky_system"
 DOORS = {
     "claim_jobs", "renew_leases", "release_jobs", "sweep_leases", "sweep_stranded", "take_outbox",
     "mark_outbox_sent", "fail_dead_letters", "purge_expired", "gauges", "free_hosts", "postpone_jobs",
-    "sweep_batches", "batch_of_run", "schema_version",
+    "sweep_batches", "batch_of_run", "schema_version", "claim_jobs_of_kind",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The SQL that fills a sitemap scan's work list: what discovery found, and what an index names."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from scrapersky.db.connection import Cursor, Database
@@ -26,32 +26,46 @@ order by file.url_hash -- two jobs of one domain lock the same rows in the same 
 on conflict (tenant_id, domain, url_hash) do nothing
 """
 
+# Files above the bound are left out, and the index that names them says so.
 _AS_LINES = """
-), known as (
+), known as materialized (
   select count(*) as files, coalesce(max(position), 0) as last
   from scrapersky.sitemap_files where tenant_id = %(tenant_id)s and job_id = %(job_id)s
-), new as (
-  select file.*, j.domain, row_number() over (order by file.n) as place
-  from scrapersky.jobs as j, file
-  where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s
+), new as materialized (
+  select file.*, known.last + row_number() over (order by file.n) as position,
+         known.files + row_number() over (order by file.n) > %(max_files)s as is_left_out
+  from file cross join known
+  where exists (
+      select from scrapersky.jobs as j
+      where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s
+        and j.status = 'running' and j.lease_token = %(run_token)s)
     and (%(id)s::uuid is null or exists (
       select from scrapersky.sitemap_files as f
-      where f.tenant_id = j.tenant_id and f.id = %(id)s and f.status = 'running' and f.lease_token = %(token)s))
+      where f.tenant_id = %(tenant_id)s and f.id = %(id)s and f.status = 'running' and f.lease_token = %(token)s))
     and not exists (
       select from scrapersky.sitemap_files as o
-      where o.tenant_id = j.tenant_id and o.job_id = j.id and o.url_hash = file.url_hash)
+      where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s and o.url_hash = file.url_hash)
+), added as (
+  insert into scrapersky.sitemap_files (
+    tenant_id, job_id, sitemap_id, domain, parent_id, depth, position, url, url_hash, discovery_method,
+    status, error_code, error_message, finished_at)
+  select s.tenant_id, %(job_id)s, s.id, s.domain, %(id)s, %(depth)s, new.position, new.url, new.url_hash, new.method,
+         case when new.error_code is null then 'pending' else 'failed' end, new.error_code, new.error_message,
+         case when new.error_code is not null then now() end
+  from new
+  join scrapersky.sitemaps as s
+    on s.tenant_id = %(tenant_id)s and s.domain = %(domain)s and s.url_hash = new.url_hash
+  where not new.is_left_out
 )
-insert into scrapersky.sitemap_files (
-  tenant_id, job_id, sitemap_id, domain, parent_id, depth, position, url, url_hash, discovery_method,
-  status, error_code, error_message, finished_at)
-select s.tenant_id, %(job_id)s, s.id, s.domain, %(parent_id)s, %(depth)s, known.last + new.place, new.url, new.url_hash,
-       new.method, case when new.error_code is null then 'pending' else 'failed' end, new.error_code, new.error_message,
-       case when new.error_code is not null then now() end
-from known, new
-join scrapersky.sitemaps as s
-  on s.tenant_id = %(tenant_id)s and s.domain = new.domain and s.url_hash = new.url_hash
-where known.files + new.place <= %(max_files)s
+update scrapersky.sitemap_files as f
+set truncated_by = 'files', truncated_at = cut.files || ' of the files that it names are left out'
+from (select count(*) as files from new where is_left_out) as cut
+where f.tenant_id = %(tenant_id)s and f.id = %(id)s and cut.files > 0
 """
+
+# The planner takes tables without statistics for small ones, and would compare each file with each.
+_JOIN_BY_HASH = "select set_config('enable_nestloop', 'off', true)"
+_JOIN_AS_EVER = "select set_config('enable_nestloop', 'on', true)"
 
 _ADD_LINES = (
     """
@@ -98,33 +112,33 @@ def add(
     told = dict(discovery)
     if len(distinct) > MAX_FILES:
         told |= {"truncated_by": "files", "truncated_at": f"{MAX_FILES} of {len(distinct)} files"}
-    parameters = of_site(site) | {"discovery": jsonb(told)}
+    parameters = of_site(site) | {"discovery": jsonb(told), "domain": site.domain}
 
     def work(cursor: Cursor) -> Cursor:
         cursor.connection.execute(LOCK_JOB, parameters)
         cursor.connection.execute(_DISCOVERED, parameters)
-        _add_lines(cursor, parameters, distinct, parent_id=None, depth=0)
+        _add_lines(cursor, parameters, distinct[:MAX_FILES], depth=0)
         owe_lanes(cursor, parameters, lanes)
         return settle(cursor, parameters, failure=failure)
 
     return turn(db.run(work, tenant_id=site.tenant_id).fetchone())
 
 
-def add_children(cursor: Cursor, parameters: Mapping[str, Any], line: Line, children: Sequence[Child]) -> list[UUID]:
+def add_children(cursor: Cursor, parameters: Mapping[str, Any], line: Line, children: Sequence[Child]) -> int:
     """Two statements of a transaction of `line`: the files that an index names, and their lines in this scan.
 
-    Returns the hashes of those that it names; what is above MAX_FILES or below MAX_DEPTH gets no line.
+    Returns how many it names; what is above MAX_FILES or below MAX_DEPTH gets no line.
     """
     distinct = _distinct([(child, DiscoveryMethod.SITEMAP_INDEX) for child in children])
     if line.depth < MAX_DEPTH:
-        _add_lines(cursor, parameters, distinct, parent_id=line.id, depth=line.depth + 1)
-    return [UUID(file["url_hash"]) for file in distinct]
+        _add_lines(cursor, {**parameters, "domain": line.domain}, distinct, depth=line.depth + 1)
+    return len(distinct)
 
 
 def add_known_children(cursor: Cursor, parameters: Mapping[str, Any], line: Line) -> None:
     """The same of an index that was not modified: the files that it named the last time."""
-    asked = {**parameters, "parent_id": line.id, "depth": line.depth + 1, "max_files": MAX_FILES}
-    cursor.connection.execute(_ADD_KNOWN, {**asked, "sitemap_id": line.sitemap_id})
+    asked = {**parameters, "domain": line.domain, "sitemap_id": line.sitemap_id, "depth": line.depth + 1}
+    _by_hash(cursor, _ADD_KNOWN, asked)
 
 
 def _distinct(files: Iterable[tuple[Child, DiscoveryMethod]]) -> list[dict[str, Any]]:
@@ -141,11 +155,14 @@ def _distinct(files: Iterable[tuple[Child, DiscoveryMethod]]) -> list[dict[str, 
     return list(found.values())
 
 
-def _add_lines(
-    cursor: Cursor, parameters: Mapping[str, Any], files: list[dict[str, Any]], *, parent_id: UUID | None, depth: int
-) -> None:
+def _add_lines(cursor: Cursor, parameters: Mapping[str, Any], files: list[dict[str, Any]], *, depth: int) -> None:
     if files:
-        rows = jsonb(files[:MAX_FILES])
-        asked = {**parameters, "files": rows, "parent_id": parent_id, "depth": depth, "max_files": MAX_FILES}
+        asked = {**parameters, "files": jsonb(files), "depth": depth}
         cursor.connection.execute(_ADD_SITEMAPS, asked)
-        cursor.connection.execute(_ADD_LINES, asked)
+        _by_hash(cursor, _ADD_LINES, asked)
+
+
+def _by_hash(cursor: Cursor, statement: LiteralString, parameters: Mapping[str, Any]) -> None:
+    cursor.connection.execute(_JOIN_BY_HASH)
+    cursor.connection.execute(statement, {**parameters, "max_files": MAX_FILES})
+    cursor.connection.execute(_JOIN_AS_EVER)

@@ -35,23 +35,24 @@ _REMOVE = (
     "with held as ("  # noqa: S608 - constants alone
     + _HELD
     + """), gone as (
-  select u.tenant_id, u.sitemap_id, u.id, held.read_at
+  select u.ctid
   from held
   join scrapersky.sitemap_urls as u on u.tenant_id = held.tenant_id and u.sitemap_id = held.sitemap_id
   where u.id > %(after)s and u.last_seen < held.read_at and u.removed_at is null
   order by u.tenant_id, u.sitemap_id, u.id
   limit %(limit)s
 ), marked as (
-  update scrapersky.sitemap_urls as u set removed_at = gone.read_at
-  from gone
-  where u.tenant_id = gone.tenant_id and u.sitemap_id = gone.sitemap_id and u.id = gone.id
+  -- Nobody else writes them: whoever does holds the job.
+  update scrapersky.sitemap_urls as u set removed_at = held.read_at
+  from held
+  where u.ctid = any (array(select gone.ctid from gone))
   returning u.id
 )
 select count(*) as marked, max(id) as last from marked
 """
 )
 
-# Named files without a line are those above MAX_FILES: an index of which a part was taken was not read whole.
+# An index some of whose files are left out, which it says already, was not read whole.
 _FINISH = (
     "with held as ("  # noqa: S608 - constants alone
     + _HELD
@@ -65,13 +66,8 @@ _FINISH = (
   select count(u.id) as removed
   from held join scrapersky.sitemap_urls as u
     on u.tenant_id = held.tenant_id and u.sitemap_id = held.sitemap_id and u.removed_at = held.read_at
-), lacking as (
-  select count(*) as files from unnest(%(child_hashes)s::uuid[]) as child (url_hash)
-  where not exists (
-    select from scrapersky.sitemap_files as o
-    where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s and o.url_hash = child.url_hash)
 ), whole as (
-  select %(is_whole)s and lacking.files = 0 as is_whole from lacking
+  select %(is_whole)s and held.truncated_by is null as is_whole from held
 ), read as (
   update scrapersky.sitemaps as s
   set read_at = held.read_at,
@@ -88,7 +84,7 @@ set status = 'complete', lease_until = null, finished_at = now(), updated_at = n
     is_gzip = %(is_gzip)s, is_partial = %(is_partial)s,
     is_unchanged = coalesce(held.before_sha256 = %(sha256)s::bytea, false),
     etag = %(etag)s, last_modified = %(last_modified)s, sha256 = %(sha256)s,
-    url_count = counted.urls, child_count = cardinality(%(child_hashes)s::uuid[]), skipped_count = %(skipped_count)s,
+    url_count = counted.urls, child_count = %(child_count)s, skipped_count = %(skipped_count)s,
     has_lastmod = %(has_lastmod)s, has_priority = %(has_priority)s, has_changefreq = %(has_changefreq)s,
     image_count = %(image_count)s, video_count = %(video_count)s, news_count = %(news_count)s,
     alternate_count = %(alternate_count)s,
@@ -96,11 +92,10 @@ set status = 'complete', lease_until = null, finished_at = now(), updated_at = n
     changed_count = case when held.before_at is not null then counted.changed end,
     unchanged_count = case when held.before_at is not null then counted.urls - counted.added - counted.changed end,
     removed_count = case when held.before_at is not null and whole.is_whole then removed.removed end,
-    truncated_by = coalesce(%(truncated_by)s, case when lacking.files > 0 then 'files' end),
-    truncated_at = case when %(truncated_by)s::text is not null then %(truncated_at)s
-      when lacking.files > 0 then lacking.files || ' of the files that it names are left out' end,
+    truncated_by = coalesce(%(truncated_by)s, held.truncated_by),
+    truncated_at = case when %(truncated_by)s::text is not null then %(truncated_at)s else held.truncated_at end,
     wire_bytes = %(wire_bytes)s, bytes = %(bytes)s, ms = %(ms)s
-from held, counted, removed, lacking, whole
+from held, counted, removed, whole
 where f.tenant_id = held.tenant_id and f.id = held.id
 """
 )
@@ -125,8 +120,8 @@ def finish(db: Database, line: Line, read: Read, *, lanes: int) -> Turn:
 
     def work(cursor: Cursor) -> Cursor:
         cursor.connection.execute(LOCK_JOB, parameters)
-        hashes = add_children(cursor, parameters, line, children)
-        cursor.connection.execute(_FINISH, parameters | {"child_hashes": hashes})
+        child_count = add_children(cursor, parameters, line, children)
+        cursor.connection.execute(_FINISH, parameters | {"child_count": child_count})
         if children:
             owe_lanes(cursor, parameters, lanes)
         return settle(cursor, parameters)

@@ -40,14 +40,12 @@ class Stored:
 
 # The line, when both tokens are valid, and how many URLs its job may still store. Under the lock of the job's row.
 _HELD = """
-  select f.tenant_id, f.id, f.sitemap_id, f.read_at,
-         greatest(%(max_pages)s - (
+  select greatest(%(max_pages)s - (
            select sum(o.url_count) from scrapersky.sitemap_files as o
            where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s), 0)::bigint as room
-  from scrapersky.sitemap_files as f
-  join scrapersky.jobs as j on j.tenant_id = f.tenant_id and j.id = f.job_id
+  from scrapersky.sitemap_files as f, scrapersky.jobs as j
   where f.tenant_id = %(tenant_id)s and f.id = %(id)s and f.status = 'running' and f.lease_token = %(token)s
-    and j.status = 'running' and j.lease_token = %(run_token)s
+    and j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s
 """
 
 _COLUMNS = """
@@ -59,31 +57,23 @@ _TYPES = """
 _CREATE: Final = f"create temp table incoming ({_TYPES}) on commit drop"
 _COPY: Final = f"copy pg_temp.incoming ({_COLUMNS}) from stdin"
 
-# All of them: the conflict alone tells which this read has stored before.
-_ALL = """
-), fitting as not materialized (
-  select * from pg_temp.incoming
-), short as (
-  select 0::bigint as cut"""
-
-# Where there may not be room for all, those that this read has stored before do not count.
-_AS_MANY_AS_FIT = """
+# Where there may not be room for all, those that this read has stored before do not count, and the first ones go in.
+_WANTED = """
 ), wanted as materialized (
-  select i.* from held, numbered as i
-  where not exists (
+  select i.* from numbered as i
+  where (select room from held) < %(count)s and not exists (
     select from scrapersky.sitemap_urls as u
-    where u.tenant_id = held.tenant_id and u.sitemap_id = held.sitemap_id and u.url_hash = i.url_hash
-      and u.last_seen >= held.read_at)
-), fitting as (
-  select * from wanted order by place limit (select room from held)
-), short as (
-  select greatest((select count(*) from wanted) - held.room, 0) as cut from held"""
+    where u.tenant_id = %(tenant_id)s and u.sitemap_id = %(sitemap_id)s and u.url_hash = i.url_hash
+      and u.last_seen >= %(read_at)s)
+), fitting as materialized (
+  select * from wanted order by place limit (select room from held)"""
 
+# Where there is room for all, the conflict alone tells which this read has stored before.
 _MERGE = f"""
 ), merged as (
   insert into scrapersky.sitemap_urls as u (tenant_id, sitemap_id, first_seen, last_seen, {_COLUMNS})
-  select held.tenant_id, held.sitemap_id, held.read_at, held.read_at, {_COLUMNS}
-  from held, fitting
+  select %(tenant_id)s, %(sitemap_id)s, %(read_at)s, %(read_at)s, {_COLUMNS}
+  from {{source}}
   on conflict (tenant_id, sitemap_id, url_hash) do update
     set last_seen = excluded.last_seen,
         -- A URL that was gone is new, whatever its lastmod.
@@ -102,28 +92,39 @@ _MERGE = f"""
 ), mixed as (
   -- What is stored is no longer what the last whole read brought: nobody must be asked whether that still holds.
   update scrapersky.sitemaps as s set etag = null, last_modified = null
-  from held
-  where s.tenant_id = held.tenant_id and s.id = held.sitemap_id and (s.etag is not null or s.last_modified is not null)
+  where s.tenant_id = %(tenant_id)s and s.id = %(sitemap_id)s and exists (select from held)
+    and (s.etag is not null or s.last_modified is not null)
 ), done as (
   select count(*) as stored from merged
 )
 update scrapersky.sitemap_files as f
 set url_count = f.url_count + done.stored, attempt = case when done.stored > 0 then 0 else f.attempt end,
     updated_at = now()
-from held, done, short
-where f.tenant_id = held.tenant_id and f.id = held.id
-returning done.stored, f.url_count, held.room - done.stored as room, short.cut
+from held, done
+where f.tenant_id = %(tenant_id)s and f.id = %(id)s
+returning done.stored, f.url_count, held.room - done.stored as room, {{cut}} as cut
 """  # noqa: S608 - constants alone
 
-# In the order in which the file names them, which a join would not keep by itself.
-_NUMBERED_COPY = ", numbered as (select *, ctid as place from pg_temp.incoming"
-_NUMBERED_JSON = f""", numbered as (
-  select * from rows from (jsonb_to_recordset(%(rows)s::jsonb) as ({_TYPES}))
-    with ordinality as row ({_COLUMNS}, place)"""  # noqa: S608 - constants alone
+_CUT = "case when held.room < %(count)s then greatest((select count(*) from wanted) - held.room, 0) else 0 end"
+_EITHER = f"""(
+    select {_COLUMNS} from numbered where (select room from held) >= %(count)s
+    union all
+    select {_COLUMNS} from fitting) as entry"""  # noqa: S608
 
-_MERGE_COPY: Final = f"with held as ({_HELD}{_ALL}{_MERGE}"
-_MERGE_COPY_PART: Final = f"with held as ({_HELD}){_NUMBERED_COPY}{_AS_MANY_AS_FIT}{_MERGE}"
-_MERGE_JSON: Final = f"with held as ({_HELD}){_NUMBERED_JSON}{_AS_MANY_AS_FIT}{_MERGE}"
+# In the order in which the file names them.
+_COPIED = "select *, ctid as place from pg_temp.incoming"
+_SENT = f"""
+  select * from rows from (jsonb_to_recordset(%(rows)s::jsonb) as ({_TYPES}))
+    with ordinality as entry ({_COLUMNS}, place)"""  # noqa: S608
+
+_MERGE_ALL: Final = f"with held as ({_HELD}" + _MERGE.format(source="pg_temp.incoming", cut="0")
+_MERGE_SOME: Final = f"with held as ({_HELD}), numbered as ({_COPIED}{_WANTED}" + _MERGE.format(
+    source="fitting", cut=_CUT
+)
+_MERGE_SENT: Final = f"with held as ({_HELD}), numbered as ({_SENT}{_WANTED}" + _MERGE.format(source=_EITHER, cut=_CUT)
+
+# The planner takes a table without statistics for a small one, and would compare each row with each.
+_JOIN_BY_HASH: Final = "select set_config('enable_nestloop', 'off', true)"
 
 
 def store_chunk(db: Database, line: Line, entries: Sequence[Entry], *, time_of: TimeOf, lease: timedelta) -> Stored:
@@ -133,9 +134,11 @@ def store_chunk(db: Database, line: Line, entries: Sequence[Entry], *, time_of: 
         Unavailable: the database did not answer in time; the chunk is stored or not, and may come again.
     """
     rows = hashed(entries)
-    parameters = of_line(line) | {"lease": lease}
+    parameters = of_line(line) | {
+        "sitemap_id": line.sitemap_id, "read_at": line.read_at, "lease": lease, "count": len(rows),
+    }  # fmt: skip
     if len(rows) >= COPY_FROM:
-        merged = _copied(db, line, as_copy(rows, time_of), len(rows), parameters)
+        merged = _copied(db, line, as_copy(rows, time_of), parameters)
     else:
         merged = _as_one_statement(db, line, as_json(rows, time_of), parameters)
     row = merged.fetchone() if merged else None
@@ -149,12 +152,13 @@ def _as_one_statement(
 
     def work(cursor: Cursor) -> Cursor:
         _keep(cursor, parameters)
-        return cursor.connection.execute(_MERGE_JSON, asked)
+        cursor.connection.execute(_JOIN_BY_HASH)
+        return cursor.connection.execute(_MERGE_SENT, asked)
 
     return db.run(work, tenant_id=line.tenant_id)
 
 
-def _copied(db: Database, line: Line, data: bytes, count: int, parameters: Mapping[str, Any]) -> Cursor | None:
+def _copied(db: Database, line: Line, data: bytes, parameters: Mapping[str, Any]) -> Cursor | None:
     room = 0
 
     def opening(cursor: Cursor) -> Callable[[], Copy | None]:
@@ -173,7 +177,10 @@ def _copied(db: Database, line: Line, data: bytes, count: int, parameters: Mappi
         return answer
 
     def closing(cursor: Cursor) -> Cursor:
-        return cursor.connection.execute(_MERGE_COPY if count <= room else _MERGE_COPY_PART, parameters)
+        if room >= parameters["count"]:
+            return cursor.connection.execute(_MERGE_ALL, parameters)
+        cursor.connection.execute(_JOIN_BY_HASH)
+        return cursor.connection.execute(_MERGE_SOME, parameters)
 
     return db.run_copy(opening, closing, tenant_id=line.tenant_id)
 

@@ -23,19 +23,20 @@ create unique index outbox_one_owed_per_job on scrapersky.outbox (job_id, lane) 
 
 -- One file of a site, whichever scan read it.
 create table scrapersky.sitemaps (
-  id bigint generated always as identity primary key,
+  id bigint generated always as identity,
   tenant_id uuid not null,
   domain text not null check (length(domain) between 1 and 253),
   url text not null,
   url_hash uuid not null,    -- the first 16 bytes of the sha256 of its URL: an index row holds 2,704 bytes at the most
   read_at timestamptz,       -- when the last read of it began, whole or not
   confirmed_at timestamptz,  -- when it was last known to be what is stored: read whole, or answered as not modified
-  -- Of the last whole read, to be asked with the next time; null when that brought only a part.
+  -- Of the last whole read, to be asked with the next time; null when what is stored is no longer just what that brought.
   etag text,
   last_modified text,
+  -- Of the last read when that was whole.
   sha256 bytea check (octet_length(sha256) = 32),
   created_at timestamptz not null default now(),
-  unique (tenant_id, id),
+  primary key (tenant_id, id),
   unique (tenant_id, domain, url_hash)
 );
 
@@ -60,7 +61,9 @@ create table scrapersky.sitemap_files (
   attempt integer not null default 0 check (attempt >= 0),    -- claims since it last got on
   lease_token uuid,
   lease_until timestamptz,
-  read_at timestamptz,                                        -- when this scan's read of it began; kept when resumed
+  -- When the read of it began whose URLs are its own: this scan's, kept when resumed. Of a file that was not modified it
+  -- is that of its last whole read, whose changes were an earlier scan's.
+  read_at timestamptz,
   sitemap_type text check (sitemap_type in ('urlset', 'index', 'text', 'rss', 'atom')),
   is_gzip boolean not null default false,
   is_duplicate boolean not null default false,                -- it leads to another line's final address: not listed
@@ -95,12 +98,13 @@ create table scrapersky.sitemap_files (
   updated_at timestamptz not null default now(),
   started_at timestamptz,
   finished_at timestamptz,
-  unique (tenant_id, id),
   unique (tenant_id, job_id, url_hash),
   unique (tenant_id, job_id, position),
   foreign key (tenant_id, job_id) references scrapersky.jobs (tenant_id, id) on delete cascade,
   foreign key (tenant_id, sitemap_id) references scrapersky.sitemaps (tenant_id, id),
   constraint sitemap_files_running_is_leased check ((status = 'running') = (lease_until is not null)),
+  constraint sitemap_files_running_is_fenced
+    check (status <> 'running' or (lease_token is not null and read_at is not null)),
   constraint sitemap_files_final_has_an_end
     check ((status in ('complete', 'failed', 'cancelled')) = (finished_at is not null)),
   constraint sitemap_files_failed_has_a_reason check ((status = 'failed') = (error_code is not null)),
@@ -108,7 +112,7 @@ create table scrapersky.sitemap_files (
   constraint sitemap_files_complete_has_a_type check (status <> 'complete' or sitemap_type is not null or is_duplicate)
 );
 create unique index sitemap_files_by_final on scrapersky.sitemap_files (tenant_id, job_id, final_hash)
-  where not is_duplicate;
+  where final_hash is not null and not is_duplicate;
 create index sitemap_files_open on scrapersky.sitemap_files (tenant_id, job_id, position)
   where status in ('pending', 'running');
 create index sitemap_files_by_time on scrapersky.sitemap_files (tenant_id, created_at desc, id desc);
