@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.places import FieldPreset
 from scrapersky.places.retrying import MAX_TRIES
-from scrapersky.services import jobs
+from scrapersky.services import jobs, sweep
 from scrapersky_local.places_emulator.errors import Reply, error
 from support.places import ENTERPRISE, KEY, Searching, asked, searching
 
@@ -310,6 +311,33 @@ def test_the_key_is_in_no_row(google: Searching) -> None:
     for (table,) in tables:
         for (row,) in google.postgres.rows(f"select t::text from scrapersky.{table} t"):
             assert KEY not in str(row), table
+
+
+def test_content_goes_when_its_time_is_over_and_the_place_stays(google: Searching) -> None:
+    job_id = google.search(asked(max_results=4))
+    google.postgres.rows(
+        "insert into scrapersky.domains (tenant_id, domain, site_data, job_id, scanned_at)"
+        " values (%s, 'cedar-dental.example', '{}', %s, now())",
+        google.caller.tenant_id,
+        job_id,
+    )
+    before = google.listed(job_id)
+    assert sweep.run(google.db, google.sender, deadline=monotonic() + 10).expired == 0
+    google.postgres.rows("update scrapersky.places set expires_at = now() where name <> 'Old Mill Smiles'")
+    google.postgres.rows("update scrapersky.places set status = 'Maybe'")
+    assert sweep.run(google.db, google.sender, deadline=monotonic() + 10).expired == 3
+    assert google.listed(job_id) == before
+    stored = google.postgres.rows(
+        "select name, formatted_address is null, website, domain, website_class, status, expires_at is null"
+        " from scrapersky.places order by place_id"
+    )
+    assert stored == [
+        # The site itself was read: what it shows is ours, its name among it.
+        (None, True, None, "cedar-dental.example", "own_site", "Maybe", True),
+        ("Old Mill Smiles", False, "https://www.facebook.com/oldmillsmiles", None, "social", "Maybe", False),
+        (None, True, None, None, None, "Maybe", True),
+        (None, True, None, None, None, "Maybe", True),
+    ]
 
 
 def test_a_search_makes_no_domain_of_its_subject(google: Searching) -> None:

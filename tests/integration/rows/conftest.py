@@ -82,6 +82,23 @@ def seed(database: TestDatabase, queue: ScanQueue, db: Database) -> UUID:
         started.job_id,
     )
     read_all(db, caller, pages(1))
+    place = database.one(
+        "insert into scrapersky.places (tenant_id, place_id, business_type)"
+        " values (%s, 'place-1', 'cafe') returning id",
+        caller.tenant_id,
+    )
+    database.rows(
+        "insert into scrapersky.place_results (tenant_id, job_id, place_id, rank) values (%s, %s, %s, 1)",
+        caller.tenant_id,
+        started.job_id,
+        *place,
+    )
+    database.rows(
+        "insert into scrapersky.places_ledger (id, tenant_id, job_id, sku, price_usd, prices_of)"
+        " values (gen_random_uuid(), %s, %s, 'Geocoding', 0.005, now())",
+        caller.tenant_id,
+        started.job_id,
+    )
     return caller.tenant_id
 
 

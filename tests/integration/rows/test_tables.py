@@ -192,7 +192,7 @@ def test_rows_are_deleted_where_a_retry_starts_anew_and_there_each_tenants_own(s
                 continue
             assert gone.fetchall() == [(seeded.theirs,)], name
             deletable.add(name)
-    assert deletable == {"pages", "facts", "sitemap_files"}
+    assert deletable == {"pages", "facts", "sitemap_files", "place_results"}
 
 
 def mine(seeded: Seeded) -> dict[str, list[Jsonb]]:

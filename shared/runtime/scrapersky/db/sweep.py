@@ -65,6 +65,11 @@ def purge(db: Database) -> tuple[int, int]:
     return row["idempotency_keys"], row["outbox"]
 
 
+def expire_places(db: Database) -> int:
+    """Remove Google's content that is past its time; return of how many places."""
+    return int(db.query("select scrapersky.expire_places(%(limit)s) as expired", {"limit": LIMIT})[0]["expired"])
+
+
 def dead_letters(db: Database, job_ids: Sequence[UUID]) -> set[UUID]:
     """End jobs whose message was given up; return those that were not final or in work."""
     rows = db.query("select scrapersky.fail_dead_letters(%(ids)s) as id", {"ids": list(job_ids)})

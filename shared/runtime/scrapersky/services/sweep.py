@@ -19,13 +19,14 @@ class Swept:
     resent: int
     restarted: int
     sent: int
+    expired: int
     gauges: sweep.Gauges
 
 
 def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
-    """One sweep: expired leases, stranded jobs and batches, owed messages, rows past their time.
+    """One sweep: expired leases, stranded jobs and batches, owed messages, rows and content past their time.
 
-    Sending ends by `deadline` (monotonic).
+    Sending and expiring end by `deadline` (monotonic).
 
     Raises:
         Unavailable: the database could not be reached; the next sweep does the same work.
@@ -40,11 +41,16 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
         if len(messages) < owed.TAKE_LIMIT:
             break
     sweep.purge(db)
+    expired = 0
+    # As many as there are: what is past its time must not wait for as many minutes as it has thousands.
+    while time.monotonic() < deadline and (gone := sweep.expire_places(db)):
+        expired += gone
     return Swept(
         reopened=reopened,
         lost=lost + given_up,
         resent=resent,
         restarted=restarted,
         sent=sent,
+        expired=expired,
         gauges=sweep.gauges(db),
     )
