@@ -1,10 +1,12 @@
 """Sitemap workers as processes: one an invocation, begun by a fork once everything is loaded, killed when a test likes.
 
-    python -m support.sitemap_workers DSN SITE_PORT LEASE_SECONDS INVOCATION_SECONDS
+    python -m support.sitemap_workers DSN SITE_PORT LEASE_SECONDS INVOCATION_SECONDS CHUNK_ROWS SABOTAGE
 
 As a program it forks itself for every line of standard input, which is the body of a queue message: the child is one
 invocation of the worker's function with the real database and the site at SITE_PORT. It says on standard output, one
 JSON object a line, which process began, what it answered with which peak of memory and how much CPU, and how it ended.
+
+SABOTAGE is `none`, or `unique`: each process has hashes of its own, so that no URL is known to be stored already.
 """
 
 import json
@@ -20,15 +22,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from scrapersky.db import sitemap_rows
 from scrapersky.db.connection import Database
 from scrapersky.queues import Sender
-from scrapersky.services import sweep
+from scrapersky.services import sitemap_reading, sweep
+from scrapersky.services.sitemap_reading import CHUNK_ROWS
 
 TESTS = Path(__file__).parents[1]
 STEP_SECONDS = 0.05
+VISIBILITY_SECONDS = 1.0
+"""Above the lease of a run, as in the template: the message of a worker that was killed finds its lease over."""
 
 
 @dataclass(slots=True)
@@ -58,16 +65,27 @@ class Taken:
 class SitemapWorkers:
     """The queue, the sweep and the processes of one run, which ends with its context."""
 
-    def __init__(self, dsn: str, site_port: int, *, lease_seconds: int, invocation_seconds: float) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        site_port: int,
+        *,
+        lease_seconds: int,
+        invocation_seconds: float,
+        chunk_rows: int = CHUNK_ROWS,
+        sabotage: str = "none",
+    ) -> None:
         self.figures = Figures()
-        self.living: set[int] = set()
+        self.living: dict[int, str] = {}  # process id to the message that it works on
         self._dsn = dsn
         self._taken = Taken()
+        self._visibility = lease_seconds + VISIBILITY_SECONDS
+        self._again: list[tuple[float, str]] = []
         self.sender = Sender(lambda: self._taken, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type, return-value]
         self._nursery = subprocess.Popen(
             [
                 *(sys.executable, "-m", "support.sitemap_workers"),
-                *(dsn, str(site_port), str(lease_seconds), str(invocation_seconds)),
+                *(dsn, str(site_port), str(lease_seconds), str(invocation_seconds), str(chunk_rows), sabotage),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -100,22 +118,30 @@ class SitemapWorkers:
         at_once: int,
         seconds: float,
         kill_every: float | None = None,
+        most_kills: int = sys.maxsize,
+        progress: Callable[[], int] = lambda: 0,
         draw: random.Random | None = None,
     ) -> bool:
-        """Sweep, deliver and kill until `is_over()` says so, which is asked ten times a second; False when late."""
+        """Sweep, deliver and kill until `is_over()` says so; False when that takes longer than `seconds`.
+
+        Nobody is killed before `progress` has grown since the last one was: what is lost three times in a row is given
+        up, as it must be, and would be no loss to be found.
+        """
         deadline = time.monotonic() + seconds
-        next_kill = time.monotonic() + (kill_every or seconds)
+        next_kill, reached = time.monotonic() + (kill_every or seconds), 0
         with Database(self._dsn) as db:
             while time.monotonic() < deadline:
                 sweep.run(db, self.sender, deadline=time.monotonic() + 5)
                 self._listen()
+                self._redeliver()
                 while len(self.living) < at_once and not self._taken.bodies.empty():
                     self._begin(self._taken.bodies.get())
                 if is_over():
                     return True
-                if kill_every is not None and time.monotonic() >= next_kill and self.living:
+                is_due = kill_every and time.monotonic() >= next_kill and self.figures.killed < most_kills
+                if kill_every and is_due and self.living and (now := progress()) > reached:
                     self._kill((draw or random.Random()).choice(sorted(self.living)))
-                    next_kill = time.monotonic() + kill_every
+                    next_kill, reached = time.monotonic() + kill_every, now
                 time.sleep(STEP_SECONDS)
         return False
 
@@ -134,14 +160,22 @@ class SitemapWorkers:
         while "begun" not in said:
             self._take(said)
             said = self._said.get(timeout=30)
-        self.living.add(said["begun"])
+        self.living[said["begun"]] = body
         self.figures.begun += 1
 
     def _kill(self, pid: int) -> None:
         self._note_peak(peak_kib(pid))
         os.kill(pid, signal.SIGKILL)
         self.figures.killed += 1
-        self.living.discard(pid)
+        self._again.append((time.monotonic() + self._visibility, self.living.pop(pid)))
+
+    def _redeliver(self) -> None:
+        """What a killed worker took along comes again, as SQS brings it."""
+        now = time.monotonic()
+        for at, body in self._again:
+            if at <= now:
+                self._taken.bodies.put(body)
+        self._again = [(at, body) for at, body in self._again if at > now]
 
     def _note_peak(self, kib: int) -> None:
         self.figures.peak_kib = max(self.figures.peak_kib, kib)
@@ -158,7 +192,7 @@ class SitemapWorkers:
             if said["answer"] != {"batchItemFailures": []}:
                 self.figures.failures.append(json.dumps(said["answer"]))
         elif "ended" in said:
-            self.living.discard(said["ended"])
+            self.living.pop(said["ended"], None)
 
     def _read(self) -> None:
         assert self._nursery.stdout is not None
@@ -177,6 +211,13 @@ def peak_kib(pid: int | str = "self") -> int:
 
 def say(**message: Any) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")  # shorter than PIPE_BUF: no other's line gets into it
+
+
+def sabotaged(what: str) -> None:
+    """Take a guard away in this process."""
+    if what == "unique":
+        salt = os.urandom(8)
+        vars(sitemap_rows)["sha256"] = lambda data: sha256(salt + data)
 
 
 def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
@@ -205,7 +246,7 @@ def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
     say(pid=os.getpid(), answer=answer, peak_kib=peak_kib(), cpu_seconds=used.ru_utime + used.ru_stime)
 
 
-def main(dsn: str, site_port: int, lease_seconds: str, seconds: float) -> None:
+def main(dsn: str, site_port: int, lease_seconds: str, seconds: float, chunk_rows: int, sabotage: str) -> None:
     os.environ |= {
         "DATABASE_SECRET_ARN": "the database's",
         "SITEMAP_LEASE_SECONDS": lease_seconds,
@@ -218,7 +259,7 @@ def main(dsn: str, site_port: int, lease_seconds: str, seconds: float) -> None:
     from support.http_events import function
 
     function("sitemap_worker")  # and all that it needs, once for all children
-    from scrapersky.scraping import fetch  # noqa: F401
+    vars(sitemap_reading)["CHUNK_ROWS"] = chunk_rows
 
     def reap(*_: object) -> None:
         with suppress(ChildProcessError):
@@ -232,6 +273,7 @@ def main(dsn: str, site_port: int, lease_seconds: str, seconds: float) -> None:
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            sabotaged(sabotage)
             invoke(json.loads(line), dsn, site_port, seconds)
             os._exit(0)
         say(begun=pid)
@@ -240,4 +282,4 @@ def main(dsn: str, site_port: int, lease_seconds: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]), int(sys.argv[5]), sys.argv[6])

@@ -37,6 +37,7 @@ def batch(status: str = "complete", **more: Any) -> dict[str, Any]:
     """A batch's status document as the API has it."""
     document: dict[str, Any] = {
         "batch_id": BATCH_ID,
+        "kind": "domain_scan",
         "status": status,
         "total_domains": 3,
         "completed_domains": 1,
@@ -192,7 +193,7 @@ def test_batches_are_listed() -> None:
     fake = FakeApi({f"GET {BATCHES}": httpx.Response(200, json={"items": [batch("running")], "next_cursor": "more"})})
     ran = fake.run("batches", "--limit", "1")
     assert ran.exit_code == 0
-    assert f"{BATCH_ID} running 100 % 3 1 2 0 2026-01-02 03:04:05" in " ".join(ran.stdout.split())
+    assert f"{BATCH_ID} domain_scan running 100 % 3 1 2 0 2026-01-02 03:04:05" in " ".join(ran.stdout.split())
     assert "--cursor more" in ran.stderr
     assert json.loads(fake.run("batches", "--json").stdout)["items"] == [batch("running")]
 

@@ -132,6 +132,12 @@ def test_a_scan_s_json_is_the_status_document_and_nothing_else() -> None:
     assert ran.stderr == ""
 
 
+def test_the_status_may_be_printed_while_the_urls_go_into_a_file(tmp_path: Path) -> None:
+    ran = api().run("sitemap", "shop.example", "--json", "-o", str(tmp_path / "urls.csv"))
+    assert json.loads(ran.stdout) == scan()
+    assert (tmp_path / "urls.csv").read_bytes() == CSV
+
+
 def test_a_scan_need_not_be_waited_for() -> None:
     ran = api().run("sitemap", "shop.example", "--no-wait")
     assert (ran.exit_code, ran.stdout) == (0, f"{JOB_ID}\n")
@@ -147,6 +153,7 @@ def test_an_interrupted_wait_leaves_the_job_and_says_how_to_come_back(tmp_path: 
     ran = fake.run("sitemap", "shop.example", "-o", str(target))
     assert ran.exit_code == 130
     assert f"scrapersky status {JOB_ID} --wait" in ran.stderr
+    assert f"scrapersky sitemap-urls {JOB_ID} -o urls.csv" in ran.stderr
     assert not target.exists()
 
 

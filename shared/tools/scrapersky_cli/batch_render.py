@@ -47,11 +47,13 @@ def failures_table(document: Document) -> Table:
 
 
 def batches_table(items: Sequence[Document]) -> Table:
-    made = table(None, "Batch", "Status", "Progress", "Domains", "Complete", "Failed", "Cancelled", "Created (UTC)")
+    made = table(
+        None, "Batch", "Kind", "Status", "Progress", "Domains", "Complete", "Failed", "Cancelled", "Created (UTC)"
+    )
     for item in items:
         counts = (item.get(f"{name}_domains") for name in ("total", "completed", "failed", "cancelled"))
         created = moment(item.get("created_at"))
-        add_row(made, (item.get("batch_id"), status_text(item), _percent(item), *counts, created))
+        add_row(made, (item.get("batch_id"), item.get("kind"), status_text(item), _percent(item), *counts, created))
     return made
 
 

@@ -39,11 +39,19 @@ class RateColumn(ProgressColumn):
 
 
 def wait_for(
-    session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str, pace: float = 0.0
+    session: Session,
+    client: ApiClient,
+    *,
+    job_id: str,
+    status_url: str,
+    subject: str,
+    pace: float = 0.0,
+    then: str = "",
 ) -> Document:
     """Follow the job until it is final and return its document. `pace` as in `ApiClient.follow`.
 
-    On Ctrl-C the job goes on: the user is told how to come back, and the command ends with 130.
+    On Ctrl-C the job goes on: the user is told how to come back, and what may be done `then`; the command ends with
+    130.
     """
     progress = _progress(notices(), TaskProgressColumn(), TimeElapsedColumn())
     task = progress.add_task(f"{clean(subject)} pending", total=100)
@@ -57,7 +65,9 @@ def wait_for(
             session.say(line)
             told = time.monotonic()
 
-    come_back = f"Stopped waiting; the job goes on. Come back to it with: scrapersky status {clean(job_id)} --wait"
+    come_back = (
+        f"Stopped waiting; the job goes on. Come back to it with: scrapersky status {clean(job_id)} --wait{then}"
+    )
     return _watch(session, progress, client.follow(status_url, pace=pace), show, come_back)
 
 
@@ -65,7 +75,15 @@ def wait_for_sitemap_scan(
     session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str
 ) -> Document:
     """`wait_for` for a scan of sitemaps, whose figures change with everything that it stores."""
-    return wait_for(session, client, job_id=job_id, status_url=status_url, subject=subject, pace=BATCH_PACE_SECONDS)
+    return wait_for(
+        session,
+        client,
+        job_id=job_id,
+        status_url=status_url,
+        subject=subject,
+        pace=BATCH_PACE_SECONDS,
+        then=f", and get its URLs with: scrapersky sitemap-urls {clean(job_id)} -o urls.csv",
+    )
 
 
 def wait_for_batch(

@@ -1,6 +1,5 @@
-"""What sitemap scans found, over HTTP: files, the URLs that they name, what changed in them."""
+"""What sitemap files name, over HTTP, and what changed in them."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,16 +7,13 @@ import pytest
 
 from conftest import TestDatabase
 from integration.api.conftest import JOBS, SITEMAP, SITEMAP_FILES, Client, refused
+from integration.api.sitemap_scans import Scan, files_of, items, pages_of, scanner
 from scrapersky.db import sitemap_ends, sitemaps
 from scrapersky.db.connection import Database
-from scrapersky.db.sitemap_lines import Entry, Read
 from scrapersky.domain.jobs import Caller
-from scrapersky.domain.sitemaps import SitemapType
 from scrapersky.services import paging
 from support import sitemap_lines
 from support.sitemap_lines import DOMAIN, address, pages, partial, whole
-
-Files = dict[str, tuple[list[Entry], Read | None]]
 
 
 @pytest.fixture
@@ -25,99 +21,9 @@ def caller(client: Client) -> Caller:
     return Caller(client.tenant_id, "user-1")
 
 
-Scan = Callable[..., str]
-
-
 @pytest.fixture
 def scan(db: Database, caller: Caller) -> Scan:
-    """Carry out a scan: each file by name with the entries it has, or with those and what came of its read."""
-
-    def carry_out(domain: str = DOMAIN, **files: Any) -> str:
-        site = sitemap_lines.scan_of(db, caller, *files, domain=domain)
-        for name in files:
-            line = sitemap_lines.line_of(db, site)
-            assert line.url == address(name)
-            entries, read = files[name] if isinstance(files[name], tuple) else (files[name], None)
-            sitemap_lines.store(db, line, entries)
-            sitemap_lines.finish(db, line, read)
-        return str(site.job_id)
-
-    return carry_out
-
-
-def items(client: Client, target: str, limit: int = 500) -> list[Any]:
-    """All items of a list, page by page."""
-    found: list[Any] = []
-    mark = "&" if "?" in target else "?"
-    cursor = ""
-    while True:
-        page = client.get(f"{target}{mark}limit={limit}{cursor}").json
-        found += page["items"]
-        assert len(page["items"]) <= limit
-        if page["next_cursor"] is None:
-            return found
-        assert len(page["items"]) == limit
-        cursor = f"&cursor={page['next_cursor']}"
-
-
-def pages_of(urls: list[Any]) -> list[int]:
-    return [int(item["url"].rsplit("/", 1)[1]) for item in urls]
-
-
-def files_of(client: Client, job_id: str) -> dict[str, str]:
-    """File id by its name."""
-    listed = items(client, f"{SITEMAP_FILES}?job_id={job_id}")
-    return {item["url"].rsplit("/", 1)[1].removesuffix(".xml"): item["id"] for item in listed}
-
-
-# --- files ---
-
-
-def test_files_are_listed_newest_first_and_those_of_a_scan_in_its_order(client: Client, scan: Scan) -> None:
-    first, second = scan(a=pages(1), b=pages(2)), scan(c=pages(3), a=pages(1))
-    listed = items(client, SITEMAP_FILES)
-    assert {item["job_id"] for item in listed[:2]} == {second}
-    assert {item["job_id"] for item in listed[2:]} == {first}
-    assert items(client, SITEMAP_FILES, limit=1) == listed
-    of_second = items(client, f"{SITEMAP_FILES}?job_id={second}")
-    assert [item["url"] for item in of_second] == [address("c"), address("a")]
-    assert items(client, f"{SITEMAP_FILES}?job_id={second}", limit=1) == of_second
-    assert client.get(f"{SITEMAP_FILES}/{listed[0]['id']}").json == listed[0]
-
-
-def test_files_are_filtered(client: Client, scan: Scan, db: Database, caller: Caller) -> None:
-    scan(a=pages(1), b=([], whole(sitemap_type=SitemapType.TEXT)))
-    scan("other.example", a=pages(1))
-    sitemap_lines.scan_of(db, caller, "c")
-    names = {
-        query: sorted(item["url"].rsplit("/", 1)[1] for item in items(client, f"{SITEMAP_FILES}?{query}"))
-        for query in ("domain=https://WWW.site.example/", "sitemap_type=text", "status=pending", "domain=localhost")
-    }
-    assert names == {
-        "domain=https://WWW.site.example/": ["a.xml", "b.xml", "c.xml"],
-        "sitemap_type=text": ["b.xml"],
-        "status=pending": ["c.xml"],
-        "domain=localhost": [],
-    }
-    assert items(client, f"{SITEMAP_FILES}?domain=other.example&sitemap_type=index") == []
-
-
-def test_a_file_that_leads_to_another_ones_address_is_not_shown(
-    client: Client, db: Database, caller: Caller, postgres: TestDatabase
-) -> None:
-    site = sitemap_lines.scan_of(db, caller, "a", "b")
-    postgres.rows(
-        "update scrapersky.sitemap_files set is_duplicate = true, status = 'complete', finished_at = now()"
-        " where url = %s",
-        address("b"),
-    )
-    (shown,) = items(client, f"{SITEMAP_FILES}?job_id={site.job_id}")
-    assert items(client, SITEMAP_FILES) == [shown]
-    (hidden,) = postgres.one("select id from scrapersky.sitemap_files where is_duplicate")
-    refused(client.get(f"{SITEMAP_FILES}/{hidden}"), 404, "not_found")
-
-
-# --- what files name ---
+    return scanner(db, caller)
 
 
 def test_a_files_urls_are_listed_as_first_found(client: Client, scan: Scan) -> None:

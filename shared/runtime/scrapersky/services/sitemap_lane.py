@@ -28,7 +28,7 @@ from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS
 from scrapersky.scraping.sitemaps.discovery import Discovery, discover
 from scrapersky.scraping.visit import Visit
-from scrapersky.services.sitemap_reading import RENEW_SECONDS, Left, NotModified, Outcome, Reading, Terms, Watch
+from scrapersky.services.sitemap_reading import Left, NotModified, Outcome, Reading, Terms, Watch
 
 DISCOVERY_SECONDS: Final = 60.0
 """For robots.txt, the home page and some twenty paths: what a domain scan gives a whole site."""
@@ -141,13 +141,13 @@ class Lane:
 
     def _renewal(self, site: Site) -> Callable[[], bool]:
         """Renews the job's lease when it is due, and says whether it is still this lane's."""
-        due = time.monotonic() + RENEW_SECONDS
+        due = time.monotonic() + self._terms.renew_seconds
 
         def renew() -> bool:
             nonlocal due
             if time.monotonic() < due:
                 return True
-            due = time.monotonic() + RENEW_SECONDS
+            due = time.monotonic() + self._terms.renew_seconds
             token = site.run_token or uuid4()
             return bool(leases.renew(self._db, {site.job_id: 0.0}, token=token, lease=self._terms.lease))
 

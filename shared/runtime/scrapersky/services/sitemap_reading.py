@@ -76,6 +76,10 @@ class Terms:
     file_seconds: float
     is_last: bool
 
+    @property
+    def renew_seconds(self) -> float:
+        return min(RENEW_SECONDS, self.lease.total_seconds() / 3)
+
 
 class Watch:
     """What is done while a fetch waits, whenever it asks whether to go on; `step` says whether it is still wanted."""
@@ -114,7 +118,7 @@ class Reading:
         self._rows: list[Entry] = []
         self._children: dict[str, Child] = {}
         self._flush_at: float | None = None
-        self._renew_at = time.monotonic() + RENEW_SECONDS
+        self._renew_at = time.monotonic() + self._terms.renew_seconds
         self._is_held = True
         self._has_room = True
         self._cut_by: Truncation | None = None
@@ -125,7 +129,7 @@ class Reading:
             self._flush()
         elif now >= self._renew_at:
             self._is_held = sitemap_work.renew(self._db, self.line, lease=self._terms.lease)
-            self._renew_at = time.monotonic() + RENEW_SECONDS
+            self._renew_at = time.monotonic() + self._terms.renew_seconds
         return self._is_held
 
     def run(self, visit: Visit) -> Outcome:
@@ -198,7 +202,7 @@ class Reading:
                 self._cut_by = Truncation.URLS
             if stored.cut or not stored.held:
                 break
-        self._renew_at = time.monotonic() + RENEW_SECONDS
+        self._renew_at = time.monotonic() + self._terms.renew_seconds
 
     def _end(self, answer: Streamed) -> Outcome:
         """What the file came to, now that no more of it comes."""

@@ -104,9 +104,9 @@ class _Window:
                         done, _ = wait(self.running, timeout=ASK_SECONDS, return_when=FIRST_COMPLETED)
                         for future in done:
                             self._end(future)
-                    elif self.busy and not self.todo:
+                    elif self._may_wait():
                         time.sleep(ASK_SECONDS)
-                    if self.busy and time.monotonic() - asked >= ASK_SECONDS:
+                    if (self.running or self._may_wait()) and time.monotonic() - asked >= ASK_SECONDS:
                         self.todo.extend(self.busy)
                         self.busy.clear()
                         asked = time.monotonic()

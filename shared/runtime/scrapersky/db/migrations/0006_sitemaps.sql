@@ -163,6 +163,26 @@ begin
 end $$;
 grant delete on scrapersky.sitemap_files to scrapersky_app; -- a retried job starts with an empty work list
 
+-- A job that is ended from outside (cancelled, given up) takes its open files along, whichever statement ends it: each
+-- is cancelled or fails as the job does. One that its own lanes end has none by then.
+create policy across_tenants on scrapersky.sitemap_files to scrapersky_system using (true) with check (true);
+grant select, update on scrapersky.sitemap_files to scrapersky_system;
+create function scrapersky.end_sitemap_files() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update scrapersky.sitemap_files
+  set status = new.status,
+      error_code = case when new.status = 'failed' then new.error_code end,
+      error_message = case when new.status = 'failed' then new.error_message end,
+      lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
+  where tenant_id = new.tenant_id and job_id = new.id and status in ('pending', 'running');
+  return null;
+end $$;
+create trigger jobs_end_sitemap_files after update on scrapersky.jobs for each row
+  when (new.kind = 'sitemap_scan' and new.status in ('failed', 'cancelled') and old.status <> new.status)
+  execute function scrapersky.end_sitemap_files();
+
 -- Claim jobs of one kind by id, as claim_jobs of 0004 does: a message that came to the wrong queue claims nothing.
 create function scrapersky.claim_jobs_of_kind(
   p_ids uuid[], p_kind text, p_token uuid, p_lease interval, p_max_attempts integer)

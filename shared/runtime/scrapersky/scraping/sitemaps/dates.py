@@ -1,7 +1,6 @@
 """When something was last modified: the date forms of sitemaps (W3C) and of RSS (RFC 822), as texts and as times."""
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -20,7 +19,7 @@ _W3C = re.compile(
     r" ?(?:[Zz]|UTC|GMT|([+-])(\d\d)(?::?(\d\d))?)?)?)?)?",
     re.ASCII,
 )
-_COMMON_CHARS: Final = frozenset({20, 25})  # to the second, with Z or a zone: read in C
+_COMMON_CHARS: Final = frozenset({10, 20, 25})  # a day, or to the second with Z or a zone: read in C
 _MAX_CHARS: Final = 48  # the longest that the expression takes is shorter
 _MAX_RFC_822_CHARS: Final = 64
 
@@ -31,10 +30,16 @@ def lastmod_time(text: str) -> datetime | None:
 
     The forms are those of https://www.w3.org/TR/NOTE-datetime and the common mistakes in them.
     """
-    if len(text) in _COMMON_CHARS and text[10] == "T" and text[4] == text[7] == "-" and text[13] == text[16] == ":":
-        with suppress(ValueError, OverflowError):  # what it does not take is none of the forms, or one with a mistake
+    if len(text) in _COMMON_CHARS and text[4] == text[7] == "-" and text[10:11] in ("T", ""):
+        # What it refuses here is none of the forms, or one with a mistake; of those lengths it takes no others.
+        try:
             time = datetime.fromisoformat(text)
-            return None if time.year < MIN_YEAR else time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+            if time.tzinfo is not UTC:
+                time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            pass
+        else:
+            return time if time.year >= MIN_YEAR else None
     match = _W3C.fullmatch(text) if len(text) <= _MAX_CHARS else None
     if match is None:
         return None
@@ -54,13 +59,13 @@ def lastmod_time(text: str) -> datetime | None:
 
 def lastmod_text(text: str) -> str | None:
     """A lastmod as published, None for what tells no time."""
-    return text if lastmod_time(text) else None
+    return text if text and lastmod_time(text) else None
 
 
 def feed_date(text: str) -> str | None:
     """A feed's date as a lastmod: Atom's is one (RFC 4287 3.3), RSS has that of e-mail (RFC 822, RFC 5322 3.3)."""
-    if lastmod_time(text):
-        return text
+    if not text or lastmod_time(text):
+        return text or None
     if len(text) > _MAX_RFC_822_CHARS:
         return None
     try:

@@ -138,7 +138,7 @@ class Markup:
         is_index = sitemap_type is SitemapType.INDEX
         is_feed = sitemap_type in (SitemapType.RSS, SitemapType.ATOM)
         resolves = is_index or sitemap_type is SitemapType.ATOM
-        lastmods = Remembered(feed_date if is_feed else lastmod_text)
+        date = feed_date if is_feed else lastmod_text
         changefreqs, priorities = Remembered(changefreq_text), Remembered(priority_text)
         entries, totals, pieces = self._entries, self._totals, self._text
         clear, join = pieces.clear, "".join
@@ -175,7 +175,7 @@ class Markup:
                 entry_depth = field_depth = 0
                 url = url or guid
                 if is_usable_url(url) or (resolves and (url := self._absolute(url))):
-                    modified = lastmods[lastmod] or (lastmods[published] if published else None)
+                    modified = date(lastmod) or date(published)
                     if is_index:
                         entries.append((url, modified, None, None, 0, 0, 0, 0))
                     else:
