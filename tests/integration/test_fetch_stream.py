@@ -212,15 +212,17 @@ def test_leaving_early_ends_the_connection_and_the_next_fetch_has_one_of_its_own
     with Listener(answer) as listener, fetcher(listener.port).site() as client:
         with client.stream(SITE, deadline=time.monotonic() + 20, limits=SITEMAP_LIMITS) as streamed:
             assert isinstance(streamed, Streamed)
-            assert next(streamed.chunks())
+            chunks = streamed.chunks()
+            assert next(chunks)
+        assert gone.wait(10)
         ms = streamed.ms
         time.sleep(0.05)
         assert (streamed.ms, streamed.failure) == (ms, None)
         found = client.get(f"{SITE}next", deadline=time.monotonic() + 20)
         assert isinstance(found, Fetched)
         assert found.body == b"next"
-        assert gone.wait(10)
         assert listener.connections == 2
+    list(chunks)  # it was alive until now, as in a reader that keeps it
 
 
 def test_a_stream_that_was_read_to_its_end_leaves_its_connection_to_the_next() -> None:

@@ -175,7 +175,7 @@ def test_a_job_whose_only_file_takes_workers_along_ends(db: Database, postgres: 
 def test_a_lane_that_lost_its_job_claims_nothing(db: Database, caller: Caller) -> None:
     site = scan_of(db, caller, "a", "b")
     jobs.cancel(db, caller.tenant_id, site.job_id)
-    assert claim(db, site) == Turn(held=False, line=None, open=2, room=10_000, ended=JobStatus.CANCELLED)
+    assert claim(db, site) == Turn(held=False, line=None, open=0, room=10_000, ended=JobStatus.CANCELLED)
 
 
 # --- keeping and giving back ---

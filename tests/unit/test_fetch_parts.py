@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import httpcore
 import httpx
@@ -205,6 +205,14 @@ def test_encodings_that_were_not_asked_for_and_damaged_data_are_typed(encoding: 
     with pytest.raises(FetchError) as failure:
         read_body([data], encoding, 10_000)
     assert failure.value.code is ErrorCode.HTTP_ERROR
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, raw_deflate])
+def test_what_a_full_piece_leaves_inside_the_decompressor_is_not_lost(compress: Callable[[bytes], bytes]) -> None:
+    encoding = "gzip" if compress is gzip.compress else "deflate"
+    for more in range(300):  # a copy is of 258 bytes at the most: RFC 1951 3.2.5
+        body = bytes(PIECE_BYTES + more)
+        assert read_body([compress(body)], encoding, 10**6) == (body, True)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])

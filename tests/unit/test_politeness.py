@@ -43,6 +43,7 @@ class Web:
 
     @contextmanager
     def stream(self, url: str, **given: Any) -> Iterator[Streamed | FetchFailure]:
+        assert self.open == 0, "one at a time"
         found = self.get(url, **given)
         if isinstance(found, FetchFailure):
             yield found
