@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from functools import cache
 
 from support.sitemap_reads import urlset
 
@@ -10,6 +11,7 @@ LOC = "<loc>https://shop.example/a</loc>"
 ENTRY = f"<url>{LOC}</url>"
 
 
+@cache
 def hostile(n: int = MIB) -> dict[str, bytes]:
     """Some of each kind, about so many bytes or a part of that."""
     name = "n" * n
@@ -40,6 +42,9 @@ def hostile(n: int = MIB) -> dict[str, bytes]:
         "comments": b"<!---->" * (n // 3) + ENTRY.encode(),
         "brackets": b"<" * n,
         "closing brackets": b"<urlset>" + b"]]>" * (n // 3),
+        "faults": b"<urlset>" + b"<url>&" * (n // 6),
+        "faults by references": b"<urlset>" + b"<url><loc>&x;</loc></url>" * (n // 25),
+        "ends": b"<urlset>" + b"</urlset>" * (n // 9),
         "ampersands": b"<urlset>" + b"&" * n,
         "declaration": b"<?xml " + b"version='1.0' " * (n // 15),
         "instructions": b"<?a?>" * (n // 5) + b"<urlset/>",

@@ -2,14 +2,16 @@
 
 import gzip
 import hashlib
+import random
 
 import pytest
 
 from scrapersky.domain.sitemaps import SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.sitemaps.entry import MAX_COUNT, MAX_URL_CHARS, is_usable_url
+from scrapersky.scraping.sitemaps.markup import MAX_FAULTS
 from scrapersky.scraping.sitemaps.reader import HEAD_BYTES, SitemapReader, looks_like_sitemap
-from support.sitemap_reads import NAMESPACE, read, urls, urlset
+from support.sitemap_reads import NAMESPACE, at_random, outcome, read, urls, urlset
 
 A, B = "https://shop.example/a", "https://shop.example/b"
 LOC_A = f"<loc>{A}</loc>"
@@ -234,6 +236,36 @@ def test_what_came_before_the_break_is_kept(between: str) -> None:
         entries, reader = read(broken)
         assert entries[0][0] == A
         assert (reader.is_partial, reader.error, reader.sitemap_type) == (True, None, SitemapType.URLSET)
+
+
+@pytest.mark.parametrize("root", ["urlset", "sm:urlset"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "<loc>https://shop.example/?a=1&b=2</loc>",
+        "<loc>https://shop.example/&nbsp;</loc>",
+        "<loc>https://shop.example/\x0b</loc>",
+        "<loc>https://shop.example/ä&b</loc><lastmod>2024</lastmod>",
+        "<loc>https://shop.example/<b></loc>",
+        "<loc a=1>https://shop.example/x</loc>",
+        "<image:image></url>",
+    ],
+)
+def test_what_is_not_well_formed_costs_its_entry_alone(fault: str, root: str) -> None:
+    ends = "</urlset><urlset>" if fault.startswith("<image") else ""
+    whole = urlset(*[LOC_A] * 30, fault, f"{ends}<loc>{B}</loc>", *[LOC_A] * 30, fault, LOC_A, root=root)
+    whole = whole if root == "urlset" else whole.replace("<url>", "<sm:url>").replace("</url>", "</sm:url>")
+    entries, reader = read(whole.encode())
+    assert [entry[0] for entry in entries if entry[0] == A] == [A] * 61
+    assert (reader.is_partial, reader.error) == (True, None)
+    assert outcome(*read(whole.encode(), at_random(whole.encode(), random.Random(3), 9))) == outcome(entries, reader)
+
+
+def test_too_many_faults_end_the_reading() -> None:
+    body = urlset(LOC_A, *["&"] * (MAX_FAULTS - 1), f"<loc>{B}</loc>", "&", "&", LOC_A)
+    entries, reader = read(body.encode())
+    assert [entry[0] for entry in entries] == [A, B]
+    assert (reader.is_partial, reader.is_done, reader.error) == (True, True, None)
 
 
 def test_a_stream_that_broke_off_is_partial() -> None:

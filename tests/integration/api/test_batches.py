@@ -30,10 +30,11 @@ def test_a_started_batch_says_where_to_follow_it_and_that_address_works(client: 
     assert set(message) == {"version", "run", "round", "correlation_id"}
 
 
-def test_the_status_holds_exactly_what_the_contract_names(client: Client) -> None:
+def test_the_status_holds_what_the_contract_names_and_the_kind(client: Client) -> None:
     status = client.get(client.started_batch("shop.example", max_pages=3, max_concurrent=7) + "/status").json
     assert set(status) == {
         "batch_id",
+        "kind",
         "status",
         "total_domains",
         "completed_domains",

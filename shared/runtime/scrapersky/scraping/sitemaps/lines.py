@@ -21,6 +21,7 @@ class Lines:
     type = SitemapType.TEXT
     error = None
     is_broken = False
+    is_over = False
 
     def __init__(self, entries: list[Entry], totals: Totals) -> None:
         self._entries = entries

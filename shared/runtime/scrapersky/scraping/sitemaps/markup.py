@@ -36,6 +36,11 @@ MAX_TOKEN_CHARS: Final = 1024 * 1024
 HELD_CHARS: Final = 4096
 """A token longer than this is given to expat in doubling pieces: it begins each try at the token's begin."""
 
+MAX_FAULTS: Final = 100
+"""Places of one document that are not well-formed: each costs a new parser."""
+
+_ENTRY_TAG = re.compile(r"<(?:[\w.-]{1,32}:)?(?:url|sitemap)[\s>]", re.IGNORECASE)
+_ENTRY_TAG_CHARS: Final = 48  # no such tag's name is longer
 _DECLARATION = re.compile(r"<\?xml\s[^<>]{0,400}\?>")
 _TOO_LONG: Final = "\0"  # is neither URL nor date nor any other word
 _NO_TEXTS: Final = ("",) * (names.TEXTS + 1)
@@ -51,12 +56,17 @@ class _StopError(Exception):
 
 
 class Markup:
-    """Reads one document. `type` is set when its root was seen, `is_broken` once it is not well-formed."""
+    """Reads one document. `type` is set when its root was seen, `is_broken` once it was not well-formed.
+
+    What is not well-formed, an unescaped `&` for the most part, costs the entry that it stands in: reading goes on with
+    the next that begins, until there were too many of them (`is_over`).
+    """
 
     def __init__(self, entries: list[Entry], totals: Totals, head: str, url: str) -> None:
         self.type: SitemapType | None = None
         self.error: tuple[ErrorCode, str] | None = None
         self.is_broken = False
+        self.is_over = False
         self._entries = entries
         self._totals = totals
         self._head = head
@@ -67,11 +77,13 @@ class Markup:
         self._index = -1
         self._held: list[str] = []
         self._held_chars = 0
+        self._given = 0  # bytes that this parser had, as it counts them
+        self._faults = 0
+        self._lost: str | None = None  # the end of what was passed over, while the next entry is looked for
+        self._root = ("", names.Kinds(SitemapType.URLSET, "", {}))
         self._text: list[str] = []  # of the element that is open
-        self._parser = expat.ParserCreate("utf-8")
-        self._parser.buffer_text = True
-        self._parser.StartDoctypeDeclHandler = _refuse_doctype
-        self._parser.StartElementHandler = self._root
+        self._parser = _new_parser()
+        self._parser.StartElementHandler = self._begin_root
 
     def feed(self, text: str) -> None:
         if not self._is_begun:
@@ -92,7 +104,7 @@ class Markup:
         self._parse(text, False)
 
     def close(self, is_whole: bool) -> None:
-        if not (self.is_broken or self.error):
+        if not (self.is_over or self.error):
             self._parse(self._short.rest if self._short else "".join(self._held), is_whole)
             self.is_broken |= not is_whole
 
@@ -107,31 +119,65 @@ class Markup:
         return text[end:]
 
     def _parse(self, text: str, is_final: bool) -> None:
+        rest: str | None = text
+        while rest is not None:
+            rest = self._parse_to_fault(rest, is_final)
+        if len(self._text) > 1:  # no more of an endless text is kept than tells that it is too long
+            self._text[:] = ["".join(self._text)[: MAX_TEXT_CHARS + 1]]
+
+    def _parse_to_fault(self, text: str, is_final: bool) -> str | None:
+        """Returns what follows a fault, None when all was taken or nothing more is to be."""
+        if self._lost is not None:
+            text = self._lost + text
+            begin = _ENTRY_TAG.search(text)
+            self._lost = None if begin else text[-_ENTRY_TAG_CHARS:]
+            if not begin:
+                return None
+            text = text[begin.start() :]
+            self._begin_again()
         try:
             self._parser.Parse(text, is_final)
         except _StopError as stop:
             self.error = stop.error
         except (expat.ExpatError, ValueError):
-            self._break()
+            return self._after_fault(text)
         index = self._parser.CurrentByteIndex
         self._stuck = self._stuck + len(text) if index == self._index else 0
         self._index = index
+        self._given += _bytes(text)
         if self._stuck > MAX_TOKEN_CHARS:
-            self._break()
-        if len(self._text) > 1:  # no more of an endless text is kept than tells that it is too long
-            self._text[:] = ["".join(self._text)[: MAX_TEXT_CHARS + 1]]
+            self._faults = MAX_FAULTS
+            self._after_fault("")
+        return None
 
-    def _break(self) -> None:
+    def _after_fault(self, text: str) -> str | None:
         self.is_broken = True
-        if self.type is None and not self.error:
+        self._faults += 1
+        if self.type is None:
             self.error = (ErrorCode.INVALID_SITEMAP, sniff.text_kind(self._head))
+        if self.type in (None, SitemapType.RSS, SitemapType.ATOM) or self._faults > MAX_FAULTS:
+            self.is_over = True
+            return None
+        self._lost, self._stuck = "", 0
+        position = max(self._parser.ErrorByteIndex - self._given, 1)
+        return text[position:] if text.isascii() else text.encode()[position:].decode(errors="ignore")
 
-    def _root(self, name: str, attributes: dict[str, str]) -> None:
+    def _begin_again(self) -> None:
+        """Go on as if the root had just begun."""
+        self._parser = _new_parser()
+        root = f"<{self._root[0]}>"
+        self._parser.Parse(root, False)
+        self._given, self._stuck, self._index = _bytes(root), 0, -1
+        if self.type:
+            self._read_on(self.type, self._root[1])
+
+    def _begin_root(self, name: str, attributes: dict[str, str]) -> None:
         local = name.rpartition(":")[2].lower()
         self.type = names.ROOTS.get(local)
         if self.type is None:
             raise _StopError(ErrorCode.INVALID_SITEMAP, sniff.root_kind(local))
-        self._read_on(self.type, names.Kinds(self.type, name, attributes))
+        self._root = (name, names.Kinds(self.type, name, attributes))
+        self._read_on(self.type, self._root[1])
 
     def _read_on(self, sitemap_type: SitemapType, kinds: names.Kinds) -> None:
         """Set the handlers of what stands in the root. Closures over plain names: they are called for every tag."""
@@ -216,6 +262,17 @@ class Markup:
         except ValueError:
             return ""
         return joined if is_usable_url(joined) else ""
+
+
+def _new_parser() -> expat.XMLParserType:
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _refuse_doctype(name: str, *_: object) -> None:

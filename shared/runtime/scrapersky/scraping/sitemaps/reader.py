@@ -187,7 +187,7 @@ class SitemapReader:
         """Take what the format's reader says of the file."""
         self.error = body.error
         self.is_partial = body.is_broken and not self.truncated_by and not self.error
-        self.is_done = self.is_done or bool(body.error or body.is_broken)
+        self.is_done = self.is_done or bool(body.error or body.is_over)
 
     def _end(self, is_whole: bool) -> None:
         """No more bytes: what there is, is all."""
