@@ -15,8 +15,7 @@ from scrapersky.errors import ConfigurationError
 
 Environment = Mapping[str, str]
 
-LOCAL_ONLY = ("FETCH_ALLOW_NETWORKS", "FETCH_RESOLVE", "FETCH_CA_FILE")
-LOCAL_PLACES_ONLY = ("PLACES_API_URL", "GEOCODING_API_URL")
+LOCAL_ONLY = ("FETCH_ALLOW_NETWORKS", "FETCH_RESOLVE", "FETCH_CA_FILE", "PLACES_API_URL", "GEOCODING_API_URL")
 
 
 def required(env: Environment, name: str) -> str:
@@ -124,7 +123,7 @@ class FetchSettings:
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
-        _refuse_elsewhere(env, LOCAL_ONLY)
+        _refuse_elsewhere(env)
         return cls(
             contact_url=required(env, "CONTACT_URL"),
             allow_networks=_words(env, "FETCH_ALLOW_NETWORKS"),
@@ -179,7 +178,7 @@ class PlacesWorkerSettings:
 
     @classmethod
     def from_env(cls, env: Environment) -> Self:
-        _refuse_elsewhere(env, LOCAL_PLACES_ONLY)
+        _refuse_elsewhere(env)
         return cls(
             key_secret_arn=required(env, "PLACES_KEY_SECRET_ARN"),
             lease_seconds=number(env, "PLACES_LEASE_SECONDS", at_least=2, at_most=930),
@@ -239,9 +238,9 @@ def _words(env: Environment, name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
 
 
-def _refuse_elsewhere(env: Environment, names: Iterable[str]) -> None:
+def _refuse_elsewhere(env: Environment) -> None:
     """Raise ConfigurationError for a variable of a local stack that is set anywhere else."""
-    for name in names:
+    for name in LOCAL_ONLY:
         if env.get(name) and not _is_local(env):
             raise ConfigurationError(f"environment variable {name} is for a local stack only")
 

@@ -40,8 +40,8 @@ class FunctionOutput:
 class Aws:
     """The services at `endpoint_url`, and the HTTP API at the root of `api_port`.
 
-    `fetching` are the variables (FETCH_*) with which the scan workers may reach local sites. `on_output` is called,
-    from a thread of its own, with everything that functions write.
+    `variables` are those by which functions reach what is on this machine alone (FETCH_*, PLACES_API_URL …).
+    `on_output` is called, from a thread of its own, with everything that functions write.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Aws:
         *,
         port: int,
         api_port: int,
-        fetching: Mapping[str, str],
+        variables: Mapping[str, str],
         on_output: Callable[[FunctionOutput], None],
     ) -> None:
         self.port = port
@@ -58,7 +58,7 @@ class Aws:
         self.log = home / "aws.log"
         self._home = home
         self._api_port = api_port
-        self._fetching = fetching
+        self._variables = variables
         self._on_output = on_output
         self._clients: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -151,7 +151,7 @@ class Aws:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "TMPDIR": str(temporary),
             "TZ": "UTC",
-            **self._fetching,
+            **self._variables,
         }
 
     def _read(self, output: IO[bytes]) -> None:

@@ -15,9 +15,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import NoReturn
 
@@ -28,6 +29,8 @@ from scrapersky_local import database
 from scrapersky_local.aws import REGION, Aws, FunctionOutput
 from scrapersky_local.deploy import Deployment
 from scrapersky_local.logs import entry, readable
+from scrapersky_local.places_emulator import server as places
+from scrapersky_local.places_emulator.service import Emulator
 from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
 from scrapersky_local.processes import PortInUse, StackError, free_port, open_private, require_free
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file
@@ -61,7 +64,8 @@ class StackOptions:
     """What `scrapersky up` is told.
 
     `port` 0 takes any free one. `allow_networks` (CIDR), `resolve` (HOST[:PORT]=ADDR:PORT) and `ca_file` let scans
-    reach sites on this machine. `durable=False` is for data nobody keeps. `say` gets progress and the functions' logs.
+    reach sites on this machine. `places_key` is a key of Google's, with which searches cost money; without one they ask
+    `places`, an emulator. `durable=False` is for data nobody keeps. `say` gets progress and the functions' logs.
     """
 
     data_dir: Path
@@ -69,6 +73,8 @@ class StackOptions:
     allow_networks: tuple[str, ...] = ()
     resolve: tuple[str, ...] = ()
     ca_file: Path | None = None
+    places_key: str | None = field(default=None, repr=False)
+    places: Emulator = field(default_factory=lambda: Emulator(f"emulated-{token_hex(8)}"))
     durable: bool = True
     say: Say = say_nothing
     project: Path = PROJECT
@@ -143,13 +149,21 @@ class Stack:
                 if text := readable(output.function, output.line):
                     self._say(text)
 
-            aws = Aws(data_dir / "aws", port=free_port(), api_port=port, fetching=fetching, on_output=show)
+            variables = fetching | self._places(parts)
+            aws = Aws(data_dir / "aws", port=free_port(), api_port=port, variables=variables, on_output=show)
             parts.callback(aws.stop)
             aws.start()  # it takes the longest, so it starts while Postgres does
             info = self._deploy(parts, data_dir, aws, api_url)
             parts.enter_context(stack_file(data_dir, info))
             self._say(f"ready at {api_url} after {time.monotonic() - begin:.1f} s (docs at {api_url}/docs)")
             yield info, aws
+
+    def _places(self, parts: ExitStack) -> dict[str, str]:
+        """The variables that lead searches to the emulator, which is started; none with a key of Google's."""
+        if self._options.places_key is not None:
+            return {}
+        url = parts.enter_context(places.serve(self._options.places))
+        return {"PLACES_API_URL": url, "GEOCODING_API_URL": url}
 
     def _deploy(self, parts: ExitStack, data_dir: Path, aws: Aws, api_url: str) -> StackInfo:
         secrets = load_secrets(data_dir)
@@ -168,13 +182,19 @@ class Stack:
         aws.wait_ready()
         deployment = Deployment(aws, self._options.project)
         arns = deployment.create_secrets(
-            {"database": app_dsn, "migrations": database.owner_dsn(postgres, secrets), "jwt": secrets.jwt_secret}
+            {
+                "database": app_dsn,
+                "migrations": database.owner_dsn(postgres, secrets),
+                "jwt": secrets.jwt_secret,
+                "places": self._options.places_key or self._options.places.key,
+            }
         )
         deployment.create_stack(
             {
                 "DatabaseSecretArn": arns["database"],
                 "MigrationDatabaseSecretArn": arns["migrations"],
                 "JwtSecretArn": arns["jwt"],
+                "PlacesKeySecretArn": arns["places"],
                 "ContactUrl": f"{api_url}/docs",
                 "ScanMaximumConcurrency": str(WORKERS),
                 "BatchMaximumLanes": str(WORKERS),
