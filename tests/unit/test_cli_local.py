@@ -15,12 +15,13 @@ from rich.console import Console
 
 from scrapersky_cli import local_commands
 from scrapersky_cli.errors import UsageError
-from scrapersky_local import demo, demo_batches, demo_sitemaps, tokens
+from scrapersky_local import demo, demo_batches, demo_sitemaps, stack, tokens
 from scrapersky_local.demo_web.sites import load
 from scrapersky_local.processes import StackError
 from support.cli_runs import FakeApi, job
 
 SECRET = "0123456789abcdef0123456789abcdef"
+KEY = "AIza-planted_key-0123456789"
 TENANT = "6f1c2f0e-93d8-4a55-8a3c-0d4f4f2f9b11"
 
 
@@ -60,8 +61,8 @@ def test_a_token_needs_a_running_stack(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["up", "token", "demo"])
 def test_without_the_local_extra_it_says_how_to_install_it(command: str, tmp_path: Path) -> None:
-    stack = {"api_url": "http://127.0.0.1:1", "token": "t", "aws_endpoint_url": "http://127.0.0.1:2", "region": "r"}
-    (tmp_path / "stack.json").write_text(json.dumps(stack))
+    info = {"api_url": "http://127.0.0.1:1", "token": "t", "aws_endpoint_url": "http://127.0.0.1:2", "region": "r"}
+    (tmp_path / "stack.json").write_text(json.dumps(info))
     without = "import sys; sys.modules['boto3'] = None; from scrapersky_cli.main import main; main()"
     environ = os.environ | {"SCRAPERSKY_DATA_DIR": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", without, command], capture_output=True, text=True, env=environ)
@@ -90,6 +91,66 @@ def test_a_file_of_authorities_without_one_starts_nothing(tmp_path: Path) -> Non
     ran = FakeApi({}).run("up", "--data-dir", str(data_dir), "--ca-file", str(file))
     assert (ran.exit_code, ran.stderr) == (2, f"error: no PEM certificates in {file}\n")
     assert not data_dir.exists()
+
+
+@pytest.fixture
+def options(monkeypatch: pytest.MonkeyPatch) -> list[stack.StackOptions]:
+    """What stacks are started with, in the place of starting one."""
+    started: list[stack.StackOptions] = []
+    monkeypatch.setattr(stack, "run_until_interrupted", started.append)
+    return started
+
+
+def test_a_key_of_google_s_comes_from_a_file_and_is_never_shown(
+    tmp_path: Path, options: list[stack.StackOptions]
+) -> None:
+    file = tmp_path / "google.key"
+    file.write_text(f"{KEY}\n", "utf-8")
+    ran = FakeApi({}).run("up", "--data-dir", str(tmp_path / "data"), "--places-key-file", str(file))
+    assert ran.exit_code == 0
+    (given,) = options
+    assert given.places_key == KEY
+    assert KEY not in f"{given}{ran.output}{given.asked_by_searches}"
+    assert given.asked_by_searches == "places searches ask Google, with your key: their requests cost money"
+
+
+def test_a_key_may_be_in_the_environment_and_a_file_outdoes_it(
+    tmp_path: Path, options: list[stack.StackOptions]
+) -> None:
+    environ = {"SCRAPERSKY_PLACES_KEY": KEY, "SCRAPERSKY_DATA_DIR": str(tmp_path / "data")}
+    file = tmp_path / "google.key"
+    file.write_text(KEY[::-1], "utf-8")
+    assert FakeApi({}, environ).run("up").exit_code == 0
+    assert FakeApi({}, environ).run("up", "--places-key-file", str(file)).exit_code == 0
+    assert [given.places_key for given in options] == [KEY, KEY[::-1]]
+
+
+@pytest.mark.parametrize("environ", [{}, {"SCRAPERSKY_PLACES_KEY": " "}], ids=["unset", "blank"])
+def test_without_a_key_searches_ask_the_emulator(
+    environ: dict[str, str], tmp_path: Path, options: list[stack.StackOptions]
+) -> None:
+    assert FakeApi({}, environ).run("up", "--data-dir", str(tmp_path / "data")).exit_code == 0
+    (given,) = options
+    assert given.places_key is None
+    assert "an emulator" in given.asked_by_searches
+    assert "costs nothing" in given.asked_by_searches
+
+
+@pytest.mark.parametrize("text", ["", "\n", "two words of a key", f"{KEY}\n{KEY}", f'{{"key": "{KEY}"}}', "\udc80"])
+def test_a_file_that_holds_no_key_starts_nothing_and_is_not_repeated(
+    text: str, tmp_path: Path, options: list[stack.StackOptions]
+) -> None:
+    file = tmp_path / "google.key"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    ran = FakeApi({}).run("up", "--data-dir", str(tmp_path / "data"), "--places-key-file", str(file))
+    assert (ran.exit_code, options) == (2, [])
+    assert str(file) in ran.stderr
+    assert KEY not in ran.output
+
+
+def test_a_key_on_the_command_line_is_not_taken(tmp_path: Path, options: list[stack.StackOptions]) -> None:
+    assert FakeApi({}).run("up", "--data-dir", str(tmp_path), "--places-key", KEY).exit_code == 2
+    assert options == []
 
 
 @pytest.mark.parametrize("folder", ["/proc/data", "/proc/self", f"{__file__}/data"])

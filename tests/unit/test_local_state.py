@@ -3,11 +3,13 @@
 import json
 import os
 import sys
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
 
 from scrapersky_local.demo_web.tls import make_authority
+from scrapersky_local.places_emulator import server
 from scrapersky_local.processes import StackError, open_private, spawn
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo, hold, load_secrets, stack_file, write_private
@@ -163,3 +165,17 @@ def test_a_stack_is_not_started_in_a_data_directory_that_takes_no_files(tmp_path
         Stack(StackOptions(data_dir=tmp_path / "file" / "data")).running(),
     ):
         pass
+
+
+@pytest.mark.parametrize("key", ["AIza-planted-key", None])
+def test_whom_searches_ask_is_said_at_the_start_and_without_the_key(key: str | None, tmp_path: Path) -> None:
+    said: list[str] = []
+    options = StackOptions(tmp_path, places_key=key, say=said.append)
+    with ExitStack() as parts, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "serve", lambda _: nullcontext("http://127.0.0.1:4"))
+        variables = Stack(options)._places(parts)
+    address = "http://127.0.0.1:4"
+    assert variables == ({} if key else {"PLACES_API_URL": address, "GEOCODING_API_URL": address})
+    (line,) = said
+    assert ("ask Google" in line) == ("cost money" in line) == bool(key)
+    assert "AIza" not in f"{said}{options}"

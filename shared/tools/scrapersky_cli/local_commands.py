@@ -8,7 +8,7 @@ import contextlib
 import importlib
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,6 +25,8 @@ DEFAULT_PORT = 8000
 DEFAULT_TTL = "12h"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST_TTL = 366 * _SECONDS["d"]  # a mistyped unit should not make a token for ever
+PLACES_KEY = "SCRAPERSKY_PLACES_KEY"
+_KEY = re.compile(r"[A-Za-z0-9_-]{10,200}")  # Google's have 39 characters; a file of prose or JSON is none
 _INSTALL = "pip install 'scrapersky[local]'"
 
 
@@ -52,21 +54,34 @@ def up(
             "--ca-file", exists=True, dir_okay=False, help="PEM file of authorities that scans trust as well."
         ),
     ] = None,
+    places_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--places-key-file",
+            exists=True,
+            dir_okay=False,
+            help="File with a key of Google's: searches cost money. [default: SCRAPERSKY_PLACES_KEY, else an emulator]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C.
 
     That is the API, its workers and queues, and the database. The rows are kept in
     --data-dir over a restart. While the stack runs, the other commands find it by themselves.
-    Scans reach public addresses only, unless --allow-network opens more.
+    Scans reach public addresses only, unless --allow-network opens more. Places searches ask an emulator, which
+    knows made-up businesses alone, unless there is a key of Google's.
 
     \b
     Examples:
       scrapersky up
       scrapersky up --port 9000 --data-dir /tmp/stack
       scrapersky up --allow-network 127.0.0.0/8 --resolve '*.example=127.0.0.1:8080'
+      scrapersky up --places-key-file google.key
     """
     environ = session_of(context).environ
     folder = config.data_dir(data_dir, environ)
+    key = places_key(places_key_file, environ)
     with _local_errors():
         stack = _import("stack")
         stack_options = stack.StackOptions(
@@ -75,6 +90,7 @@ def up(
             allow_networks=tuple(allow_network or ()),
             resolve=tuple(resolve or ()),
             ca_file=ca_file,
+            places_key=key,
             say=stack.print_line,
         )
         with _local_errors(UsageError):
@@ -146,6 +162,26 @@ def ttl_seconds(text: str) -> int:
     if not 0 < seconds <= _LONGEST_TTL:
         raise UsageError(f"--ttl {clean(text)!r} is no time such as 90s, 30m, 12h or 7d, of a year at most")
     return seconds
+
+
+def places_key(file: Path | None, environ: Mapping[str, str]) -> str | None:
+    """Google's key from the file or, without one, from the environment; None when neither has one.
+
+    Raises UsageError for what is no key, without repeating it.
+    """
+    source, text = PLACES_KEY, environ.get(PLACES_KEY, "")
+    if file is not None:
+        source = str(file)
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read a key from {source}") from error
+    key = text.strip()
+    if not key and file is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise UsageError(f"{source} holds no key: one is letters, digits, - and _ on one line")
+    return key
 
 
 def _import(module: str) -> Any:

@@ -79,6 +79,13 @@ class StackOptions:
     say: Say = say_nothing
     project: Path = PROJECT
 
+    @property
+    def asked_by_searches(self) -> str:
+        """Whom places searches ask, for people. It holds no key."""
+        if self.places_key is not None:
+            return "places searches ask Google, with your key: their requests cost money"
+        return "places searches ask an emulator of Google's services, which knows made-up businesses and costs nothing"
+
     def fetching(self) -> dict[str, str]:
         """The scan workers' variables. StackError for what their guard would refuse."""
         try:
@@ -160,6 +167,7 @@ class Stack:
 
     def _places(self, parts: ExitStack) -> dict[str, str]:
         """The variables that lead searches to the emulator, which is started; none with a key of Google's."""
+        self._say(self._options.asked_by_searches)
         if self._options.places_key is not None:
             return {}
         url = parts.enter_context(places.serve(self._options.places))
