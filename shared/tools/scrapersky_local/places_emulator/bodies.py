@@ -4,13 +4,14 @@ https://developers.google.com/maps/documentation/places/web-service/text-search 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from scrapersky_local.places_emulator.errors import RefusedError, invalid
 
 MAX_RADIUS_METRES: Final = 50_000.0
 
+_TEXTS: Final = ("languageCode", "regionCode", "pageToken", "includedType")
 _FIELDS: Final = frozenset(
     {
         "textQuery", "languageCode", "regionCode", "rankPreference", "includedType", "openNow", "minRating",
@@ -29,13 +30,14 @@ def text_search(body: bytes) -> dict[str, Any]:
     """
     try:
         asked = json.loads(body)
-    except ValueError as broken:
+    except (ValueError, RecursionError) as broken:
         raise RefusedError(400, "INVALID_ARGUMENT", "Invalid JSON payload received.") from broken
     if not isinstance(asked, dict):
         raise invalid("Invalid JSON payload received. Root element must be a message.")
-    for name in asked:
-        if name not in _FIELDS:
-            raise invalid(f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
+    _require_known(asked, _FIELDS)
+    for name in _TEXTS:
+        if not isinstance(asked.get(name, ""), str):
+            raise invalid(f"Invalid value at '{name}' (TYPE_STRING).")
     if not isinstance(asked.get("textQuery"), str) or not asked["textQuery"].strip():
         raise invalid("Empty text_query. Text query is required.")
     size = asked.get("pageSize", 0)
@@ -56,6 +58,7 @@ def _require_area(area: Any, kinds: tuple[str, ...]) -> None:
     (kind, value), *_ = area.items()
     if not isinstance(value, dict):
         raise invalid("Invalid location: must be a message.")
+    _require_known(value, ("center", "radius") if kind == "circle" else ("low", "high"))
     if kind == "circle":
         _require_point(value.get("center"))
         radius = value.get("radius", 0.0)
@@ -71,10 +74,17 @@ def _require_area(area: Any, kinds: tuple[str, ...]) -> None:
 def _require_point(point: Any) -> None:
     if not isinstance(point, Mapping):
         raise invalid("Invalid location: a point is missing.")
+    _require_known(point, ("latitude", "longitude"))
     for name, most in (("latitude", 90.0), ("longitude", 180.0)):
         value = point.get(name, 0.0)
         if not _is_number(value) or not -most <= value <= most:
             raise invalid(f"Invalid {name}: must be between {-most} and {most}.")
+
+
+def _require_known(message: Mapping[str, Any], fields: Container[str]) -> None:
+    for name in message:
+        if name not in fields:
+            raise invalid(f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
 
 
 def _is_number(value: Any) -> bool:

@@ -3,10 +3,10 @@
 https://developers.google.com/maps/documentation/places/web-service/text-search (FieldMask)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
-from scrapersky_local.places_emulator.errors import invalid
+from scrapersky_local.places_emulator.errors import RefusedError, invalid
 
 IDS_ONLY: Final = "Text Search Essentials (IDs Only)"
 PRO: Final = "Text Search Pro"
@@ -31,6 +31,11 @@ _FIELDS: Final = {
 }
 SKU_OF: Final = {field: sku for sku, fields in _FIELDS.items() for field in fields.split()}
 _TOP_LEVEL: Final = frozenset({"places", "nextPageToken", "routingSummaries", "contextualContents", "searchUri"})
+_PARTS: Final = {
+    "displayName": frozenset({"text", "languageCode"}),
+    "location": frozenset({"latitude", "longitude"}),
+}
+"""What a path may go on with below the fields that the emulator's places have."""
 _GEOCODING: Final = frozenset(
     {
         "place", "placeId", "location", "granularity", "viewport", "bounds", "formattedAddress", "postalAddress",
@@ -48,12 +53,7 @@ def text_search(mask: str | None) -> tuple[frozenset[str], str]:
     paths = _paths(mask)
     sku = IDS_ONLY
     for path in paths - {"*"}:
-        top, _, rest = path.partition(".")
-        field = rest.partition(".")[0]
-        if top not in _TOP_LEVEL or (top == "places" and field and field not in SKU_OF):
-            raise invalid(f"Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.")
-        of_path = SKU_OF[field] if field else ATMOSPHERE if top == "places" else IDS_ONLY
-        sku = max(sku, of_path, key=_SKUS.index)
+        sku = max(sku, _sku_of(path), key=_SKUS.index)
     return paths, ATMOSPHERE if "*" in paths else sku
 
 
@@ -67,9 +67,9 @@ def geocoding(mask: str | None) -> frozenset[str]:
         return frozenset({"*"})
     paths = _paths(mask)
     for path in paths - {"*"}:
-        top, _, rest = path.partition(".")
-        if top != "results" or (rest and rest.partition(".")[0] not in _GEOCODING):
-            raise invalid(f"Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.")
+        top, *rest = path.split(".")
+        if top != "results" or (rest and not _is_field(rest, _GEOCODING)):
+            raise _unknown(path)
     return paths
 
 
@@ -78,14 +78,42 @@ def cut(answer: Mapping[str, Any], paths: frozenset[str], top: str) -> dict[str,
     if "*" in paths:
         return dict(answer)
     kept = {name: value for name, value in answer.items() if name != top and name in paths}
-    if top in answer and any(path.partition(".")[0] == top for path in paths):
-        kept[top] = [_cut_item(item, paths, top) for item in answer[top]]
+    below = [path.split(".")[1:] for path in paths if path.partition(".")[0] == top]
+    if top in answer and below:
+        kept[top] = [_cut_item(item, below) for item in answer[top]]
     return kept
 
 
-def _cut_item(item: Mapping[str, Any], paths: Iterable[str], top: str) -> dict[str, Any]:
-    fields = {path.partition(".")[2].partition(".")[0] for path in paths if path.partition(".")[0] == top}
-    return dict(item) if "" in fields else {name: value for name, value in item.items() if name in fields}
+def _cut_item(item: Mapping[str, Any], paths: Iterable[list[str]]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for path in paths:
+        if not path:
+            return dict(item)
+        name, *part = path
+        if name in item:
+            whole = item[name]
+            kept[name] = kept.get(name, {}) | {key: whole[key] for key in part} if part else whole
+    return kept
+
+
+def _sku_of(path: str) -> str:
+    """Which SKU a path of a text search belongs to. Raises RefusedError for one that there is none of."""
+    top, *rest = path.split(".")
+    if top not in _TOP_LEVEL or (rest and not (top == "places" and _is_field(rest, SKU_OF))):
+        raise _unknown(path)
+    if rest:
+        return SKU_OF[rest[0]]
+    return ATMOSPHERE if top == "places" else IDS_ONLY
+
+
+def _is_field(names: list[str], fields: Container[str]) -> bool:
+    """Whether a path's names are those of a field, or of one of the parts that are known of it."""
+    name, *part = names
+    return name in fields and (not part or (len(part) == 1 and part[0] in _PARTS.get(name, ())))
+
+
+def _unknown(path: str) -> RefusedError:
+    return invalid(f"Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.")
 
 
 def _paths(mask: str | None) -> frozenset[str]:

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from scrapersky_local.places_emulator.service import Emulator
 
@@ -28,7 +29,11 @@ def serve(emulator: Emulator) -> Iterator[str]:
             self._answer()
 
         def _answer(self) -> None:
-            length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES)
+            text = self.headers.get("Content-Length") or "0"
+            length = int(text) if text.isascii() and text.isdigit() else MAX_BODY_BYTES + 1
+            if length > MAX_BODY_BYTES:  # what it holds is not read, so nothing after it can be either
+                self.close_connection = True
+                length = 0
             headers = {name.lower(): value for name, value in self.headers.items()}
             reply = emulator.answer(self.command, self.path, headers, self.rfile.read(length))
             content = reply.raw if reply.raw is not None else json.dumps(reply.body).encode()
@@ -45,8 +50,15 @@ def serve(emulator: Emulator) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing is logged: `received` says what came."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that went before its answer came is no error of this server's; anything else is told."""
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="places-emulator", daemon=True
     )
