@@ -3,6 +3,7 @@
 The HTTP API's `$default` route ends here too, so that an unknown path or method is a problem like any other.
 """
 
+import os
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from scrapersky.api.parameters import (
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
 from scrapersky.services import domains, jobs
+from scrapersky.settings import PlacesSettings
 from scrapersky.wiring import database, sender
 
 JOBS = "/api/v3/jobs"
@@ -140,7 +142,12 @@ def retry_job(
     caller = app.caller(body.tenant_id if body else None)
     with database() as db:
         accepted = jobs.retry(
-            db, sender("domain_scan", "sitemap_scan"), caller, job_id, app.idempotency(idempotency_key)
+            db,
+            sender("domain_scan", "sitemap_scan", "places_search"),
+            caller,
+            job_id,
+            app.idempotency(idempotency_key),
+            has_places=PlacesSettings.from_env(os.environ).are_configured,
         )
     return responses.accepted(accepted, app.address(f"{JOBS}/{job_id}"))
 

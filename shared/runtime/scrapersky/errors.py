@@ -8,6 +8,7 @@ ScraperSkyError
 ├── Invalid               422
 │   └── IdempotencyKeyReused
 ├── Unavailable           503
+│   └── PlacesNotConfigured
 └── ConfigurationError    500  (the variable is named in the log, never in the answer)
 """
 
@@ -63,6 +64,15 @@ class IdempotencyKeyReused(Invalid):
 
 class Unavailable(ScraperSkyError):
     status, code, title = 503, "unavailable", "Unavailable"
+
+
+class PlacesNotConfigured(Unavailable):
+    """This installation has no key for Google's services. To ask again later is of no use."""
+
+    code, title = "places_not_configured", "Places searches not configured"
+
+    def __init__(self) -> None:
+        super().__init__("Places searches are not set up here: the operator has given no Google Maps Platform key.")
 
 
 class ConfigurationError(ScraperSkyError):

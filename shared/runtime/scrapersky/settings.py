@@ -163,6 +163,17 @@ class SitemapWorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacesSettings:
+    """Whether places searches can be made: whether there is a key, which the functions of the API never see."""
+
+    are_configured: bool
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(required(env, "PLACES_ARE_CONFIGURED") == "1")
+
+
+@dataclass(frozen=True, slots=True)
 class PlacesWorkerSettings:
     """Where Google's key is kept, how long Google's content is, and for how long a search stands for the next.
 

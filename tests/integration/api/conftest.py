@@ -18,9 +18,11 @@ from scrapersky import wiring
 from scrapersky.db import leases
 from scrapersky.db.connection import Database
 from scrapersky.domain.facts import PageRecord, ScanError, SiteData, SiteScan
+from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode
 from scrapersky.services import domain_scan
 from support.http_events import Answered, call, function
+from support.places import Searching, searching
 
 SCAN = "/api/v3/modernized_page_scraper"
 ALIAS = "/api/v3/batch_page_scraper"
@@ -29,6 +31,8 @@ JOBS = "/api/v3/jobs"
 DOMAINS = "/api/v3/domains"
 SITEMAP = "/api/v3/sitemap"
 SITEMAP_FILES = "/api/v3/sitemap-files"
+DISCOVERY = "/api/v3/localminer-discoveryscan"
+PLACES = "/api/v3/places"
 BUCKET = "batches"
 BODY = {"base_url": "https://www.shop.example/about", "max_pages": 3}
 
@@ -40,6 +44,7 @@ class Client:
     scans: ModuleType
     batches: ModuleType
     sitemaps: ModuleType
+    places: ModuleType
     jobs: ModuleType
     tenant_id: UUID
 
@@ -85,6 +90,21 @@ class Client:
     def start_sitemap_batch(self, *domains: str, **body: Any) -> Answered:
         return self.call("POST", f"{SITEMAP}/batch/create", json_body={"domains": domains, **body})
 
+    def search(self, business_type: str = "dentist", *, key: str | None = None, **body: Any) -> Answered:
+        """Start a places search around the middle of Austin."""
+        headers = {"idempotency-key": key} if key is not None else {}
+        asked = {"location": "Austin TX", "latitude": 30.2672, "longitude": -97.7431, "radius_km": 50, **body}
+        return self.call(
+            "POST", f"{DISCOVERY}/search/places", json_body={"business_type": business_type, **asked}, headers=headers
+        )
+
+    def searched(self, business_type: str = "dentist", **body: Any) -> str:
+        """The job of a new places search."""
+        answer = self.search(business_type, **body)
+        assert answer.status == 202, answer.body
+        job_id: str = answer.json["job_id"]
+        return job_id
+
     def someone_else(self) -> "Client":
         return replace(self, tenant_id=uuid4())
 
@@ -100,6 +120,8 @@ class Client:
             return self.batches
         if target.startswith(SITEMAP):  # and SITEMAP_FILES
             return self.sitemaps
+        if target.startswith((DISCOVERY, PLACES)):
+            return self.places
         return self.scans if target.startswith((SCAN, ALIAS)) else self.jobs
 
 
@@ -109,6 +131,7 @@ def deployed_for(tenant_id: UUID) -> Client:
         scans=function("domain_scan_api"),
         batches=function("batch_scan_api"),
         sitemaps=function("sitemap_api"),
+        places=function("places_search_api"),
         jobs=function("jobs_api"),
         tenant_id=tenant_id,
     )
@@ -130,6 +153,8 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
         patch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
         patch.setenv("SCAN_QUEUE_URL", queue.url)
         patch.setenv("SITEMAP_QUEUE_URL", queue.sitemap_url)
+        patch.setenv("PLACES_QUEUE_URL", queue.places_url)
+        patch.setenv("PLACES_ARE_CONFIGURED", "1")
         patch.setenv("BATCH_QUEUE_URL", queue.batch_url)
         patch.setenv("BATCH_BUCKET", BUCKET)
         yield deployed_for(uuid4())
@@ -141,6 +166,20 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
 def client(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
     with deployed(postgres, queue) as client:
         yield client
+
+
+@pytest.fixture
+def google(postgres: TestDatabase, db: Database, queue: ScanQueue, client: Client) -> Iterator[Searching]:
+    """The client's searches, worked off against an emulator of Google's services."""
+    with searching(postgres, db, queue.sender, Caller(client.tenant_id, "user-1")) as running:
+        yield running
+
+
+def searched(client: Client, google: Searching, business_type: str = "dentist", **body: Any) -> str:
+    """A search that was started over HTTP and is worked off."""
+    job_id = client.searched(business_type, **body)
+    google.work(UUID(job_id))
+    return job_id
 
 
 Finish = Callable[[str, SiteScan], None]

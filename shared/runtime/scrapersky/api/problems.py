@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from scrapersky.api.denials import DenialCode
-from scrapersky.errors import FieldError, ScraperSkyError, Unauthorized, Unavailable
+from scrapersky.errors import FieldError, PlacesNotConfigured, ScraperSkyError, Unauthorized, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:problem-type:scrapersky:"
@@ -105,6 +105,6 @@ def _headers(error: ScraperSkyError) -> dict[str, str]:
         # RFC 6750, 3: no error code for a request that carried no token at all.
         missing = error.code == DenialCode.MISSING
         headers["WWW-Authenticate"] = "Bearer" if missing else 'Bearer error="invalid_token"'
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) and not isinstance(error, PlacesNotConfigured):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return headers

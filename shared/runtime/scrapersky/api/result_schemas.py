@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from scrapersky.domain.places import Stop
 from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode, JobStatus
 
@@ -271,3 +272,18 @@ class SitemapScanResult(Stored):
     removed_count: int = Field(0, description="The same of URLs that they name no more.")
     truncated: bool = Field(description="Whether anything was left out; `truncations` says what.")
     truncations: list[SitemapCut] = Field([], description="The first hundred.")
+
+
+class PlacesSearchResult(Stored):
+    """What a complete places search came to. One that found nothing has zero of them."""
+
+    total_places: int = Field(description="Places that the search found.")
+    stored_places: int = Field(description="Places on its list.")
+    new_places: int = Field(description="Those that no search of the tenant had found before.")
+    requests: int = Field(description="Requests to Google, tries that failed included. 0 when it was reused.")
+    cost_usd: float = Field(description="What they come to by list price, in USD.")
+    stopped: Stop | None = Field(
+        description="Why nothing more was asked for: `all_found`, `max_results`, `cap` (Google tells 60 of a query, and"
+        " there may be more), `max_requests` or `budget`."
+    )
+    reused_from: UUID | None = Field(description="The search whose list was taken over, so that nothing was asked.")

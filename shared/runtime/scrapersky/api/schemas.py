@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scrapersky.api.result_schemas import ScanResult, SiteData, SitemapScanResult, Time
+from scrapersky.api.result_schemas import PlacesSearchResult, ScanResult, SiteData, SitemapScanResult, Time
 from scrapersky.api.sizes import fitting
 from scrapersky.domain.jobs import Job, KnownDomain
 from scrapersky.domain.limits import DEFAULT_PAGES, MAX_PAGES
@@ -28,7 +28,9 @@ Metadata = Annotated[
         " `redirects`, `robots`, `https_error`, `pause_seconds`, `truncated`, `wall` (whose check or parking page stood"
         " there), `extra_fetches` (by `kind`: `robots_txt`, `sitemap`, `manifest`, `security_txt`, `favicon`) and"
         " `stopped`: `all_read`, `alike` (only days or listings were left), `max_pages`, `deadline`, `pause`,"
-        " `too_many_skipped`, `walls` or `cancelled`; null where no home page could be read."
+        " `too_many_skipped`, `walls` or `cancelled`; null where no home page could be read. Of a places search what"
+        " was asked for, and what it may and did come to: `max_requests`, `max_cost_usd`, `requests`, `cost_usd`,"
+        " `stored_places` and `new_places`."
     ),
 ]
 Progress = Annotated[float, Field(ge=0, le=100, description="0.0 to 100.0.")]
@@ -125,8 +127,9 @@ class JobSummary(Answer):
 class JobDetail(JobSummary):
     """A job with its result."""
 
-    result: ScanResult | SitemapScanResult | None = Field(
-        description="Null until the job is complete: of a domain scan what it found, of a sitemap scan its files."
+    result: ScanResult | SitemapScanResult | PlacesSearchResult | None = Field(
+        description="Null until the job is complete: of a domain scan what it found, of a sitemap scan its files, of a"
+        " places search what it came to."
     )
 
     @classmethod
@@ -201,12 +204,14 @@ class GatewayMessage(Answer):
     message: str
 
 
-def result_of(job: Job) -> ScanResult | SitemapScanResult | None:
+def result_of(job: Job) -> ScanResult | SitemapScanResult | PlacesSearchResult | None:
     """The job's result by its kind; of a sitemap scan as many files as fit into one answer."""
     if job.result is None:
         return None
     if job.kind is JobKind.DOMAIN_SCAN:
         return ScanResult.model_validate(job.result)
+    if job.kind is JobKind.PLACES_SEARCH:
+        return PlacesSearchResult.model_validate(job.result)
     result = SitemapScanResult.model_validate(job.result)
     shown = fitting(result.sitemaps, lambda file: file.model_dump_json(), limit=MAX_FILES_BYTES)
     cut = {"sitemaps": shown, "sitemaps_truncated": True} if len(shown) < len(result.sitemaps) else {}

@@ -45,7 +45,10 @@ with job as (
   update scrapersky.jobs
   set status = 'pending', attempt = 0, progress = 0, lease_token = null, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
-      metadata = request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
+      metadata = (
+        -- A search tells what it may cost beside what was asked for; how it went begins anew.
+        case kind when 'places_search' then metadata - array['stored_places', 'new_places', 'requests', 'cost_usd']
+        else request end) || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
   where tenant_id = %(tenant_id)s and id = %(id)s and status in ('failed', 'cancelled')
   returning id, tenant_id, kind, domain, correlation_id, created_at
 ), no_pages as (

@@ -1,5 +1,6 @@
 """The SQL of places as their tenant sees them: a search's list, what it has come to, what the tenant thinks of them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,9 @@ from scrapersky.db.connection import Database
 from scrapersky.db.jobs import COLUMNS, job_of
 from scrapersky.domain.place_views import ListedPlace, SearchFigures, SearchState
 from scrapersky.domain.places import PlaceStatus, WebsiteClass
+
+# UUID() takes braces and what else surrounds one; a name is one of ours only where it is written as we write it.
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # What is past its time is not shown, also when the sweep has not come to it yet.
 _LIST = """
@@ -24,7 +28,7 @@ where r.tenant_id = %(tenant_id)s and r.job_id = %(job_id)s
   and r.rank > %(after)s
   and (%(status)s::text is null or p.status = %(status)s)
   and (%(website_class)s::text is null or p.website_class = %(website_class)s)
-  and (%(place_ids)s::text[] is null or p.place_id = any (%(place_ids)s) or p.id::text = any (%(place_ids)s))
+  and (%(place_ids)s::text[] is null or p.place_id = any (%(place_ids)s) or p.id = any (%(own_ids)s::uuid[]))
 order by r.rank
 limit %(limit)s
 """
@@ -42,12 +46,16 @@ _STATES = (
     "select result, "  # noqa: S608 - constants alone
     + COLUMNS
     + """,
-  (select count(*) from scrapersky.place_results as r where r.tenant_id = j.tenant_id and r.job_id = j.id)
-    as stored_places,
+  stored_places, new_places,
   (select count(*) from scrapersky.places_ledger as l where l.tenant_id = j.tenant_id and l.job_id = j.id) as requests,
   (select coalesce(sum(l.price_usd), 0) from scrapersky.places_ledger as l
    where l.tenant_id = j.tenant_id and l.job_id = j.id) as cost_usd
-from scrapersky.jobs as j
+from scrapersky.jobs as j, lateral (
+  select count(*) as stored_places, count(*) filter (where p.created_at >= j.created_at) as new_places
+  from scrapersky.place_results as r
+  join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
+  where r.tenant_id = j.tenant_id and r.job_id = j.id
+) as listed
 where tenant_id = %(tenant_id)s and kind = 'places_search'
 """
 )
@@ -67,7 +75,7 @@ update scrapersky.places
 set status = %(status)s,
     status_changed_at = case when status = %(status)s then status_changed_at else now() end,
     updated_at = now()
-where tenant_id = %(tenant_id)s and (place_id = any (%(place_ids)s) or id::text = any (%(place_ids)s))
+where tenant_id = %(tenant_id)s and (place_id = any (%(place_ids)s) or id = any (%(own_ids)s::uuid[]))
 returning id::text as id, place_id
 """
 
@@ -103,6 +111,7 @@ def listing(
             "status": status and status.value,
             "website_class": website_class and website_class.value,
             "place_ids": list(place_ids) if place_ids is not None else None,
+            "own_ids": own_ids(place_ids or ()),
             "after": after,
             "limit": limit,
         },
@@ -133,18 +142,30 @@ def count(
     return int(rows[0]["total"])
 
 
+def own_ids(names: Sequence[str]) -> list[UUID]:
+    """Those of the names that are ids of ours, as UUIDs are written."""
+    return [UUID(name) for name in names if _UUID.fullmatch(name)]
+
+
 def set_status(db: Database, tenant_id: UUID, place_ids: Sequence[str], status: PlaceStatus) -> list[tuple[str, str]]:
     """Set what the tenant thinks of its places. Returns (our id, Google's id) of those that there are."""
     rows = db.query(
         _SET_STATUS,
-        {"tenant_id": tenant_id, "place_ids": list(place_ids), "status": status.value},
+        {
+            "tenant_id": tenant_id,
+            "place_ids": list(place_ids),
+            "own_ids": own_ids(place_ids),
+            "status": status.value,
+        },
         tenant_id=tenant_id,
     )
     return [(row["id"], row["place_id"]) for row in rows]
 
 
 def _state(row: dict[str, Any]) -> SearchState:
-    return SearchState(job_of(row), SearchFigures(row["stored_places"], row["requests"], row["cost_usd"]))
+    return SearchState(
+        job_of(row), SearchFigures(row["stored_places"], row["new_places"], row["requests"], row["cost_usd"])
+    )
 
 
 def _place(row: dict[str, Any]) -> ListedPlace:

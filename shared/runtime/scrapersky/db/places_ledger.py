@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from scrapersky.db.connection import Database
+from scrapersky.domain.place_views import Spent
 from scrapersky.domain.places import Price
 
 
@@ -41,17 +42,6 @@ class Search:
     token: UUID
     budget_usd: Decimal | None
     lease: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What the requests of a SKU came to on a day (UTC)."""
-
-    day: date
-    sku: str
-    requests: int
-    cost_usd: Decimal
-    unanswered: int
 
 
 _RESERVE = """

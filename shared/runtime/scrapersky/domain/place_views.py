@@ -1,12 +1,15 @@
 """Places and searches as they are read."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
+from scrapersky.domain.batches import StartedBatch
 from scrapersky.domain.jobs import Job
 from scrapersky.domain.places import PlaceStatus, WebsiteClass
+from scrapersky.domain.status import JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class SearchFigures:
     """How far a search is, counted off its list and its ledger."""
 
     stored_places: int
+    new_places: int
     requests: int
     cost_usd: Decimal
 
@@ -53,3 +57,36 @@ class SearchState:
 
     job: Job
     figures: SearchFigures
+
+    @property
+    def status(self) -> JobStatus:
+        return self.job.status
+
+
+class NotScanned(StrEnum):
+    """Why a place is not part of a batch."""
+
+    SOCIAL = "social"
+    DIRECTORY = "directory"
+    NONE = "none"
+    NOT_ASKED_FOR = "not_asked_for"  # its website was never asked for, or its content is past its time
+    UNKNOWN = "unknown"  # it is not on this search's list
+
+
+@dataclass(frozen=True, slots=True)
+class SitesBatch:
+    """A batch over the own sites of a search's places, and the places that have none."""
+
+    started: StartedBatch
+    skipped: tuple[tuple[str, NotScanned], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the requests of a SKU came to on a day (UTC)."""
+
+    day: date
+    sku: str
+    requests: int
+    cost_usd: Decimal
+    unanswered: int

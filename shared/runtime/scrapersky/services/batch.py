@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid4
 
 from scrapersky.db import batches, rounds
@@ -16,7 +17,7 @@ from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Conflict, NotFound
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
-from scrapersky.services import outbox, paging
+from scrapersky.services import jobs, outbox, paging
 from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS, first_holder, own_key
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
@@ -40,13 +41,14 @@ def start(
     max_concurrent: int,
     batch_id: UUID | None,
     idempotency: Idempotency | None,
+    aside: object = None,
 ) -> StartedBatch:
     """Make a batch of scans: one job a domain, whatever its spelling and however often it stands there.
 
     `max_pages` is what a job of this kind reads at the most: pages, or a sitemap scan's URLs.
 
     What names no domain is a failed job of its own and told in `rejected`. The same `batch_id` with the same request
-    answers as the first time.
+    answers as the first time. `aside` is kept with the key, for `made_before`.
 
     Raises:
         Conflict: `batch_id` stands for another request (`batch_exists`).
@@ -78,7 +80,7 @@ def start(
     }
 
     def work(cursor: Cursor) -> tuple[StartedBatch, list[Message]]:
-        first = first_holder(cursor, caller, identity, idempotency)
+        first = first_holder(cursor, caller, identity, idempotency, aside)
         if first is not None:
             return _existing(cursor, caller, first, None), []
         made = batches.create(cursor, parameters)
@@ -91,6 +93,20 @@ def start(
     started, messages = db.run(work, tenant_id=caller.tenant_id)
     outbox.deliver(db, sender, messages)
     return started
+
+
+def made_before(db: Database, caller: Caller, idempotency: Idempotency) -> tuple[StartedBatch, Any] | None:
+    """(the batch that the same request made before under its key, what was told aside); None when the key is free.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for another request.
+    """
+
+    def work(cursor: Cursor) -> tuple[StartedBatch, Any] | None:
+        before = jobs.made_before(cursor, caller, idempotency)
+        return (_existing(cursor, caller, before[0], None), before[1]) if before is not None else None
+
+    return db.run(work, tenant_id=caller.tenant_id)
 
 
 def get(db: Database, tenant_id: UUID, batch_id: UUID, *, kind: JobKind | None = None) -> Batch:

@@ -12,7 +12,7 @@ from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
 from scrapersky.domain.jobs import Caller, Idempotency, Job, Started
 from scrapersky.domain.status import JobKind, JobStatus
-from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound
+from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound, PlacesNotConfigured
 from scrapersky.observability import logger
 from scrapersky.queues import JobMessage, Message, Sender
 from scrapersky.services import outbox, paging
@@ -62,12 +62,21 @@ def create(
     return _started(db, sender, caller, work)
 
 
-def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotency: Idempotency | None) -> Started:
-    """Start a failed or cancelled job anew, as the same job.
+def retry(
+    db: Database,
+    sender: Sender,
+    caller: Caller,
+    job_id: UUID,
+    idempotency: Idempotency | None,
+    *,
+    has_places: bool = True,
+) -> Started:
+    """Start a failed or cancelled job anew, as the same job. `has_places`: whether places searches can be made here.
 
     Raises:
         NotFound: this tenant has no such job.
         Conflict: it is neither failed nor cancelled.
+        PlacesNotConfigured: it is a places search, and there is no key to make it with.
         IdempotencyKeyReused: the key stands for another request.
     """
     parameters = {"tenant_id": caller.tenant_id, "id": job_id, "hold": HOLD}
@@ -81,6 +90,8 @@ def retry(db: Database, sender: Sender, caller: Caller, job_id: UUID, idempotenc
         if made is None:
             _existing(cursor, caller, job_id)
             raise Conflict("Only a failed or cancelled job can be retried.", code="job_not_retryable")
+        if made[1].queue == JobKind.PLACES_SEARCH and not has_places:
+            raise PlacesNotConfigured
         return Started(job_id, made[0]), [made[1]]
 
     return _started(db, sender, caller, work)
@@ -188,24 +199,39 @@ def give_up(db: Database, messages: list[JobMessage]) -> int:
     return len(ended)
 
 
-def first_holder(cursor: Cursor, caller: Caller, resource_id: UUID, idempotency: Idempotency | None) -> UUID | None:
+def first_holder(
+    cursor: Cursor, caller: Caller, resource_id: UUID, idempotency: Idempotency | None, aside: object = None
+) -> UUID | None:
     """What the same request made before under its key; None when this one is the first, and holds the key from now.
+
+    `aside` is kept with the key, for `made_before`.
 
     Raises:
         IdempotencyKeyReused: the key stands for another request.
     """
     if idempotency is None or keys.take(
-        cursor, caller.tenant_id, idempotency.key, idempotency.fingerprint, resource_id
+        cursor, caller.tenant_id, idempotency.key, idempotency.fingerprint, resource_id, aside
     ):
         return None
+    before = made_before(cursor, caller, idempotency)
+    return before[0] if before is not None else None
+
+
+def made_before(cursor: Cursor, caller: Caller, idempotency: Idempotency) -> tuple[UUID, Any] | None:
+    """(what the same request made before under its key, what was told aside); None when the key is free.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for another request.
+    """
     holder = keys.holder(cursor, caller.tenant_id, idempotency.key)
-    if holder is None or bytes(holder["fingerprint"]) != idempotency.fingerprint:
+    if holder is None:
+        return None
+    if bytes(holder["fingerprint"]) != idempotency.fingerprint:
         raise IdempotencyKeyReused(
             "This Idempotency-Key was used for another request.",
             errors=[FieldError(("header", "Idempotency-Key"), "used for another request within the last 24 hours")],
         )
-    resource: UUID = holder["resource_id"]
-    return resource
+    return holder["resource_id"], holder["aside"]
 
 
 def own_key() -> Idempotency:

@@ -2,16 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from scrapersky.db import places, places_ledger
 from scrapersky.db.connection import Database
-from scrapersky.domain.batches import StartedBatch
 from scrapersky.domain.jobs import Caller, Idempotency
-from scrapersky.domain.place_views import ListedPlace, SearchState
+from scrapersky.domain.place_views import ListedPlace, NotScanned, SearchState, SitesBatch, Spent
 from scrapersky.domain.places import PlaceStatus, WebsiteClass
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, Invalid, NotFound
@@ -21,24 +18,6 @@ from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS
 
 LISTED_AT_MOST = 1_000  # of a search: the most that one finds
 LEDGER_DAYS = 366  # of one answer: a year by day and SKU is some thousand lines
-
-
-class NotScanned(StrEnum):
-    """Why a place is not part of a batch."""
-
-    SOCIAL = "social"
-    DIRECTORY = "directory"
-    NONE = "none"
-    NOT_ASKED_FOR = "not_asked_for"  # its website was never asked for, or its content is past its time
-    UNKNOWN = "unknown"  # it is not on this search's list
-
-
-@dataclass(frozen=True, slots=True)
-class SitesBatch:
-    """A batch over the own sites of a search's places, and the places that have none."""
-
-    started: StartedBatch
-    skipped: tuple[tuple[str, NotScanned], ...]
 
 
 def get(db: Database, tenant_id: UUID, job_id: UUID) -> SearchState:
@@ -116,8 +95,7 @@ def listing(
 def set_status(db: Database, tenant_id: UUID, place_ids: Sequence[str], status: PlaceStatus) -> tuple[int, list[str]]:
     """Set what the tenant thinks of its places: (how many there are, ids that are none of its places)."""
     found = places.set_status(db, tenant_id, place_ids, status)
-    known = {name for names in found for name in names}
-    return len(found), [name for name in dict.fromkeys(place_ids) if name not in known]
+    return len(found), _unknown(place_ids, found)
 
 
 def scan_sites(
@@ -133,16 +111,25 @@ def scan_sites(
 ) -> SitesBatch:
     """Make a batch of the own sites of the search's places, or of those that `place_ids` name.
 
+    The list may change between a request and its repetition, so what was left out is kept with the key.
+
     Raises:
         NotFound: this tenant has no such search.
         Conflict: none of the places has a site of its own (`no_sites`).
         IdempotencyKeyReused: the key stands for another request.
     """
+    before = _scanned_before(db, caller, idempotency)
+    if before is not None:
+        return before
     get(db, caller.tenant_id, job_id)
     listed = places.listing(db, caller.tenant_id, job_id, place_ids=place_ids, limit=LISTED_AT_MOST)
     domains = list(dict.fromkeys(place.domain for place in listed if place.domain))
     if not domains:
         raise Conflict("None of the places has a site of its own to scan.", code="no_sites")
+    skipped = [(place.place_id, _reason(place)) for place in listed if not place.domain]
+    found = [(str(place.id), place.place_id) for place in listed]
+    skipped += [(name, NotScanned.UNKNOWN) for name in _unknown(place_ids or (), found)]
+    batch_id = uuid4()
     started = batch.start(
         db,
         sender,
@@ -151,16 +138,28 @@ def scan_sites(
         domains=domains,
         max_pages=max_pages,
         max_concurrent=max_concurrent,
-        batch_id=None,
+        batch_id=batch_id,
         idempotency=idempotency,
+        aside=[[name, reason.value] for name, reason in skipped],
     )
-    skipped = [(place.place_id, _reason(place)) for place in listed if not place.domain]
-    known = {name for place in listed for name in (str(place.id), place.place_id)}
-    skipped += [(name, NotScanned.UNKNOWN) for name in dict.fromkeys(place_ids or ()) if name not in known]
+    if started.batch_id != batch_id:  # the same request at the same time was first
+        return _scanned_before(db, caller, idempotency) or SitesBatch(started, tuple(skipped))
     return SitesBatch(started, tuple(skipped))
 
 
-def spent(db: Database, tenant_id: UUID, *, first: date, last: date) -> Sequence[places_ledger.Spent]:
+def count(
+    db: Database,
+    tenant_id: UUID,
+    job_id: UUID,
+    *,
+    status: PlaceStatus | None = None,
+    website_class: WebsiteClass | None = None,
+) -> int:
+    """How many places of a search's list the filters let through."""
+    return places.count(db, tenant_id, job_id, status=status, website_class=website_class)
+
+
+def spent(db: Database, tenant_id: UUID, *, first: date, last: date) -> Sequence[Spent]:
     """What the tenant's requests to Google came to, by UTC day and SKU.
 
     Raises:
@@ -170,6 +169,21 @@ def spent(db: Database, tenant_id: UUID, *, first: date, last: date) -> Sequence
         reason = f"from is after to, or more than {LEDGER_DAYS} days before it"
         raise Invalid(f"There is no such span: {reason}.", errors=[FieldError(("query", "from"), reason)])
     return places_ledger.spent(db, tenant_id, first=first, last=last)
+
+
+def _unknown(names: Sequence[str], found: Sequence[tuple[str, str]]) -> list[str]:
+    """The names that are none of the places found: (our id, Google's id) of each. Case counts in Google's alone."""
+    ours, googles = ({pair[at] for pair in found} for at in (0, 1))
+    return [name for name in dict.fromkeys(names) if name not in googles and name.lower() not in ours]
+
+
+def _scanned_before(db: Database, caller: Caller, idempotency: Idempotency | None) -> SitesBatch | None:
+    """The first answer to a request that came before under its key."""
+    before = batch.made_before(db, caller, idempotency) if idempotency is not None else None
+    if before is None:
+        return None
+    started, aside = before
+    return SitesBatch(started, tuple((name, NotScanned(reason)) for name, reason in aside))
 
 
 def _reason(place: ListedPlace) -> NotScanned:

@@ -80,6 +80,9 @@ create index places_ledger_by_time on scrapersky.places_ledger (tenant_id, reque
 create index jobs_of_places_by_request on scrapersky.jobs (tenant_id, md5(request ->> 'search'), finished_at desc)
   where kind = 'places_search' and status = 'complete';
 
+-- What a first answer said that does not follow from the row it made: the list it was made from may change meanwhile.
+alter table scrapersky.idempotency_keys add column aside jsonb;
+
 do $$
 declare
   name text;
