@@ -84,18 +84,17 @@ class ApiClient:
 
     def start_scan(self, base_url: str, *, max_pages: int) -> Accepted:
         """Create a scan of one site. Raises Refused when the API takes it for no domain."""
-        body = {"base_url": base_url, "max_pages": max_pages}
-        return self._start(_SCANS, body)
+        return self.start(_SCANS, {"base_url": base_url, "max_pages": max_pages})
 
     def retry(self, job_id: UUID) -> Accepted:
         """Put a failed or cancelled job back in the queue."""
-        return self._start(f"api/v3/jobs/{job_id}/retry", None)
+        return self.start(f"api/v3/jobs/{job_id}/retry", None)
 
     def cancel(self, job_id: UUID) -> Document:
-        return self._document("POST", f"api/v3/jobs/{job_id}/cancel")
+        return self.document("POST", f"api/v3/jobs/{job_id}/cancel")
 
     def job(self, job_id: UUID) -> Document:
-        return self._document("GET", self.job_url(job_id))
+        return self.document("GET", self.job_url(job_id))
 
     @staticmethod
     def job_url(job_id: UUID) -> str:
@@ -103,32 +102,32 @@ class ApiClient:
 
     def jobs(self, **filters: str | int | None) -> Document:
         """One page of the list: `{"items": [...], "next_cursor": …}`. Filters that are None are left out."""
-        return self._document("GET", "api/v3/jobs", params=_given(filters))
+        return self.document("GET", "api/v3/jobs", params=given(filters))
 
     def start_batch(
         self, domains: Sequence[str], *, max_pages: int, max_concurrent: int, batch_id: UUID | None = None
     ) -> Accepted:
         """Create a batch of 1 to 10 000 domains. What is no domain is `rejected` in the answer, not refused."""
-        return self._start(_BATCHES, _batch(domains, max_pages, max_concurrent, batch_id), names="batch_id")
+        return self.start(_BATCHES, _batch(domains, max_pages, max_concurrent, batch_id), names="batch_id")
 
     def retry_batch(self, batch_id: UUID, error_codes: Sequence[str] = ()) -> Accepted:
         """Put the failed jobs of a batch back in the queue: all, or those that failed with one of the codes."""
         body = {"error_codes": list(error_codes)} if error_codes else {}
-        return self._start(f"{_BATCHES}/{batch_id}/retry", body, names="batch_id")
+        return self.start(f"{_BATCHES}/{batch_id}/retry", body, names="batch_id")
 
     def cancel_batch(self, batch_id: UUID) -> Document:
-        return self._document("POST", f"{_BATCHES}/{batch_id}/cancel")
+        return self.document("POST", f"{_BATCHES}/{batch_id}/cancel")
 
     def batch(self, batch_id: UUID | str) -> Document:
         """How a batch stands, with the first thousand of its domains."""
-        return self._document("GET", self.batch_url(batch_id))
+        return self.document("GET", self.batch_url(batch_id))
 
     @staticmethod
     def batch_url(batch_id: UUID | str) -> str:
         return f"{_BATCHES}/{batch_id}/status"
 
     def batches(self, **filters: str | int | None) -> Document:
-        return self._document("GET", _BATCHES, params=_given(filters))
+        return self.document("GET", _BATCHES, params=given(filters))
 
     def batch_results(self, batch_id: UUID | str, *, file_format: str) -> Iterator[bytes]:
         """What a batch has so far, as `ndjson` or `csv`, in pieces. Raises ApiError, also in the middle."""
@@ -136,18 +135,18 @@ class ApiClient:
 
     def start_sitemap_scan(self, base_url: str, *, max_urls: int) -> Accepted:
         """Create a scan of one site's sitemaps. Raises Refused when the API takes it for no domain."""
-        return self._start(f"{_SITEMAPS}/scan", {"base_url": base_url, "max_pages": max_urls})
+        return self.start(f"{_SITEMAPS}/scan", {"base_url": base_url, "max_pages": max_urls})
 
     def start_sitemap_batch(
         self, domains: Sequence[str], *, max_urls: int, max_concurrent: int, batch_id: UUID | None = None
     ) -> Accepted:
         """`start_batch` for scans of sitemaps."""
         body = _batch(domains, max_urls, max_concurrent, batch_id)
-        return self._start(f"{_SITEMAPS}/batch/create", body, names="batch_id")
+        return self.start(f"{_SITEMAPS}/batch/create", body, names="batch_id")
 
     def sitemap_scan(self, job_id: UUID | str) -> Document:
         """How a scan stands, and how far it is."""
-        return self._document("GET", self.sitemap_scan_url(job_id))
+        return self.document("GET", self.sitemap_scan_url(job_id))
 
     @staticmethod
     def sitemap_scan_url(job_id: UUID | str) -> str:
@@ -155,11 +154,11 @@ class ApiClient:
 
     def sitemap_files(self, **filters: str | int | None) -> Document:
         """One page of the sitemap files of all scans, the newest first."""
-        return self._document("GET", _SITEMAP_FILES, params=_given(filters))
+        return self.document("GET", _SITEMAP_FILES, params=given(filters))
 
     def sitemap_urls(self, of: str, **filters: str | int | None) -> Document:
         """One page of the URLs of a scan or a file: `of` is `scan_path` or `file_path` of its id."""
-        return self._document("GET", f"{of}/urls", params=_given(filters))
+        return self.document("GET", f"{of}/urls", params=given(filters))
 
     def export_sitemap_urls(self, of: str, *, file_format: str) -> Iterator[bytes]:
         """All those URLs as `ndjson`, `csv` or `txt`, in pieces. Raises ApiError, also in the middle."""
@@ -167,10 +166,10 @@ class ApiClient:
 
     def sitemap_changes(self, job_id: UUID | str, **filters: str | int | None) -> Document:
         """One page of what became of URLs since the scan before."""
-        return self._document("GET", f"{self.scan_path(job_id)}/changes", params=_given(filters))
+        return self.document("GET", f"{self.scan_path(job_id)}/changes", params=given(filters))
 
     def sitemap_summary(self, domain: str) -> Document:
-        return self._document("GET", f"{_SITEMAPS}/sites/{quote(domain, safe='')}/summary")
+        return self.document("GET", f"{_SITEMAPS}/sites/{quote(domain, safe='')}/summary")
 
     @staticmethod
     def scan_path(job_id: UUID | str) -> str:
@@ -181,11 +180,11 @@ class ApiClient:
         return f"{_SITEMAP_FILES}/{file_id}"
 
     def domains(self, **filters: str | int | None) -> Document:
-        return self._document("GET", "api/v3/domains", params=_given(filters))
+        return self.document("GET", "api/v3/domains", params=given(filters))
 
     def domain(self, name: str) -> Document:
         """The latest known facts of one domain."""
-        return self._document("GET", f"api/v3/domains/{quote(name, safe='')}")
+        return self.document("GET", f"api/v3/domains/{quote(name, safe='')}")
 
     def follow_batch(self, status_url: str, *, patience: float = math.inf) -> Iterator[Document]:
         """`follow` for a batch: its figures without its domains, and not each of their changes."""
@@ -236,7 +235,7 @@ class ApiClient:
             return iter([answer.content])
         return stream(self._base.join(answer.headers["Location"]), self._transport)
 
-    def _start(self, path: str, body: Document | None, *, names: str = "job_id") -> Accepted:
+    def start(self, path: str, body: Document | None, *, names: str = "job_id") -> Accepted:
         answer = self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
         document = document_of(answer)
         work_id, status_url = document.get(names), document.get("status_url") or answer.headers.get("Location")
@@ -244,8 +243,10 @@ class ApiClient:
             raise UnexpectedAnswer(f"the API accepted the work but named no {names} and status_url")
         return Accepted(document, work_id, status_url)
 
-    def _document(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None) -> Document:
-        return document_of(self._send(method, path, params=params))
+    def document(
+        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: Document | None = None
+    ) -> Document:
+        return document_of(self._send(method, path, params=params, json=json))
 
     def _send(
         self,
@@ -288,7 +289,7 @@ def is_final(document: Document) -> bool:
     return document.get("status") in {status.value for status in JobStatus if status.is_final}
 
 
-def _given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
+def given(filters: Mapping[str, str | int | None]) -> dict[str, str | int]:
     return {name: value for name, value in filters.items() if value is not None}
 
 

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from scrapersky_cli.client import BATCH_PACE_SECONDS, ApiClient, Document
 from scrapersky_cli.errors import INTERRUPTED, UnexpectedAnswer
+from scrapersky_cli.places_render import search_figures
 from scrapersky_cli.render import number
 from scrapersky_cli.session import Session, notices
 from scrapersky_cli.sitemap_render import progress_line
@@ -83,6 +84,19 @@ def wait_for_sitemap_scan(
         subject=subject,
         pace=BATCH_PACE_SECONDS,
         then=f", and get its URLs with: scrapersky sitemap-urls {clean(job_id)} -o urls.csv",
+    )
+
+
+def wait_for_search(session: Session, client: ApiClient, *, job_id: str, status_url: str, subject: str) -> Document:
+    """`wait_for` for a places search, whose figures change with everything that it stores."""
+    return wait_for(
+        session,
+        client,
+        job_id=job_id,
+        status_url=status_url,
+        subject=subject,
+        pace=BATCH_PACE_SECONDS,
+        then=f", and see its places with: scrapersky places-results {clean(job_id)}",
     )
 
 
@@ -159,5 +173,5 @@ def _watch(
 
 
 def _description(subject: str, document: Document) -> str:
-    figures = progress_line(document)
+    figures = progress_line(document) or search_figures(document)
     return f"{clean(document.get('domain') or subject)} {clean(document.get('status'))}{figures and f': {figures}'}"

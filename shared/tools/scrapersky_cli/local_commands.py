@@ -58,8 +58,6 @@ def up(
         Path | None,
         typer.Option(
             "--places-key-file",
-            exists=True,
-            dir_okay=False,
             help="File with a key of Google's: searches cost money. [default: SCRAPERSKY_PLACES_KEY, else an emulator]",
             show_default=False,
         ),

@@ -14,6 +14,8 @@ from scrapersky_cli import (
     job_commands,
     known_commands,
     local_commands,
+    places_commands,
+    places_read_commands,
     sitemap_commands,
     sitemap_read_commands,
     steer_commands,
@@ -60,6 +62,7 @@ def about() -> None:
       scrapersky scan shop.example
       scrapersky batch domains.txt -o facts.csv
       scrapersky sitemap shop.example -o urls.csv
+      scrapersky places dentist "Austin TX" --scan
     """
 
 
@@ -67,9 +70,11 @@ _MODULES = (
     job_commands,
     batch_commands,
     sitemap_commands,
+    places_commands,
     steer_commands,
     known_commands,
     sitemap_read_commands,
+    places_read_commands,
     local_commands,
 )
 for _module in _MODULES:

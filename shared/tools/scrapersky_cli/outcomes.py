@@ -11,6 +11,7 @@ from scrapersky_cli.batch_render import batch_view
 from scrapersky_cli.client import Accepted, ApiClient, Document
 from scrapersky_cli.errors import NOT_COMPLETE
 from scrapersky_cli.follow import wait_for, wait_for_batch
+from scrapersky_cli.places_render import is_search, search_view
 from scrapersky_cli.render import job_view
 from scrapersky_cli.session import Session
 from scrapersky_cli.sitemap_render import is_sitemap_scan, sitemap_scan_view
@@ -75,4 +76,6 @@ def end(document: Document) -> None:
 def _view(document: Document) -> Iterator[Text | Table]:
     if is_batch(document):
         return batch_view(document)
+    if is_search(document):
+        return search_view(document)
     return sitemap_scan_view(document) if is_sitemap_scan(document) else job_view(document)
