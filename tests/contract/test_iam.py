@@ -184,12 +184,13 @@ def test_only_migrate_reads_the_owners_secret_and_no_other_one() -> None:
     }
     assert readers.pop("migrate") == {"MigrationDatabaseSecretArn"}
     assert readers.pop("authorizer") == {"JwtSecretArn"}
+    assert readers.pop("places_search_worker") == {"DatabaseSecretArn", "PlacesKeySecretArn"}
     assert set(map(frozenset, readers.values())) == {frozenset({"DatabaseSecretArn"})}
 
 
 def test_no_secret_is_a_parameter_or_a_variable_itself() -> None:
     secrets = {name for name in cfn.written()["Parameters"] if re.search("(?i)secret|password|token|key", name)}
-    assert secrets == {"DatabaseSecretArn", "MigrationDatabaseSecretArn", "JwtSecretArn"}
+    assert secrets == {"DatabaseSecretArn", "MigrationDatabaseSecretArn", "JwtSecretArn", "PlacesKeySecretArn"}
     for name in secrets:
         pattern = cfn.written()["Parameters"][name]["AllowedPattern"]
         assert re.fullmatch(pattern, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf")
@@ -199,6 +200,7 @@ def test_no_secret_is_a_parameter_or_a_variable_itself() -> None:
             "DATABASE_SECRET_ARN",
             "MIGRATION_DATABASE_SECRET_ARN",
             "JWT_SECRET_ARN",
+            "PLACES_KEY_SECRET_ARN",
         }
 
 

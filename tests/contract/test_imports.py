@@ -37,6 +37,8 @@ LOADED = {
     "domain_scan_worker": {"ada_url", "psycopg"},
     "jobs_api": API,
     "migrate": {"psycopg"},
+    "places_search_api": API,
+    "places_search_worker": {"ada_url", "httpx", "psycopg"},
     "sitemap_api": API,
     # Loaded while the function starts, which has more of the processor than an invocation: each of them fetches.
     "sitemap_worker": {"ada_url", "bs4", "httpx", "lxml", "protego", "psycopg"},

@@ -9,7 +9,7 @@ RELEASED = {
     "0004_second_deliveries.sql": "2eb29e36f55ac2088f036a3941318d6dbb98177a5800b3b01c56a1825942d560",
     "0005_schema_version.sql": "f2a6591908ae75f65a93d1dcdebecb89c9ae5aa1ad574805f8e699b5ec3dad32",
     "0006_sitemaps.sql": "9bd50d15ded196952345c88519bd87f2edf3ace7be39f2e212bd354e4cabc5fa",
-    "0007_places.sql": "467953beb8387151431f6d0b9a6b2b9feea3727d0d6eaa3be67b1ffe5b6492dc",
+    "0007_places.sql": "afb2ac5fd97b6b76dbf617df363aa4172b480d83d2077e1f9807bb96aeff5737",
 }
 
 

@@ -14,6 +14,8 @@ from scrapersky.api import (
     batch_schemas,
     document,
     examples,
+    place_schemas,
+    places_schemas,
     result_schemas,
     schemas,
     sitemap_examples,
@@ -58,6 +60,13 @@ ROUTES = {
     ("get", "/api/v3/sitemap-files/{file_id}"),
     ("get", "/api/v3/sitemap-files/{file_id}/urls"),
     ("get", "/api/v3/sitemap-files/{file_id}/urls/export"),
+    ("post", "/api/v3/localminer-discoveryscan/search/places"),
+    ("get", "/api/v3/localminer-discoveryscan/search/status/{job_id}"),
+    ("get", "/api/v3/localminer-discoveryscan/search/history"),
+    ("get", "/api/v3/localminer-discoveryscan/results/{job_id}"),
+    ("post", "/api/v3/localminer-discoveryscan/results/{job_id}/scan"),
+    ("put", "/api/v3/places/staging/status"),
+    ("get", "/api/v3/places/ledger"),
     ("get", "/api/v3/jobs"),
     ("get", "/api/v3/jobs/{job_id}"),
     ("post", "/api/v3/jobs/{job_id}/cancel"),
@@ -70,7 +79,15 @@ ROUTES = {
     ("get", "/docs"),
 }
 
-MODELS = (schemas, result_schemas, batch_schemas, sitemap_schemas, sitemap_site_schemas)
+MODELS = (
+    schemas,
+    result_schemas,
+    batch_schemas,
+    sitemap_schemas,
+    sitemap_site_schemas,
+    places_schemas,
+    place_schemas,
+)
 DOCUMENT: dict[str, Any] = json.loads(document.text())
 
 
@@ -149,7 +166,7 @@ def test_an_operation_says_which_problems_it_ends_in(method_path_operation: tupl
         expected.add("422")
     if "{" in path:
         expected.add("404")
-    if method == "post":
+    if method in ("post", "put"):
         expected |= {"400", "403", "413", "415"}
     assert expected <= set(responses)
     for status in expected:
@@ -194,7 +211,7 @@ def test_what_is_asked_for_is_described(method_path_operation: tuple[str, str, d
 
 def test_starting_work_says_where_to_follow_it() -> None:
     accepted = [operation["responses"]["202"] for _, _, operation in operations() if "202" in operation["responses"]]
-    assert len(accepted) == 7
+    assert len(accepted) == 9
     assert all(set(response["headers"]) == {"Location", "Retry-After"} for response in accepted)
 
 
@@ -205,17 +222,20 @@ def test_a_problem_has_an_example_that_fits(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("method", "path"),
     [
-        "/api/v3/modernized_page_scraper/scan",
-        "/api/v3/batch_page_scraper/batch",
-        "/api/v3/batch_page_scraper/batch/{batch_id}/retry",
-        "/api/v3/sitemap/scan",
-        "/api/v3/sitemap/batch/create",
+        ("post", "/api/v3/modernized_page_scraper/scan"),
+        ("post", "/api/v3/batch_page_scraper/batch"),
+        ("post", "/api/v3/batch_page_scraper/batch/{batch_id}/retry"),
+        ("post", "/api/v3/sitemap/scan"),
+        ("post", "/api/v3/sitemap/batch/create"),
+        ("post", "/api/v3/localminer-discoveryscan/search/places"),
+        ("post", "/api/v3/localminer-discoveryscan/results/{job_id}/scan"),
+        ("put", "/api/v3/places/staging/status"),
     ],
 )
-def test_a_request_example_fits(path: str) -> None:
-    assert_examples_fit(DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"])
+def test_a_request_example_fits(method: str, path: str) -> None:
+    assert_examples_fit(DOCUMENT["paths"][path][method]["requestBody"]["content"]["application/json"])
 
 
 def test_the_examples_of_exported_lines_fit() -> None:
@@ -358,6 +378,7 @@ def shown_time() -> Any:
     [
         *("Evidence", "Technology", "ContactInfo", "SecurityTxt", "SiteData", "PageFetched", "ProcessingMetrics"),
         *("ScannedSitemap", "SitemapScanResult"),
+        *("PlacesSearchRequest", "PlacesSearchResult"),
     ],
 )
 def test_every_field_of_a_result_is_described(name: str) -> None:

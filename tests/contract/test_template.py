@@ -10,10 +10,13 @@ from scrapersky import secret_store
 from scrapersky.api import jwks
 from scrapersky.api.parameters import MAX_WAIT_SECONDS
 from scrapersky.db import connection, migrate
+from scrapersky.domain import limits
 from scrapersky.domain.status import JobKind
+from scrapersky.places import client as places_client
+from scrapersky.places import retrying
 from scrapersky.scraping import politeness
 from scrapersky.scraping.limits import SITEMAP_LIMITS
-from scrapersky.services import sitemap_lane, sitemap_reading, sitemap_work, work
+from scrapersky.services import places_work, sitemap_lane, sitemap_reading, sitemap_work, work
 from scrapersky.settings import QUEUE_VARIABLES
 from scrapersky_local.openapi import load_function
 
@@ -128,6 +131,48 @@ def test_a_sitemap_worker_has_the_time_that_a_file_and_a_site_of_a_batch_may_tak
     assert left > politeness.MAX_PAUSE_SECONDS + sitemap_lane.DISCOVERY_SECONDS
 
 
+def test_a_places_lease_outlives_the_wait_before_it_is_renewed_and_leaves_a_lost_worker_soon() -> None:
+    worker = "places_search_worker"
+    lease = int(cfn.environment(worker)["PLACES_LEASE_SECONDS"])
+    request = places_client.CONNECT_SECONDS + places_client.ANSWER_SECONDS
+
+    # It is renewed before each request: after that are its answer, how that is stored, and the wait for another try.
+    assert lease > request + connection.RETRY_SECONDS + retrying.MAX_WAIT_SECONDS
+    assert lease < cfn.functions()[worker]["Timeout"]
+
+
+def test_a_places_worker_has_the_time_that_the_largest_search_takes() -> None:
+    left = cfn.functions()["places_search_worker"]["Timeout"] - places_work.STORE_SECONDS
+
+    assert left > limits.MAX_SPLIT_REQUESTS + places_client.ANSWER_SECONDS  # a second each, as Google answers
+
+
+def test_a_search_waits_for_no_other_in_its_worker() -> None:
+    (mapping,) = (
+        mapping
+        for mapping in cfn.of_type("AWS::Lambda::EventSourceMapping").values()
+        if cfn.target(mapping["FunctionName"]) == "PlacesSearchWorkerFunction"
+    )
+
+    assert mapping["BatchSize"] == 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_whether_there_is_a_key_is_told_to_whom_searches_are_asked_of() -> None:
+    told = {
+        folder: cfn.environment(folder)["PLACES_ARE_CONFIGURED"]
+        for folder in FOLDERS
+        if "PLACES_ARE_CONFIGURED" in cfn.environment(folder)
+    }
+
+    switch = {"Fn::If": ["HasPlacesKey", "1", "0"]}
+    assert told == {"jobs_api": switch, "places_search_api": switch}
+    assert cfn.written()["Conditions"]["HasPlacesKey"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "PlacesKeySecretArn"}, ""]}]
+    }
+    assert cfn.environment("places_search_worker")["PLACES_KEY_SECRET_ARN"]["Fn::If"][0] == "HasPlacesKey"
+
+
 @pytest.mark.parametrize("worker", ["domain_scan_worker", "sitemap_worker"])
 def test_a_batch_of_sites_is_scanned_at_once(worker: str) -> None:
     (mapping,) = (
@@ -153,7 +198,11 @@ def test_every_kind_of_job_has_a_queue_of_its_own() -> None:
     worked_off = {kind: cfn.consumed_queues()[queue] for kind, queue in queues.items()}
     dead = [cfn.of_type("AWS::SQS::Queue")[queue]["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues.values()]
 
-    assert worked_off == {JobKind.DOMAIN_SCAN: "domain_scan_worker", JobKind.SITEMAP_SCAN: "sitemap_worker"}
+    assert worked_off == {
+        JobKind.DOMAIN_SCAN: "domain_scan_worker",
+        JobKind.SITEMAP_SCAN: "sitemap_worker",
+        JobKind.PLACES_SEARCH: "places_search_worker",
+    }
     assert {cfn.consumed_queues()[cfn.target(arn)] for arn in dead} == {"dead_letter"}
 
 
@@ -164,7 +213,7 @@ def test_one_retry_alone_rings_no_alarm() -> None:
         if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
     }
 
-    assert rings_at.keys() == {"ScanQueue", "SitemapQueue", "BatchQueue"}
+    assert rings_at.keys() == {"ScanQueue", "SitemapQueue", "PlacesQueue", "BatchQueue"}
     for queue, seconds in rings_at.items():
         assert seconds > cfn.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
 

@@ -44,7 +44,14 @@ _FORMS = (
 def hide(secret: str) -> None:
     """Show this secret on no line from now on, nor the password in it, however they are spelled."""
     found = {text for match in _PASSWORD.finditer(secret) for text in match.groups() if text}
-    for text in {secret, *found, *map(unquote, found), *(re.sub(r"\\(.)", r"\1", text) for text in found)}:
+    # A key out of a file has a line's end, which who uses it takes off.
+    for text in {
+        secret,
+        secret.strip(),
+        *found,
+        *map(unquote, found),
+        *(re.sub(r"\\(.)", r"\1", text) for text in found),
+    }:
         if len(text) >= SHORTEST_SECRET:
             _secrets.update((text, quote(text, safe=""), repr(text)[1:-1], json.dumps(text)[1:-1]))
 
