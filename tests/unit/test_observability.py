@@ -113,6 +113,7 @@ def test_what_has_the_form_of_a_secret_is_not_shown_and_the_rest_is(text: str, t
         ("key\nof\ttwo'lines\"", repr(["key\nof\ttwo'lines\""])),
         ("key\nof\ttwo lines", json.dumps({"key": "key\nof\ttwo lines"})),
         ("schlüssel-wort", json.dumps("schlüssel-wort")),
+        ("word-of-a-file\n", "with word-of-a-file."),
     ],
 )
 def test_a_secret_that_was_read_is_shown_in_no_spelling(secret: str, text: str) -> None:
