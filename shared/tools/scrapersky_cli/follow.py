@@ -62,7 +62,7 @@ def wait_for(
         nonlocal told
         line = _description(subject, document)
         progress.update(task, description=line, completed=number(document, "progress"))
-        if progress.disable and progress_line(document) and time.monotonic() - told >= TELL_SECONDS:
+        if progress.disable and _figures(document) and time.monotonic() - told >= TELL_SECONDS:
             session.say(line)
             told = time.monotonic()
 
@@ -173,5 +173,10 @@ def _watch(
 
 
 def _description(subject: str, document: Document) -> str:
-    figures = progress_line(document) or search_figures(document)
+    figures = _figures(document)
     return f"{clean(document.get('domain') or subject)} {clean(document.get('status'))}{figures and f': {figures}'}"
+
+
+def _figures(document: Document) -> str:
+    """How far a job is that tells it; empty for a scan of one site."""
+    return progress_line(document) or search_figures(document)
