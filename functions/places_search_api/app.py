@@ -45,7 +45,7 @@ SearchBody = Annotated[
     places_schemas.PlacesSearchRequest, Body(openapi_examples={"search": {"value": places_examples.SEARCH_REQUEST}})
 ]
 ScanBody = Annotated[
-    place_schemas.SitesScanRequest, Body(openapi_examples={"scan": {"value": places_examples.SCAN_REQUEST}})
+    place_schemas.SitesScanRequest | None, Body(openapi_examples={"scan": {"value": places_examples.SCAN_REQUEST}})
 ]
 StatusBody = Annotated[
     place_schemas.PlaceStatusRequest, Body(openapi_examples={"status": {"value": places_examples.STATUS_REQUEST}})
@@ -129,17 +129,18 @@ def results(
 
 
 @app.post(f"{RESULTS}/<job_id>/scan", **operations.SCAN)
-def scan_sites(job_id: JobId, body: ScanBody, idempotency_key: IdempotencyKey = None) -> Response[str]:
-    caller = app.caller(body.tenant_id)
+def scan_sites(job_id: JobId, body: ScanBody = None, idempotency_key: IdempotencyKey = None) -> Response[str]:
+    asked = body or place_schemas.SitesScanRequest()
+    caller = app.caller(asked.tenant_id)
     with database() as db:
         sites = places.scan_sites(
             db,
             sender("batch"),
             caller,
             job_id,
-            place_ids=body.place_ids,
-            max_pages=body.max_pages,
-            max_concurrent=body.max_concurrent,
+            place_ids=asked.place_ids,
+            max_pages=asked.max_pages,
+            max_concurrent=asked.max_concurrent,
             idempotency=app.idempotency(idempotency_key),
         )
     status_url = app.address(f"{BATCHES}/{sites.started.batch_id}/status")
