@@ -130,7 +130,7 @@ def results(
 
 @app.post(f"{RESULTS}/<job_id>/scan", **operations.SCAN)
 def scan_sites(job_id: JobId, body: ScanBody = None, idempotency_key: IdempotencyKey = None) -> Response[str]:
-    asked = body or place_schemas.SitesScanRequest()
+    asked = body or place_schemas.SitesScanRequest.model_validate({})
     caller = app.caller(asked.tenant_id)
     with database() as db:
         sites = places.scan_sites(

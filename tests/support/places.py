@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from time import monotonic
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from conftest import TestDatabase
+from scrapersky.db import leases, places_ledger, places_store
 from scrapersky.db.connection import Database
+from scrapersky.db.places_ledger import Reservation, Search
 from scrapersky.domain.jobs import Caller
-from scrapersky.domain.places import FieldPreset, LatLng
+from scrapersky.domain.places import FieldPreset, FoundPlace, LatLng, Price, WebsiteClass
+from scrapersky.domain.status import JobKind
 from scrapersky.places.client import PlacesClient, PlacesUrls
 from scrapersky.places.presets import SKUS
 from scrapersky.places.search import SearchRequest
@@ -25,6 +28,7 @@ KEY = "AIza-planted-key-0123456789"
 AUSTIN = LatLng(30.2672, -97.7431)
 TERMS = places_work.PlacesTerms(content_kept=timedelta(days=30), reuse_within=timedelta(hours=24))
 ENTERPRISE = SKUS[FieldPreset.CONTACT]
+NO_SITE: tuple[WebsiteClass, None] = (WebsiteClass.SOCIAL, None)
 
 
 def asked(business_type: str = "dentist", **given: Any) -> SearchRequest:
@@ -97,6 +101,32 @@ class Searching:
         return self.postgres.rows(
             "select sku, outcome, status_code from scrapersky.places_ledger order by requested_at"
         )
+
+
+def stored(db: Database, job_id: UUID, *found: tuple[str, str | None]) -> None:
+    """Do the worker's part for a search that found these, each by its place id with the domain of its own site."""
+    token = uuid4()
+    (claim,) = leases.claim(db, [job_id], kind=JobKind.PLACES_SEARCH, token=token, lease=timedelta(minutes=1))
+    search = Search(claim.tenant_id, job_id, token, None, timedelta(minutes=1))
+    request_id = uuid4()
+    price = Price(ENTERPRISE, Decimal("0.035"), date(2025, 3, 1))
+    assert places_ledger.reserve(db, search, request_id, price, progress=0.0) is Reservation.GRANTED
+    assert places_store.store_page(
+        db,
+        search,
+        [
+            (FoundPlace(place_id, name=f"Place {place_id}"), *((WebsiteClass.OWN_SITE, domain) if domain else NO_SITE))
+            for place_id, domain in found
+        ],
+        preset=FieldPreset.CONTACT,
+        business_type="dentist",
+        max_results=60,
+        content_kept=TERMS.content_kept,
+        request_id=request_id,
+        status_code=200,
+    )
+    result = {"total_places": len(found), "stopped": "all_found", "reused_from": None}
+    assert places_store.end(db, search, result=result, error=None)
 
 
 @contextmanager

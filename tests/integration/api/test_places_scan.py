@@ -9,7 +9,7 @@ import pytest
 from conftest import TestDatabase
 from integration.api.conftest import BATCHES, DISCOVERY, Client, jobs_of, refused, searched
 from integration.conftest import ScanQueue
-from scrapersky.services import places
+from scrapersky.services import batch
 from support.http_events import Answered
 from support.places import Searching
 
@@ -112,7 +112,7 @@ def test_two_at_once_under_a_key_give_the_answer_of_the_first(
 ) -> None:
     """The second has read another list before the first one took the key."""
     job_id = searched(client, google, max_results=4)
-    real, answers, lock = places.batch.start, [], threading.Lock()
+    real, answers, lock = batch.start, [], threading.Lock()
 
     def overtaken(*arguments: Any, **named: Any) -> Any:
         if lock.acquire(blocking=False):  # the second in time is begun last, with its list read
@@ -120,7 +120,7 @@ def test_two_at_once_under_a_key_give_the_answer_of_the_first(
             answers.append(scan(client.another_process(), job_id, key="k"))
         return real(*arguments, **named)
 
-    monkeypatch.setattr(places.batch, "start", overtaken)
+    monkeypatch.setattr(batch, "start", overtaken)
     answers.append(scan(client, job_id, key="k"))
     first, second = answers
     assert [item["reason"] for item in first.json["skipped"]] == ["not_asked_for"]

@@ -127,11 +127,11 @@ class SitesScanRequest(Asked):
     """Which of a search's places to scan, and how."""
 
     place_ids: PlaceNames | None = Field(None, description="Ours or Google's; null for all of the search's places.")
-    max_pages: Annotated[int, Field(strict=True, ge=1, le=limits.MAX_PAGES)] = Field(
-        limits.DEFAULT_PAGES, description="Pages to read of each site."
-    )
-    max_concurrent: Concurrency = Field(
-        limits.DEFAULT_CONCURRENT, description="Sites to scan at the same time, at most."
+    max_pages: Annotated[
+        int, Field(strict=True, ge=1, le=limits.MAX_PAGES, description="Pages to read of each site.")
+    ] = limits.DEFAULT_PAGES
+    max_concurrent: Annotated[Concurrency, Field(description="Sites to scan at the same time, at most.")] = (
+        limits.DEFAULT_CONCURRENT
     )
 
 

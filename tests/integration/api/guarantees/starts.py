@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
+from uuid import UUID
 
 from conftest import TestDatabase
-from integration.api.conftest import ALIAS, BATCHES, JOBS, SCAN, SITEMAP, Client
+from integration.api.conftest import ALIAS, BATCHES, DISCOVERY, JOBS, SCAN, SITEMAP, Client
 from integration.conftest import ScanQueue
+from scrapersky import wiring
 from scrapersky_local.openapi import DOCUMENT
 from support.http_events import Answered
+from support.places import stored
 
 POSTS: dict[str, Any] = {
     path: methods["post"] for path, methods in json.loads(DOCUMENT.read_text())["paths"].items() if "post" in methods
@@ -30,13 +33,17 @@ def accepted(answer: Answered) -> tuple[dict[str, str], str]:
 
 @dataclass(frozen=True)
 class Start:
-    """A request that starts work: `body`, or `other` that asks the same route for something else."""
+    """A request that starts work: `body`, or `other` that asks the same route for something else.
+
+    `senseless` is a body that the route refuses.
+    """
 
     client: Client
     path: str
     target: str
     body: Any
     other: Any
+    senseless: Any = field(default_factory=dict)
 
     def send(self, key: str = "k", *, other: bool = False) -> Answered:
         body = self.other if other else self.body
@@ -71,6 +78,19 @@ def of_batch_retry(client: Client, path: str) -> Start:
     return Start(client, path, f"{batch}/retry", None, {"error_codes": ["cancelled"]})
 
 
+def of_search(client: Client, path: str) -> Start:
+    asked = {"business_type": "dentist", "location": "Austin TX"}
+    return Start(client, path, path, asked, {**asked, "max_results": 60})
+
+
+def of_site_scan(client: Client, path: str) -> Start:
+    """Of a search that found a place with a site and one without."""
+    job_id = client.searched()
+    with wiring.database() as db:
+        stored(db, UUID(job_id), ("a", "a.example"), ("b", None))
+    return Start(client, path, path.format(job_id=job_id), None, {"max_pages": 3}, senseless={"place_ids": []})
+
+
 PREPARED: dict[str, Callable[[Client, str], Start]] = {
     f"{SCAN}/scan": of_scan,
     f"{ALIAS}/scan": of_scan,
@@ -79,6 +99,8 @@ PREPARED: dict[str, Callable[[Client, str], Start]] = {
     f"{JOBS}/{{job_id}}/retry": of_job_retry,
     f"{SITEMAP}/scan": of_scan,
     f"{SITEMAP}/batch/create": of_batch,
+    f"{DISCOVERY}/search/places": of_search,
+    f"{DISCOVERY}/results/{{job_id}}/scan": of_site_scan,
 }
 
 
@@ -124,7 +146,8 @@ class Witness:
 
     def sent(self, client: Client) -> list[str]:
         """Take every message off the queues: the jobs and the runs of the client's tenant that they named."""
-        named = [message["job_id"] for message in (*self.queue.drain(), *self.queue.drain_sitemaps())]
+        queues = (self.queue.drain, self.queue.drain_sitemaps, self.queue.drain_places)
+        named = [message["job_id"] for drain in queues for message in drain()]
         named += [message["run"] for message in self.queue.drain_batches()]
         own = self.postgres.rows(
             "select id from scrapersky.jobs where tenant_id = %s union all"
