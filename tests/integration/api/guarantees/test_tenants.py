@@ -15,7 +15,9 @@ import pytest
 from conftest import TestDatabase
 from integration.api.conftest import (
     BATCHES,
+    DISCOVERY,
     JOBS,
+    PLACES,
     SITEMAP,
     SITEMAP_FILES,
     Client,
@@ -30,6 +32,7 @@ from scrapersky.domain.jobs import Caller
 from scrapersky_local.openapi import DOCUMENT
 from support import sitemap_lines
 from support.http_events import Answered
+from support.places import stored
 
 OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
     (method.upper(), path): operation
@@ -39,9 +42,12 @@ OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
 PUBLIC = [route for route, operation in OPERATIONS.items() if operation.get("security") == []]
 PROTECTED = [route for route in OPERATIONS if route not in PUBLIC]
 ITEMS = [(method, path) for method, path in PROTECTED if "{" in path]
-LISTS = [(method, path) for method, path in PROTECTED if "{" not in path and method == "GET"]
-POSTS = [(method, path) for method, path in PROTECTED if method == "POST"]
+LISTS = [route for route in PROTECTED if "{" not in route[1] and route[0] == "GET" and route[1] != f"{PLACES}/ledger"]
+LEDGER = ("GET", f"{PLACES}/ledger")  # sums, and no list of things
+BODIES = [route for route in PROTECTED if "requestBody" in OPERATIONS[route]]
 
+GOOD = (200, 202, 404)  # of a good body: done, started, or for nothing that is there
+SEARCHES = f"{DISCOVERY}/search"
 DOMAIN, KEY = "shop.example", "the-key-of-the-owner"
 
 
@@ -52,15 +58,22 @@ class Owner:
     client: Client
     ids: dict[str, list[str]]
     sitemap_ids: dict[str, list[str]]  # of sitemap scans, which routes of their own are for
+    search_ids: dict[str, list[str]]  # of places searches, likewise
     cursors: dict[str, str]
 
     def names(self) -> Iterator[str]:
-        for ids in (*self.ids.values(), *self.sitemap_ids.values()):
+        for ids in (*self.ids.values(), *self.sitemap_ids.values(), *self.search_ids.values()):
             yield from ids
 
     def ids_for(self, path: str) -> list[str]:
         """The ids of what a route is for."""
-        ids = self.sitemap_ids if path.startswith(SITEMAP) else self.ids
+        ids = (
+            self.sitemap_ids
+            if path.startswith(SITEMAP)
+            else self.search_ids
+            if path.startswith(DISCOVERY)
+            else self.ids
+        )
         return ids[parameter(path)]
 
     def things(self) -> list[str]:
@@ -68,6 +81,8 @@ class Owner:
         jobs, batches = (self.ids[name] + self.sitemap_ids[name] for name in ("job_id", "batch_id"))
         seen = [self.client.get(f"{JOBS}/{job_id}").body for job_id in jobs]
         seen += [self.client.get(f"{BATCHES}/{batch_id}/status").body for batch_id in batches]
+        seen += [self.client.get(f"{DISCOVERY}/results/{job_id}").body for job_id in self.search_ids["job_id"]]
+        seen += [self.client.get(LEDGER[1]).body]
         files = self.sitemap_ids["file_id"]
         return seen + [self.client.get(f"{SITEMAP_FILES}/{file_id}/urls?state=all").body for file_id in files]
 
@@ -89,6 +104,7 @@ def owning(client: Client, postgres: TestDatabase) -> Owner:
         client,
         {"job_id": [*jobs, *in_batch.values()], "batch_id": [batch], "domain": [DOMAIN]},
         sitemaps_of(client, postgres),
+        searches_of(client, postgres),
         {path: client.get(f"{path}?limit=1").json["next_cursor"] for _, path in LISTS},
     )
 
@@ -114,6 +130,18 @@ def sitemaps_of(client: Client, postgres: TestDatabase) -> dict[str, list[str]]:
     }
 
 
+def searches_of(client: Client, postgres: TestDatabase) -> dict[str, list[str]]:
+    """Let a tenant have places searches: one that found a place with a site and one without, and one that waits."""
+    done, waits = client.searched(), client.searched("florist")
+    with Database(postgres.app_dsn) as db:
+        stored(db, UUID(done), (f"place-{done}", DOMAIN), (f"other-{done}", None))
+    places = client.get(f"{DISCOVERY}/results/{done}").json["places"]
+    return {
+        "job_id": [done, waits],
+        "place_id": [place[name] for place in places for name in ("id", "place_id")],
+    }
+
+
 @pytest.fixture(scope="module")
 def owner(deployment: Client, postgres: TestDatabase) -> Owner:
     """One for all tests, for none of them may change it."""
@@ -127,6 +155,7 @@ def stranger(owner: Owner) -> Client:
     stranger.started("mine.example")
     stranger.started_batch("mine.example")
     stranger.started_sitemaps("mine.example")
+    stranger.searched()
     return stranger
 
 
@@ -145,7 +174,8 @@ def questions(route: tuple[str, str], owner: Owner) -> list[str]:
         "state": "all",
         "sitemap_type": "urlset",
         "job_id": owner.sitemap_ids["job_id"][0],
-        "status": "failed",
+        "status": {f"{SEARCHES}/history": "complete", f"{DISCOVERY}/results/{{job_id}}": "New"}.get(route[1], "failed"),
+        "website_class": "social",
         "batch_id": owner.ids["batch_id"][0],
         "domain": DOMAIN,
         "domain_filter": "shop",
@@ -220,17 +250,32 @@ def example(operation: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize("route", POSTS, ids=label)
+def test_the_ledger_holds_nothing_of_another_tenants(owner: Owner, stranger: Client) -> None:
+    answers = [asking.get(LEDGER[1]).json for asking in (stranger, owner.client.someone_else())]
+    assert answers[0] == answers[1]
+    assert (answers[0]["items"], answers[0]["total_requests"]) == ([], 0)
+    assert owner.client.get(LEDGER[1]).json["total_requests"] == 1
+
+
+def test_another_tenants_places_are_judged_by_nobody_else(owner: Owner, stranger: Client) -> None:
+    ids = owner.search_ids["place_id"]
+    before = owner.things()
+    answer = stranger.call("PUT", f"{PLACES}/staging/status", json_body={"place_ids": ids, "status": "Archived"})
+    assert answer.json == {"updated_count": 0, "unknown": ids}
+    assert owner.things() == before
+
+
+@pytest.mark.parametrize("route", BODIES, ids=label)
 def test_another_tenant_in_the_body_is_refused(owner: Owner, stranger: Client, route: tuple[str, str]) -> None:
     method, path = route
     body = example(OPERATIONS[route])
-    target = path.format(job_id=owner.ids["job_id"][0], batch_id=owner.ids["batch_id"][0])
+    target = path.format(**{parameter(path): owner.ids_for(path)[0]}) if "{" in path else path
     before = owner.things()
     answer = stranger.call(method, target, json_body={**body, "tenant_id": str(owner.client.tenant_id)})
     refused(answer, 403, "tenant_mismatch")
     assert owner.things() == before
     # The control: with its own id it gets as far as the route.
-    assert stranger.call(method, target, json_body={**body, "tenant_id": str(stranger.tenant_id)}).status in (202, 404)
+    assert stranger.call(method, target, json_body={**body, "tenant_id": str(stranger.tenant_id)}).status in GOOD
 
 
 def test_another_tenants_batch_id_in_the_body_is_an_id_of_its_own(owner: Owner, stranger: Client) -> None:
@@ -247,7 +292,9 @@ def test_another_tenants_batch_id_in_the_body_is_an_id_of_its_own(owner: Owner, 
 def test_nobody_is_answered_without_a_tenant(owner: Owner, postgres: TestDatabase, route: tuple[str, str]) -> None:
     method, path = route
     before = owner.things()
-    target = path.format(**{name: ids[0] for name, ids in {**owner.sitemap_ids, **owner.ids}.items()})
+    target = path.format(
+        **{name: ids[0] for name, ids in {**owner.sitemap_ids, **owner.search_ids, **owner.ids}.items()}
+    )
     for authorizer in (None, {}, {"sub": "user-1"}, {"denied": "token_expired", **identity(owner.client.tenant_id)}):
         answer: Answered = owner.client.call(method, target, tenant_id=None, authorizer=authorizer)
         assert answer.status == 401
