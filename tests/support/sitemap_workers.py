@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -62,31 +62,22 @@ class Taken:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
-class SitemapWorkers:
-    """The queue, the sweep and the processes of one run, which ends with its context."""
+class Workers:
+    """The queue, the sweep and the processes of one run, which ends with its context.
 
-    def __init__(
-        self,
-        dsn: str,
-        site_port: int,
-        *,
-        lease_seconds: int,
-        invocation_seconds: float,
-        chunk_rows: int = CHUNK_ROWS,
-        sabotage: str = "none",
-    ) -> None:
+    `program` is a module with `main`, and its arguments; `kind` is of the jobs that its invocations work off.
+    """
+
+    def __init__(self, dsn: str, *, program: Sequence[str], kind: str, lease_seconds: int) -> None:
         self.figures = Figures()
         self.living: dict[int, str] = {}  # process id to the message that it works on
         self._dsn = dsn
         self._taken = Taken()
         self._visibility = lease_seconds + VISIBILITY_SECONDS
         self._again: list[tuple[float, str]] = []
-        self.sender = Sender(lambda: self._taken, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type, return-value]
+        self.sender = Sender(lambda: self._taken, {kind: "queue"})  # type: ignore[arg-type, return-value]
         self._nursery = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "support.sitemap_workers"),
-                *(dsn, str(site_port), str(lease_seconds), str(invocation_seconds), str(chunk_rows), sabotage),
-            ],
+            [sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(TESTS)},
@@ -200,6 +191,24 @@ class SitemapWorkers:
             self._said.put(json.loads(line))
 
 
+class SitemapWorkers(Workers):
+    """Workers of sitemap scans against the site at a port."""
+
+    def __init__(
+        self,
+        dsn: str,
+        site_port: int,
+        *,
+        lease_seconds: int,
+        invocation_seconds: float,
+        chunk_rows: int = CHUNK_ROWS,
+        sabotage: str = "none",
+    ) -> None:
+        numbers = (str(site_port), str(lease_seconds), str(invocation_seconds), str(chunk_rows))
+        program = ("support.sitemap_workers", dsn, *numbers, sabotage)
+        super().__init__(dsn, program=program, kind="sitemap_scan", lease_seconds=lease_seconds)
+
+
 def peak_kib(pid: int | str = "self") -> int:
     """VmHWM of a process, 0 when it is gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
@@ -223,8 +232,15 @@ def sabotaged(what: str) -> None:
 def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
     """One invocation with one message, in this process."""
     from scrapersky import wiring
-    from support.http_events import Context, function
     from support.sitemap_scans import fetcher
+
+    vars(wiring).update(secret=lambda _arn: dsn, fetcher=lambda: fetcher(site_port))
+    invoked("sitemap_worker", body, seconds, fetcher=wiring.fetcher)
+
+
+def invoked(name: str, body: str, seconds: float, **replaced: Any) -> None:
+    """Invoke a function with one message, in this process, and say what it answered."""
+    from support.http_events import Context, function
 
     class Invocation(Context):
         def __init__(self) -> None:
@@ -235,9 +251,8 @@ def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
             return int((self._until - time.monotonic()) * 1000)
 
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM is this process's own from now on
-    vars(wiring).update(secret=lambda _arn: dsn, fetcher=lambda: fetcher(site_port))
-    worker = function("sitemap_worker")
-    vars(worker).update(fetcher=wiring.fetcher)
+    worker = function(name)
+    vars(worker).update(replaced)
     try:
         answer = worker.lambda_handler({"Records": [{"messageId": "m1", "body": body}]}, Invocation())
     except Exception as error:  # as Lambda does: the invocation failed, and its caller is told
@@ -261,6 +276,16 @@ def main(dsn: str, site_port: int, lease_seconds: str, seconds: float, chunk_row
     function("sitemap_worker")  # and all that it needs, once for all children
     vars(sitemap_reading)["CHUNK_ROWS"] = chunk_rows
 
+    def child(body: str) -> None:
+        sabotaged(sabotage)
+        invoke(body, dsn, site_port, seconds)
+
+    fork_for_each_line(child)
+
+
+def fork_for_each_line(child: Callable[[str], None]) -> None:
+    """Run `child` in a process of its own for every message on standard input, until that ends."""
+
     def reap(*_: object) -> None:
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -273,8 +298,7 @@ def main(dsn: str, site_port: int, lease_seconds: str, seconds: float, chunk_row
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-            sabotaged(sabotage)
-            invoke(json.loads(line), dsn, site_port, seconds)
+            child(json.loads(line))
             os._exit(0)
         say(begun=pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
