@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_web.server import DemoWeb, serve
+from scrapersky_local.places_emulator.service import Emulator
 from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.state import StackInfo
 from scrapersky_local.tokens import Bearer, mint
@@ -27,12 +28,13 @@ LOOPBACK = "127.0.0.0/8"
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """A running stack, its data directory and the sites that its scans can reach."""
+    """A running stack, its data directory, the sites that its scans can reach, and whom its searches ask."""
 
     info: StackInfo
     data_dir: Path
     web: DemoWeb
     crowd: Crowd
+    google: Emulator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,7 +95,7 @@ def running_stack(web: DemoWeb, crowd: Crowd, *held_sites: HeldSite) -> Iterator
             durable=False,
         )
         with Stack(options).running() as info:
-            yield RunningStack(info, data_dir, web, crowd)
+            yield RunningStack(info, data_dir, web, crowd, options.places)
 
 
 @pytest.fixture(scope="session")
