@@ -3,6 +3,7 @@
 The key goes in a header, never in a URL. It stands in no message, no exception and no repr.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Twenty places with every field that is asked for have some 60 KB."""
 
 
+_KEY: Final = re.compile(r"[\x21-\x7e]+")
+"""Visible ASCII: of what a header can hold (RFC 9110, 5.5), what a key can be."""
+
+
+class UnusableKeyError(Exception):
+    """A text that is no key, which is never told."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlacesUrls:
     """Where the two services are. Google's own, but on a local stack."""
@@ -43,7 +52,13 @@ class PlacesClient:
     def __init__(
         self, key: str, *, urls: PlacesUrls | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
-        """`transport` is for tests of this class alone."""
+        """`transport` is for tests of this class alone.
+
+        Raises:
+            UnusableKeyError: the key is none that a header can hold.
+        """
+        if not _KEY.fullmatch(key):
+            raise UnusableKeyError("the key is none")
         self._key = key
         self._urls = urls or PlacesUrls()
         self._http = httpx.Client(

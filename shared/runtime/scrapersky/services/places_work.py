@@ -22,7 +22,7 @@ from scrapersky.domain.status import ErrorCode, JobKind
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
 from scrapersky.places.asks import Answer, Ask, Page, PlacesFailure
-from scrapersky.places.client import ANSWER_SECONDS, PlacesClient
+from scrapersky.places.client import ANSWER_SECONDS, PlacesClient, UnusableKeyError
 from scrapersky.places.retrying import RetryPolicy
 from scrapersky.places.search import LocationNotFoundError, PlacesSearch, SearchRequest
 from scrapersky.places.websites import classify
@@ -197,6 +197,8 @@ class _Run:
             return left.end
         except _FailedError as failed:
             return self.end(error=failed.error)
+        except UnusableKeyError:
+            return self.end(error=ScanError(ErrorCode.INVALID_KEY, "the key for Google is none"))
         except _OutOfMoneyError:
             if not self.found:
                 message = "budget_usd is less than the search costs up to its first page"
