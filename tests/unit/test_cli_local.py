@@ -15,7 +15,7 @@ from rich.console import Console
 
 from scrapersky_cli import local_commands
 from scrapersky_cli.errors import UsageError
-from scrapersky_local import demo, demo_batches, demo_sitemaps, stack, tokens
+from scrapersky_local import demo, demo_batches, demo_places, demo_sitemaps, stack, tokens
 from scrapersky_local.demo_web.sites import load
 from scrapersky_local.processes import StackError
 from support.cli_runs import FakeApi, job
@@ -185,7 +185,8 @@ def test_the_demo_s_report_names_what_differs() -> None:
     files = {"/sitemap.xml": {"status": "failed", "url_count": 7, "error": {"code": "forbidden_xml"}}}
     (cave,) = (site for site in load() if site.host == "echo-cave.example")
     sitemaps = [demo_sitemaps.SitemapOutcome(cave, {"status": "failed", "files": files}, ["exported: expected 0"])]
-    demo.report(console, outcomes, batches, sitemaps, 3.0)
+    places = demo_places.PlacesOutcome({"status": "failed"}, differences=["spent.Geocoding: expected 2, found 1"])
+    demo.report(console, outcomes, batches, sitemaps, places, 3.0)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "took too long" in text
@@ -193,7 +194,9 @@ def test_the_demo_s_report_names_what_differs() -> None:
     assert "batch by a queue message: total_domains: expected 2, found 1" in text
     assert "/sitemap.xml 7 failed forbidden_xml" in " ".join(text.split())
     assert "sitemaps of echo-cave.example: exported: expected 0" in text
-    assert "1 sites, the sitemaps of 1 and 1 batches of them in 3 s: 3 not as described." in text
+    assert "places: spent.Geocoding: expected 2, found 1" in text
+    counts = "1 sites, the sitemaps of 1 and 1 batches of them, and 0 places in 3 s: 4 not as described."
+    assert counts in text
 
 
 def test_a_batch_is_held_to_what_its_sites_are_described_as() -> None:

@@ -137,7 +137,8 @@ def demo() -> None:
 
     Brings a local stack up on free ports in a temporary folder, scans the sites that come along, shows what was
     found and why the others failed, scans them again as batches (by a request and by a queue message), reads the
-    sitemaps of some, and takes everything down again.
+    sitemaps of some, searches an emulator of Google's services for businesses and scans their sites, and takes
+    everything down again.
     Needs no network and no account. Exits with 1 when a site's outcome is not the one that its description says.
 
     \b

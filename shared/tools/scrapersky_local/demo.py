@@ -17,6 +17,7 @@ from scrapersky_cli.render import add_row, facts, home_url, status_text, table
 from scrapersky_cli.text import clean
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.demo_batches import BatchOutcome, batches_view, run_batches
+from scrapersky_local.demo_places import PlacesOutcome, places_view, run_places, spent_line
 from scrapersky_local.demo_sitemaps import SitemapOutcome, run_sitemaps, sitemaps_view
 from scrapersky_local.demo_web.server import serve
 from scrapersky_local.demo_web.sites import Site, differences
@@ -41,7 +42,7 @@ class Outcome:
 def run(results: Console, notices: Console) -> bool:
     """Scan every site of the demo web on a stack of its own: each alone, then all as batches; and their sitemaps.
 
-    Print what came of it.
+    Then search for businesses, and scan their sites. Print what came of it.
 
     True when every outcome is the one that the site's description says.
     """
@@ -66,14 +67,17 @@ def run(results: Console, notices: Console) -> bool:
             progress.update(task, description="reading their sitemaps")
             sitemaps, of_sitemaps = run_sitemaps(client, web.sites)
             batches.append(of_sitemaps)
+            progress.update(task, description="searching for businesses and scanning their sites")
+            places = run_places(client, options.places, web.sites)
             progress.update(task, description="taking the stack down")
-    report(results, outcomes, batches, sitemaps, time.monotonic() - begin)
+    report(results, outcomes, batches, sitemaps, places, time.monotonic() - begin)
     documents = [one.job for one in outcomes] + [one.document for one in batches] + [one.document for one in sitemaps]
+    documents += places.documents
     if not all(map(is_final, documents)):
         for line in said:
             notices.print(clean(line), soft_wrap=True)
     differing = [one.differences for one in outcomes] + [one.differences for one in batches]
-    return not any(differing + [one.differences for one in sitemaps])
+    return not any([*differing, *(one.differences for one in sitemaps), places.differences])
 
 
 def scan_all(client: ApiClient, sites: Sequence[Site]) -> list[Outcome]:
@@ -93,6 +97,7 @@ def report(
     outcomes: Sequence[Outcome],
     batches: Sequence[BatchOutcome],
     sitemaps: Sequence[SitemapOutcome],
+    places: PlacesOutcome,
     seconds: float,
 ) -> None:
     found = [one for one in outcomes if one.job.get("status") == "complete"]
@@ -105,16 +110,20 @@ def report(
     console.print()
     console.print(batches_view(batches))
     console.print()
+    console.print(places_view(places))
+    console.print(spent_line(places))
+    console.print()
     named = [(one.site.host, one.differences) for one in outcomes]
     named += [(f"batch by {one.started_by}", one.differences) for one in batches]
     named += [(f"sitemaps of {one.site.host}", one.differences) for one in sitemaps]
+    named.append(("places", places.differences))
     wrong = [(name, lines) for name, lines in named if lines]
     for name, lines in wrong:
         for line in lines:
             console.print(f"{name}: {line}", soft_wrap=True)
     verdict = f"{len(wrong)} not as described" if wrong else "every outcome as described"
     counts = f"{len(outcomes)} sites, the sitemaps of {len(sitemaps)} and {len(batches)} batches of them"
-    console.print(f"{counts} in {seconds:.0f} s: {verdict}.")
+    console.print(f"{counts}, and {len(places.places)} places in {seconds:.0f} s: {verdict}.")
 
 
 def _found_table(outcomes: Sequence[Outcome]) -> Table:
