@@ -92,6 +92,8 @@ def test_the_commands_under_use_it_work(reader: tuple[Path, int]) -> None:
     assert "hello@example.com" in scans
     assert "http://example.com/sitemap.xml" in scans
     assert "http://example.com/about" in (folder / "urls.csv").read_text("utf-8")
+    assert len((folder / "places.csv").read_text("utf-8").splitlines()) == 61
+    assert "4 requests from " in scans
     assert '"job_id"' in http
     assert '"items"' in http
     assert httpx.get(f"http://127.0.0.1:{port}/docs", trust_env=False).status_code == 200
