@@ -19,8 +19,9 @@ from scrapersky.db.migrate import shipped
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import ConfigurationError
-from scrapersky.services import batch, domain_scan, jobs, sitemap_scan
+from scrapersky.services import batch, domain_scan, jobs, places_search, sitemap_scan
 from support.http_events import Context, function
+from support.places import asked
 
 
 @dataclass
@@ -44,6 +45,7 @@ def environment(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.Mo
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret(postgres.app_dsn))
     monkeypatch.setenv("SCAN_QUEUE_URL", queue.url)
     monkeypatch.setenv("SITEMAP_QUEUE_URL", queue.sitemap_url)
+    monkeypatch.setenv("PLACES_QUEUE_URL", queue.places_url)
     monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
     monkeypatch.setenv("SCAN_LEASE_SECONDS", "150")
     monkeypatch.setenv("SITEMAP_LEASE_SECONDS", "60")
@@ -183,6 +185,9 @@ def test_the_sweeper_sends_each_kind_to_its_own_queue(
     sitemap = sitemap_scan.start(
         db, queue.broken_sender, caller, base_url="site.example", max_pages=10, idempotency=None
     ).job_id
+    search = places_search.start(
+        db, queue.broken_sender, caller, asked(), budget_usd=None, refresh=False, idempotency=None
+    ).job_id
     batches = {
         batch.start(
             db,
@@ -195,12 +200,13 @@ def test_the_sweeper_sends_each_kind_to_its_own_queue(
             batch_id=None,
             idempotency=None,
         ).batch_id
-        for kind in JobKind
+        for kind in (JobKind.DOMAIN_SCAN, JobKind.SITEMAP_SCAN)
     }
     postgres.rows("update scrapersky.outbox set held_until = now()")
-    assert function("sweeper").lambda_handler({}, Worker())["sent"] == 4
+    assert function("sweeper").lambda_handler({}, Worker())["sent"] == 5
     assert [body["job_id"] for body in queue.drain()] == [str(domain)]
     assert [body["job_id"] for body in queue.drain_sitemaps()] == [str(sitemap)]
+    assert [body["job_id"] for body in queue.drain_places()] == [str(search)]
     runs = postgres.rows("select run from scrapersky.batches where id = any (%s)", list(batches))
     assert {body["run"] for body in queue.drain_batches()} == {str(run) for (run,) in runs}
 

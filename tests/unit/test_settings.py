@@ -8,6 +8,8 @@ from scrapersky.settings import (
     DatabaseSettings,
     FetchSettings,
     MigrationSettings,
+    PlacesSettings,
+    PlacesWorkerSettings,
     QueueSettings,
     SitemapWorkerSettings,
     TokenSettings,
@@ -21,6 +23,11 @@ COMPLETE = {
     "SCAN_LEASE_SECONDS": "150",
     "SITEMAP_LEASE_SECONDS": "60",
     "MAX_CONCURRENT_SITES": "10",
+    "PLACES_ARE_CONFIGURED": "1",
+    "PLACES_KEY_SECRET_ARN": "arn:places",
+    "PLACES_LEASE_SECONDS": "90",
+    "PLACES_CONTENT_DAYS": "30",
+    "PLACES_REUSE_HOURS": "24",
     "CONTACT_URL": "https://bot.example/about",
     "JWT_ALGORITHM": "HS256",
     "JWT_AUDIENCE": "authenticated",
@@ -37,6 +44,9 @@ COMPLETE = {
         (WorkerSettings, "MAX_CONCURRENT_SITES"),
         (SitemapWorkerSettings, "SITEMAP_LEASE_SECONDS"),
         (SitemapWorkerSettings, "MAX_CONCURRENT_SITES"),
+        (PlacesSettings, "PLACES_ARE_CONFIGURED"),
+        *((PlacesWorkerSettings, name) for name in ("PLACES_KEY_SECRET_ARN", "PLACES_LEASE_SECONDS")),
+        *((PlacesWorkerSettings, name) for name in ("PLACES_CONTENT_DAYS", "PLACES_REUSE_HOURS")),
         (FetchSettings, "CONTACT_URL"),
         (TokenSettings, "JWT_ALGORITHM"),
         (TokenSettings, "JWT_AUDIENCE"),
@@ -55,7 +65,12 @@ def test_a_variable_that_is_missing_is_named(settings: type, name: str, value: s
 
 @pytest.mark.parametrize(
     ("queue", "name"),
-    [("domain_scan", "SCAN_QUEUE_URL"), ("sitemap_scan", "SITEMAP_QUEUE_URL"), ("batch", "BATCH_QUEUE_URL")],
+    [
+        ("domain_scan", "SCAN_QUEUE_URL"),
+        ("sitemap_scan", "SITEMAP_QUEUE_URL"),
+        ("places_search", "PLACES_QUEUE_URL"),
+        ("batch", "BATCH_QUEUE_URL"),
+    ],
 )
 def test_a_queue_that_is_sent_to_must_have_its_address_and_no_other_must(queue: str, name: str) -> None:
     assert QueueSettings.from_env({name: "https://sqs.example/q"}, [queue]).urls == {queue: "https://sqs.example/q"}
@@ -69,6 +84,35 @@ def test_a_number_out_of_bounds_is_named(value: str) -> None:
         WorkerSettings.from_env({**COMPLETE, "SCAN_LEASE_SECONDS": value})
     with pytest.raises(ConfigurationError, match="SITEMAP_LEASE_SECONDS"):
         SitemapWorkerSettings.from_env({**COMPLETE, "SITEMAP_LEASE_SECONDS": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLACES_LEASE_SECONDS", "1"),
+        ("PLACES_LEASE_SECONDS", "931"),
+        ("PLACES_CONTENT_DAYS", "0"),
+        ("PLACES_CONTENT_DAYS", "31"),  # more than Google's terms allow
+        ("PLACES_REUSE_HOURS", "-1"),
+        ("PLACES_REUSE_HOURS", "721"),
+    ],
+)
+def test_a_number_of_searches_out_of_bounds_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        PlacesWorkerSettings.from_env({**COMPLETE, name: value})
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False), ("true", False)])
+def test_there_is_a_key_only_where_that_is_said(value: str, expected: bool) -> None:
+    assert PlacesSettings.from_env({"PLACES_ARE_CONFIGURED": value}).are_configured is expected
+
+
+def test_searches_go_to_google_unless_a_local_stack_says_otherwise() -> None:
+    deployed = PlacesWorkerSettings.from_env(COMPLETE)
+    assert (deployed.places_url, deployed.geocoding_url) == (None, None)
+    own = {"PLACES_API_URL": "http://127.0.0.1:1/a", "GEOCODING_API_URL": "http://127.0.0.1:1/b"}
+    local = PlacesWorkerSettings.from_env({**COMPLETE, **own, "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    assert [local.places_url, local.geocoding_url] == list(own.values())
 
 
 def test_a_public_key_algorithm_wants_the_key_set_and_no_secret() -> None:
@@ -94,8 +138,9 @@ def test_what_opens_private_networks_is_refused_where_aws_is_not_this_machine(na
     env = {**COMPLETE, name: "127.0.0.0/8"}
     if endpoint is not None:
         env["AWS_ENDPOINT_URL"] = endpoint
-    with pytest.raises(ConfigurationError, match=name):
-        FetchSettings.from_env(env)
+    for settings in (FetchSettings, PlacesWorkerSettings):
+        with pytest.raises(ConfigurationError, match=name):
+            settings.from_env(env)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "[::1]", "localhost", "LOCALHOST", "aws.localhost"])
