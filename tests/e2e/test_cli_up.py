@@ -110,6 +110,7 @@ def test_the_demo_shows_every_site_and_leaves_nothing_behind(data_dir: Path) -> 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stderr == ""
     assert all(site.host in ran.stdout for site in SITES)
+    assert "Places: 60 of dentist in Austin TX" in ran.stdout
     assert "every outcome as described" in ran.stdout
     assert list(data_dir.iterdir()) == []
     assert left_of(data_dir) == []

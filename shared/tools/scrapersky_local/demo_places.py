@@ -52,8 +52,8 @@ def run_places(client: ApiClient, google: Emulator, sites: Sequence[Site]) -> Pl
         return PlacesOutcome(search, differences=differences(_described(MAX_PLACES), search))
     job_id = str(search["job_id"])
     places = _listed(api, job_id)
-    again = _search(client, max_results=MAX_PLACES // 2)
     accepted = api.scan(job_id, max_pages=DEFAULT_PAGES, max_concurrent=CONCURRENT)
+    again = _search(client, max_results=MAX_PLACES // 2)
     own = list(dict.fromkeys(place["domain"] for place in places if place["domain"]))
     described = {site.host: site.expect for site in sites if site.host in own}
     batch, of_batch = end_of(client, accepted.work_id, expected(described, []))
