@@ -57,28 +57,18 @@ def start(body: SearchBody, idempotency_key: IdempotencyKey = None) -> Response[
     caller = app.caller(body.tenant_id)
     if not PlacesSettings.from_env(os.environ).are_configured:
         raise PlacesNotConfigured
-    request = search_request(body)
     with database() as db:
         started = places_search.start(
             db,
             sender("places_search"),
             caller,
-            request,
+            search_request(body),
             budget_usd=body.budget,
             refresh=body.refresh,
             idempotency=app.idempotency(idempotency_key),
         )
-    told = places_search.bound(request, body.budget)
     status_url = app.address(f"{SEARCHES}/status/{started.job_id}")
-    accepted = places_schemas.PlacesSearchAccepted(
-        job_id=started.job_id,
-        status_url=status_url,
-        status=JobStatus.PENDING,
-        created_at=started.created_at,
-        max_requests=told.max_requests,
-        max_cost_usd=float(told.max_cost_usd),
-    )
-    return responses.accepted_as(accepted, status_url)
+    return responses.accepted_as(places_schemas.PlacesSearchAccepted.of(started, status_url), status_url)
 
 
 @app.get(f"{SEARCHES}/status/<job_id>", **operations.STATUS)

@@ -1,5 +1,6 @@
 """Places searches over HTTP: started, followed, listed; made by the worker against the emulator."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,8 @@ from conftest import TestDatabase
 from integration.api.conftest import DISCOVERY, JOBS, SCAN, Client, refused, searched
 from integration.conftest import ScanQueue
 from scrapersky.api import places_schemas
+from scrapersky.places.presets import price
+from scrapersky.services import places_search
 from scrapersky_local.places_emulator.errors import Reply, error
 from support.http_events import Answered
 from support.places import Searching
@@ -83,6 +86,19 @@ def test_what_a_search_makes_and_costs_at_the_most_is_told(
 ) -> None:
     accepted = client.search(**body).json
     assert (accepted["max_requests"], accepted["max_cost_usd"]) == (max_requests, max_cost_usd)
+
+
+def test_a_request_that_comes_again_is_told_what_it_was_told_whatever_it_would_cost_by_now(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.search(key="k")
+    monkeypatch.setattr(places_search, "price", lambda sku: replace(price(sku), usd=2 * price(sku).usd))
+    again = client.search(key="k")
+    assert (again.status, again.headers, again.body) == (first.status, first.headers, first.body)
+    assert client.call("POST", f"{JOBS}/{first.json['job_id']}/cancel").status == 200
+    assert client.call("POST", f"{JOBS}/{first.json['job_id']}/retry").status == 202
+    assert client.search(key="k").body == first.body
+    assert client.search().json["max_cost_usd"] == 2 * first.json["max_cost_usd"]
 
 
 def test_without_a_key_for_google_nothing_is_started(

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from scrapersky.api.result_schemas import PlacesSearchResult, Time
 from scrapersky.api.schemas import Answer, Asked, Error, Page, Progress
 from scrapersky.domain import limits
+from scrapersky.domain.jobs import Started
 from scrapersky.domain.place_views import SearchState
 from scrapersky.domain.places import FieldPreset, Stop
 from scrapersky.domain.status import JobStatus
@@ -164,6 +165,17 @@ class PlacesSearchAccepted(Answer):
     max_cost_usd: Money = Field(
         description="What these come to by list price, in USD; `budget_usd` where that is less."
     )
+
+    @classmethod
+    def of(cls, started: Started, status_url: str) -> Self:
+        return cls(
+            job_id=started.job_id,
+            status_url=status_url,
+            status=JobStatus.PENDING,
+            created_at=started.created_at,
+            max_requests=started.metadata["max_requests"],
+            max_cost_usd=started.metadata["max_cost_usd"],
+        )
 
 
 class PlacesSearchStatus(Answer):

@@ -179,8 +179,9 @@ def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> None:
     db.query(_CANCEL + " returning id", {"tenant_id": tenant_id, "id": job_id}, tenant_id=tenant_id)
 
 
-def created_at(cursor: Cursor, tenant_id: UUID, job_id: UUID) -> datetime | None:
+def origin(cursor: Cursor, tenant_id: UUID, job_id: UUID) -> tuple[datetime, dict[str, Any]] | None:
+    """When the job was made and its metadata, None when this tenant has no such job."""
     row = cursor.execute(
-        "select created_at from scrapersky.jobs where tenant_id = %s and id = %s", (tenant_id, job_id)
+        "select created_at, metadata from scrapersky.jobs where tenant_id = %s and id = %s", (tenant_id, job_id)
     ).fetchone()
-    return row["created_at"] if row else None
+    return (row["created_at"], row["metadata"]) if row else None

@@ -1,6 +1,7 @@
 """A job and a domain as every layer above the database sees them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,10 +31,14 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job that a request started or, when it came again, had started the first time."""
+    """The job that a request started or, when it came again, had started the first time.
+
+    `metadata` holds what was told of it at the start.
+    """
 
     job_id: UUID
     created_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def create(
         made = jobs.create(cursor, parameters)
         if made is None:
             return _existing(cursor, caller, job_id), []
-        return Started(job_id, made[0]), [made[1]]
+        return Started(job_id, made[0], metadata), [made[1]]
 
     return _started(db, sender, caller, work)
 
@@ -255,10 +255,10 @@ def _key(text: str) -> str:
 
 
 def _existing(cursor: Cursor, caller: Caller, job_id: UUID) -> Started:
-    created_at = jobs.created_at(cursor, caller.tenant_id, job_id)
-    if created_at is None:
+    origin = jobs.origin(cursor, caller.tenant_id, job_id)
+    if origin is None:
         raise _unknown(job_id)
-    return Started(job_id, created_at)
+    return Started(job_id, *origin)
 
 
 def _started(
