@@ -64,11 +64,12 @@ def run(results: Console, notices: Console) -> bool:
             outcomes = scan_all(client, web.sites)
             progress.update(task, description="scanning them again, as batches")
             batches = run_batches(client, stack, web.sites)
-            progress.update(task, description="reading their sitemaps")
-            sitemaps, of_sitemaps = run_sitemaps(client, web.sites)
+            progress.update(task, description="reading their sitemaps, and searching for businesses")
+            with ThreadPoolExecutor(1) as pool:  # one of the businesses' sites is slow
+                searched = pool.submit(run_places, client, options.places, web.sites)
+                sitemaps, of_sitemaps = run_sitemaps(client, web.sites)
+                places = searched.result()
             batches.append(of_sitemaps)
-            progress.update(task, description="searching for businesses and scanning their sites")
-            places = run_places(client, options.places, web.sites)
             progress.update(task, description="taking the stack down")
     report(results, outcomes, batches, sitemaps, places, time.monotonic() - begin)
     documents = [one.job for one in outcomes] + [one.document for one in batches] + [one.document for one in sitemaps]
