@@ -42,32 +42,37 @@ where r.tenant_id = %(tenant_id)s and r.job_id = %(job_id)s
   and (%(website_class)s::text is null or p.website_class = %(website_class)s)
 """
 
-_STATES = (
-    "select result, "  # noqa: S608 - constants alone
+# The page is cut first: a history is long, and what a search has come to is counted row by row.
+_SEARCHES = (
+    "with j as materialized (select result, "  # noqa: S608 - constants alone
     + COLUMNS
-    + """,
-  stored_places, new_places,
-  (select count(*) from scrapersky.places_ledger as l where l.tenant_id = j.tenant_id and l.job_id = j.id) as requests,
-  (select coalesce(sum(l.price_usd), 0) from scrapersky.places_ledger as l
-   where l.tenant_id = j.tenant_id and l.job_id = j.id) as cost_usd
-from scrapersky.jobs as j, lateral (
+    + " from scrapersky.jobs where tenant_id = %(tenant_id)s and kind = 'places_search'"
+)
+_WITH_FIGURES = """
+)
+select j.*, listed.*, spent.*
+from j, lateral (
   select count(*) as stored_places, count(*) filter (where p.created_at >= j.created_at) as new_places
   from scrapersky.place_results as r
   join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
   where r.tenant_id = j.tenant_id and r.job_id = j.id
-) as listed
-where tenant_id = %(tenant_id)s and kind = 'places_search'
+) as listed, lateral (
+  select count(*) as requests, coalesce(sum(l.price_usd), 0) as cost_usd
+  from scrapersky.places_ledger as l
+  where l.tenant_id = j.tenant_id and l.job_id = j.id
+) as spent
+order by j.created_at desc, j.id desc
 """
-)
-_STATE = _STATES + " and id = %(job_id)s"
+_STATE = _SEARCHES + " and id = %(job_id)s" + _WITH_FIGURES
 _HISTORY = (
-    _STATES
+    _SEARCHES
     + """
   and (%(status)s::text is null or status = %(status)s)
   and (%(before)s::timestamptz is null or (created_at, id) < (%(before)s, %(before_id)s::uuid))
 order by created_at desc, id desc
 limit %(limit)s
 """
+    + _WITH_FIGURES
 )
 
 _SET_STATUS = """
