@@ -51,6 +51,8 @@ SETTINGS = {
     "DATABASE_SECRET_ARN": "the database's",
     "SCAN_QUEUE_URL": "scan",
     "SITEMAP_QUEUE_URL": "sitemap",
+    "PLACES_QUEUE_URL": "places",
+    "PLACES_ARE_CONFIGURED": "1",
     "BATCH_QUEUE_URL": "batch",
     "BATCH_DEAD_LETTER_QUEUE_URL": "batch-dead",
     "BATCH_STATE_MACHINE_ARN": "machine",

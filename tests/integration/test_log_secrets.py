@@ -42,6 +42,9 @@ EVENTS: dict[str, dict[str, Any]] = {
     },
     "domain_scan_worker": {"job_ids": [str(uuid4())], "window": 1},
     "sitemap_worker": {"job_ids": [str(uuid4())], "window": 1},
+    "places_search_worker": {
+        "Records": [{"messageId": "m1", "body": f'{{"version": 1, "job_id": "{uuid4()}", "correlation_id": ""}}'}]
+    },
     "batch_plan": {"run": str(uuid4()), "round": 1, "correlation_id": "c", "execution": "e"},
     "batch_finish": {"run": str(uuid4()), "round": 1, "correlation_id": "c"},
     "migrate": {},
@@ -71,6 +74,7 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     for name, value in {
         "SCAN_QUEUE_URL": queue.url,
         "SITEMAP_QUEUE_URL": queue.sitemap_url,
+        "PLACES_QUEUE_URL": queue.places_url,
         "BATCH_QUEUE_URL": queue.batch_url,
         "BATCH_DEAD_LETTER_QUEUE_URL": queue.batch_url,
         "BATCH_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:x",
@@ -81,6 +85,10 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         "SITEMAP_LEASE_SECONDS": "60",
         "MAX_CONCURRENT_SITES": "10",
         "MAX_CONCURRENT_SITEMAP_SITES": "4",
+        "PLACES_KEY_SECRET_ARN": "arn:none",
+        "PLACES_LEASE_SECONDS": "90",
+        "PLACES_CONTENT_DAYS": "30",
+        "PLACES_REUSE_HOURS": "24",
         "CONTACT_URL": "https://bot.example/",
     }.items():
         monkeypatch.setenv(name, value)
