@@ -102,6 +102,28 @@ def test_duplicates_in_a_chunk_and_over_chunks_are_one_url(db: Database, caller:
     assert (overlapping.stored, overlapping.url_count) == (10, size + 10)
 
 
+@pytest.mark.parametrize("before", [[], pages(COPY_FROM // 2)])
+def test_a_file_that_is_new_is_stored_without_a_look_for_conflicts(
+    db: Database, postgres: TestDatabase, caller: Caller, before: list[Entry]
+) -> None:
+    """And with one after all, when there is a conflict."""
+    line = line_of(db, scan_of(db, caller))
+    assert line.is_first
+    store(db, line, before)
+    result = store(db, line, pages(*range(COPY_FROM)))
+    assert (result.held, result.stored, result.url_count) == (True, COPY_FROM - len(before), COPY_FROM)
+    assert (result.room, result.cut) == (10_000 - COPY_FROM, 0)
+    assert not line_of(db, resumed(db, postgres, caller, line)).is_first
+
+
+def resumed(db: Database, postgres: TestDatabase, caller: Caller, line: Line) -> Site:
+    """The line's job, after its worker was lost."""
+    postgres.rows("update scrapersky.sitemap_files set lease_until = now() where lease_until is not null")
+    site = sitemap_work.site(db, caller.tenant_id, line.job_id)
+    assert site is not None
+    return site
+
+
 def test_each_read_tells_what_is_new_gone_and_changed(db: Database, postgres: TestDatabase, caller: Caller) -> None:
     first = read_all(db, caller, pages(1, 2, 3, 4))
     assert counts(postgres, first) == (4, None, None, None, None)
@@ -369,5 +391,5 @@ def test_a_chunk_costs_four_round_trips_and_a_small_one_one(
             start = counted.round_trips
             store(own, line, pages(1, 2))
             assert counted.round_trips - start == 1
-            store(own, line, pages(*range(COPY_FROM)))
+            store(own, line, pages(*range(10, 10 + COPY_FROM)))
             assert counted.round_trips - start <= 1 + 4

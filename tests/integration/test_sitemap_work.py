@@ -417,6 +417,20 @@ def test_a_scan_that_is_full_reads_no_further_file(db: Database, caller: Caller)
     ]
 
 
+def test_a_file_that_filled_the_scan_is_ended_by_whoever_comes_next(
+    db: Database, postgres: TestDatabase, caller: Caller
+) -> None:
+    site = scan_of(db, caller, "a", "b", max_pages=3)
+    store(db, line_of(db, site), pages(1, 2, 3))
+    let_leases_end(postgres)
+    line = line_of(db, site)
+    assert (line.url, line.url_count) == (address("a"), 3)
+    assert sitemap_work.give_back(db, line)
+    site = lead(db, caller, site.job_id)
+    assert finish(db, line_of(db, site), truncated()).ended is JobStatus.COMPLETE
+    assert [file["status"] for file in result_of(db, site)["sitemaps"]] == ["complete", "cancelled"]
+
+
 def test_a_scan_that_ends_where_the_room_does_is_not_cut(db: Database, caller: Caller) -> None:
     site = scan_of(db, caller, max_pages=3)
     line = line_of(db, site)

@@ -72,6 +72,7 @@ class Line:
     url_count: int  # stored by this read before it was resumed
     known: Known | None  # None: ask for the whole file
     max_pages: int
+    is_first: bool = False  # most likely nothing of it is stored yet, by whatever read
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,13 +58,13 @@ where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running'
 on conflict (job_id, lane) where sent_at is null do nothing
 """
 
-# What is full reads no further file.
+# A scan that is full begins no further file.
 _CLOSE = """
 update scrapersky.sitemap_files as f
 set status = 'cancelled', truncated_by = 'urls', lease_until = null, lease_token = null,
     finished_at = now(), updated_at = now()
 from scrapersky.jobs as j
-where f.tenant_id = %(tenant_id)s and f.job_id = %(job_id)s and f.status = 'pending'
+where f.tenant_id = %(tenant_id)s and f.job_id = %(job_id)s and f.status = 'pending' and f.read_at is null
   and j.tenant_id = f.tenant_id and j.id = f.job_id and j.status = 'running' and j.lease_token = %(run_token)s
   and %(max_pages)s <= (
     select sum(o.url_count) from scrapersky.sitemap_files as o

@@ -113,9 +113,10 @@ with next as (
           select count(*) from scrapersky.sitemap_files as o
           where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s
             and o.status = 'running' and o.lease_until >= now())
-        and %(max_pages)s > (
+        -- What was begun is ended, however full the scan is.
+        and (f.read_at is not null or %(max_pages)s > (
           select sum(o.url_count) from scrapersky.sitemap_files as o
-          where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s)))
+          where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s))))
   order by f.lease_token is not distinct from %(token)s desc, f.position
   limit 1
 ), claimed as (
@@ -130,7 +131,7 @@ with next as (
       updated_at = now()
   from next, scrapersky.sitemaps as s
   where f.tenant_id = %(tenant_id)s and f.id = next.id and s.tenant_id = f.tenant_id and s.id = f.sitemap_id
-  returning f.*, s.etag as known_etag, s.last_modified as known_last_modified
+  returning f.*, s.read_at is null as is_first, s.etag as known_etag, s.last_modified as known_last_modified
 ), worked as (
   -- The job got on: from here on it is the file that is at fault when its worker is lost.
   update scrapersky.jobs as j set attempt = 1 from claimed
@@ -186,6 +187,7 @@ def _line(row: Mapping[str, Any], site: Site) -> Line:
         id=row["id"], sitemap_id=row["sitemap_id"], domain=row["domain"], url=row["url"], depth=row["depth"],
         position=row["position"], discovery_method=DiscoveryMethod(row["discovery_method"]), attempt=row["attempt"],
         read_at=row["read_at"], url_count=row["url_count"], known=known, max_pages=site.max_pages,
+        is_first=row["is_first"] and row["url_count"] == 0,
     )  # fmt: skip
 
 
