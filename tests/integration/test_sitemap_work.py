@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from conftest import TestDatabase
-from scrapersky.db import jobs, leases, sitemap_add, sitemap_ends, sitemap_work, sweep
+from scrapersky.db import jobs, leases, sitemap_add, sitemap_ends, sitemap_settle, sitemap_work, sweep
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import ClaimOutcome
 from scrapersky.db.sitemap_lines import Child, Line, Site, Turn
@@ -360,7 +360,7 @@ def test_control_without_the_lock_both_leave_the_job_open(
     site = scan_of(db, caller, "a", "b")
     lines = [line_of(db, site, lanes=2) for _ in range(2)]
     both = Barrier(2)
-    settle = sitemap_ends.settle
+    settle = sitemap_settle.settle
 
     def late(cursor: Any, *arguments: Any) -> Any:
         cursor.connection.execute("select 1").fetchone()  # what was sent so far has been carried out
