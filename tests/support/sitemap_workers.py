@@ -2,7 +2,7 @@
 
     python -m support.sitemap_workers DSN SITE_PORT LEASE_SECONDS INVOCATION_SECONDS CHUNK_ROWS SABOTAGE
 
-As a program it forks itself for every line of standard input, which is the body of a queue message: the child is one
+As a program it forks itself for every line of standard input, a list of the bodies of queue messages: the child is one
 invocation of the worker's function with the real database and the site at SITE_PORT. It says on standard output, one
 JSON object a line, which process began, what it answered with which peak of memory and how much CPU, and how it ended.
 
@@ -56,6 +56,9 @@ class Taken:
     def __init__(self) -> None:
         self.bodies: queue.SimpleQueue[str] = queue.SimpleQueue()
 
+    def several(self, most: int) -> list[str]:
+        return [self.bodies.get() for _ in range(min(most, self.bodies.qsize()))]
+
     def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
         for entry in Entries:
             self.bodies.put(entry["MessageBody"])
@@ -76,7 +79,7 @@ class SitemapWorkers:
         sabotage: str = "none",
     ) -> None:
         self.figures = Figures()
-        self.living: dict[int, str] = {}  # process id to the message that it works on
+        self.living: dict[int, list[str]] = {}  # process id to the messages that it works on
         self._dsn = dsn
         self._taken = Taken()
         self._visibility = lease_seconds + VISIBILITY_SECONDS
@@ -116,6 +119,7 @@ class SitemapWorkers:
         is_over: Callable[[], bool],
         *,
         at_once: int,
+        at_a_time: int = 1,
         seconds: float,
         kill_every: float | None = None,
         most_kills: int = sys.maxsize,
@@ -123,6 +127,8 @@ class SitemapWorkers:
         draw: random.Random | None = None,
     ) -> bool:
         """Sweep, deliver and kill until `is_over()` says so; False when that takes longer than `seconds`.
+
+        `at_once` invocations run at a time, each with up to `at_a_time` messages.
 
         Nobody is killed before `progress` has grown since the last one was: what is lost three times in a row is given
         up, as it must be, and would be no loss to be found.
@@ -135,7 +141,7 @@ class SitemapWorkers:
                 self._listen()
                 self._redeliver()
                 while len(self.living) < at_once and not self._taken.bodies.empty():
-                    self._begin(self._taken.bodies.get())
+                    self._begin(self._taken.several(at_a_time))
                 if is_over():
                     return True
                 is_due = kill_every and time.monotonic() >= next_kill and self.figures.killed < most_kills
@@ -152,22 +158,23 @@ class SitemapWorkers:
             time.sleep(STEP_SECONDS)
             self._listen()
 
-    def _begin(self, body: str) -> None:
+    def _begin(self, bodies: list[str]) -> None:
         assert self._nursery.stdin is not None
-        self._nursery.stdin.write(json.dumps(body) + "\n")
+        self._nursery.stdin.write(json.dumps(bodies) + "\n")
         self._nursery.stdin.flush()
         said = self._said.get(timeout=30)
         while "begun" not in said:
             self._take(said)
             said = self._said.get(timeout=30)
-        self.living[said["begun"]] = body
+        self.living[said["begun"]] = bodies
         self.figures.begun += 1
 
     def _kill(self, pid: int) -> None:
         self._note_peak(peak_kib(pid))
         os.kill(pid, signal.SIGKILL)
         self.figures.killed += 1
-        self._again.append((time.monotonic() + self._visibility, self.living.pop(pid)))
+        at = time.monotonic() + self._visibility
+        self._again += [(at, body) for body in self.living.pop(pid)]
 
     def _redeliver(self) -> None:
         """What a killed worker took along comes again, as SQS brings it."""
@@ -220,8 +227,8 @@ def sabotaged(what: str) -> None:
         vars(sitemap_rows)["sha256"] = lambda data: sha256(salt + data)
 
 
-def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
-    """One invocation with one message, in this process."""
+def invoke(bodies: list[str], dsn: str, site_port: int, seconds: float) -> None:
+    """One invocation with these messages, in this process."""
     from scrapersky import wiring
     from support.http_events import Context, function
     from support.sitemap_scans import fetcher
@@ -239,7 +246,8 @@ def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
     worker = function("sitemap_worker")
     vars(worker).update(fetcher=wiring.fetcher)
     try:
-        answer = worker.lambda_handler({"Records": [{"messageId": "m1", "body": body}]}, Invocation())
+        records = [{"messageId": f"m{number}", "body": body} for number, body in enumerate(bodies, 1)]
+        answer = worker.lambda_handler({"Records": records}, Invocation())
     except Exception as error:  # as Lambda does: the invocation failed, and its caller is told
         answer = {"error": f"{type(error).__name__}: {error}"}
     used = resource.getrusage(resource.RUSAGE_SELF)

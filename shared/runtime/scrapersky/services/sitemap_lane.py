@@ -17,7 +17,6 @@ from uuid import uuid4
 import psycopg
 
 from scrapersky.db import leases, sitemap_add, sitemap_ends, sitemap_work
-from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim
 from scrapersky.db.sitemap_lines import Failure, Line, Read, Site, Turn
 from scrapersky.domain.sitemaps import MAX_LANES
@@ -28,6 +27,7 @@ from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS
 from scrapersky.scraping.sitemaps.discovery import Discovery, discover
 from scrapersky.scraping.visit import Visit
+from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_reading import Left, NotModified, Outcome, Reading, Terms, Watch
 
 DISCOVERY_SECONDS: Final = 60.0
@@ -54,7 +54,7 @@ class Lane:
     """One lane, to be run once, in a thread of its own. `stopped` ends it early, with nothing given back."""
 
     def __init__(
-        self, db: Database, job: Claim, fetcher: Fetcher, terms: Terms, *, is_leading: bool, stopped: Event
+        self, db: SharedDatabase, job: Claim, fetcher: Fetcher, terms: Terms, *, is_leading: bool, stopped: Event
     ) -> None:
         self._db = db
         self._job = job

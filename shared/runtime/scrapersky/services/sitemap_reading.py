@@ -20,7 +20,6 @@ from enum import Enum
 from typing import Final
 
 from scrapersky.db import sitemap_store, sitemap_work
-from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Child, Failure, Known, Line, Read
 from scrapersky.db.sitemap_work import Address
 from scrapersky.domain.sitemaps import MAX_FILES, SitemapType, Truncation
@@ -31,6 +30,7 @@ from scrapersky.scraping.sitemaps.declared import bare_host, is_of_site
 from scrapersky.scraping.sitemaps.entry import Entry, lastmod_time
 from scrapersky.scraping.sitemaps.reader import SitemapReader
 from scrapersky.scraping.visit import Visit
+from scrapersky.services.shared_database import SharedDatabase
 
 CHUNK_ROWS: Final = 10_000
 """Entries of a chunk: some 4 MB, and a transaction of a fifth of a second. Larger ones are hardly cheaper a row."""
@@ -107,7 +107,7 @@ class Watch:
 class Reading:
     """The reading of one file. `watch.should_stop` is to be asked by the fetch, several times a second."""
 
-    def __init__(self, db: Database, line: Line, hosts: frozenset[str], terms: Terms) -> None:
+    def __init__(self, db: SharedDatabase, line: Line, hosts: frozenset[str], terms: Terms) -> None:
         self.line = line
         self.watch = Watch(self._step)
         self.stored = line.url_count
@@ -190,18 +190,17 @@ class Reading:
 
     def _flush(self) -> None:
         """Store the rows, and know then whether the file is still this lane's and whether there is room for more."""
-        rows, self._rows, self._flush_at = self._rows, [], None
-        for start in range(0, len(rows), CHUNK_ROWS):
-            stored = sitemap_store.store_chunk(
-                self._db, self.line, rows[start : start + CHUNK_ROWS], time_of=lastmod_time, lease=self._terms.lease
+        self._flush_at = None
+        while self._rows and self._is_held and self._cut_by is None:
+            rows, self._rows = self._rows[:CHUNK_ROWS], self._rows[CHUNK_ROWS:]
+            stored = self._db.call(
+                sitemap_store.store_chunk, self.line, rows, time_of=lastmod_time, lease=self._terms.lease
             )
             self._is_held = stored.held
             self.stored = stored.url_count
             self._has_room = stored.room > 0
             if stored.cut:
                 self._cut_by = Truncation.URLS
-            if stored.cut or not stored.held:
-                break
         self._renew_at = time.monotonic() + self._terms.renew_seconds
 
     def _end(self, answer: Streamed) -> Outcome:

@@ -69,9 +69,10 @@ def work_off(
     tally = Tally()
     end = deadline - STORE_SECONDS
     file_seconds = min(SITEMAP_LIMITS.seconds, end - time.monotonic() - MIN_FILE_SECONDS)
-    window = _Window(SharedDatabase(db), fetcher, lease, end, file_seconds, concurrency, in_batch, tally)
-    window.todo.extend(dict.fromkeys(job_ids))
-    window.run()
+    with SharedDatabase(db) as shared:
+        window = _Window(shared, fetcher, lease, end, file_seconds, concurrency, in_batch, tally)
+        window.todo.extend(dict.fromkeys(job_ids))
+        window.run()
     return tally
 
 
@@ -79,7 +80,7 @@ def work_off(
 class _Window:
     """The jobs of one invocation: `todo` are to be claimed, `busy` wait for their host, `running` have a lane."""
 
-    db: Database
+    db: SharedDatabase
     fetcher: Fetcher
     lease: timedelta
     deadline: float
