@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scrapersky.observability import logger, observed
-from scrapersky.queues import JobMessage, MalformedMessage
+from scrapersky.observability import observed
+from scrapersky.queues import jobs_of
 from scrapersky.services import sitemap_work
 from scrapersky.settings import SitemapWorkerSettings
 from scrapersky.wiring import database, fetcher
@@ -39,16 +39,7 @@ def from_batch(event: dict[str, Any], deadline: float) -> dict[str, int]:
 
 def from_queue(event: dict[str, Any], deadline: float) -> dict[str, Any]:
     """Work an SQS batch off; what could not be done now is named in `batchItemFailures`."""
-    message_ids: dict[UUID, list[str]] = {}
-    again: list[str] = []
-    for record in event["Records"]:
-        try:
-            job_id = JobMessage.parse(record["body"]).job_id
-        except MalformedMessage as error:
-            logger().error("malformed message", extra={"message_id": record["messageId"], "reason": str(error)})
-            again.append(record["messageId"])
-        else:
-            message_ids.setdefault(job_id, []).append(record["messageId"])
+    message_ids, again = jobs_of(event["Records"])
     if message_ids:
         tally = work_off(list(message_ids), None, deadline, in_batch=False)
         again.extend(message for job_id in tally.later for message in message_ids[job_id])

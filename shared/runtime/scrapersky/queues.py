@@ -20,6 +20,7 @@ from scrapersky.domain.limits import (
     MAX_SITEMAP_URLS,
 )
 from scrapersky.domain.status import JobKind
+from scrapersky.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -73,6 +74,24 @@ class JobMessage:
         """
         data = _object(body)
         return cls(_uuid(data, "job_id"), _correlation_id(data))
+
+
+def jobs_of(records: Sequence[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]], list[str]]:
+    """What the records of an SQS event are about: the messages of each job, and those that are none of ours.
+
+    A worker hands the latter back, so that they end in the dead-letter queue; each is logged.
+    """
+    by_job: dict[UUID, list[str]] = {}
+    malformed: list[str] = []
+    for record in records:
+        try:
+            job_id = JobMessage.parse(record["body"]).job_id
+        except MalformedMessage as error:
+            logger().error("malformed message", extra={"message_id": record["messageId"], "reason": str(error)})
+            malformed.append(record["messageId"])
+        else:
+            by_job.setdefault(job_id, []).append(record["messageId"])
+    return by_job, malformed
 
 
 @dataclass(frozen=True, slots=True)
