@@ -655,6 +655,24 @@ def test_lanes_are_owed_for_the_files_that_there_are(db: Database, postgres: Tes
         ) == [("sitemap_scan", body)]  # fmt: skip
 
 
+def test_a_job_of_a_batch_is_owed_no_lanes(db: Database, postgres: TestDatabase, caller: Caller) -> None:
+    site = lead(db, caller, make_scan(db, caller))
+    postgres.rows(
+        "with batch as (insert into scrapersky.batches (id, tenant_id, kind, request, fingerprint, run, correlation_id,"
+        " created_by) values (gen_random_uuid(), %s, 'sitemap_scan', '{}', sha256('a'), gen_random_uuid(), 'r', 'u')"
+        " returning id) update scrapersky.jobs set batch_id = batch.id from batch",
+        caller.tenant_id,
+    )
+    add(db, site, address("a"), address("b"), lanes=2)
+    assert lanes_owed(postgres, site) == []
+    joined = sitemap_work.site(db, caller.tenant_id, site.job_id)
+    assert joined is not None
+    assert joined.batch_id is not None
+    # Nor a message when it is given back: the batch's next round brings it.
+    assert sitemap_work.give_back(db, line_of(db, site))
+    assert postgres.one("select count(*) from scrapersky.outbox where sent_at is null and lane > 0") == (0,)
+
+
 def test_figures_follow_the_scan(db: Database, caller: Caller) -> None:
     site = scan_of(db, caller, "a", "b")
 

@@ -47,11 +47,13 @@ def of_line(line: Line) -> dict[str, Any]:
     }
 
 
+# A batch has as many sites in work as it was asked for, and brings its jobs itself.
 _OWE_LANES = """
 insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until, lane)
 select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now(), lane
 from scrapersky.jobs as j, generate_series(1, %(lanes)s - 1) as lane
 where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s
+  and j.batch_id is null
   and lane < (
     select count(*) from scrapersky.sitemap_files as f
     where f.tenant_id = j.tenant_id and f.job_id = j.id and f.status in ('pending', 'running'))
