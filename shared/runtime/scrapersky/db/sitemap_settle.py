@@ -22,6 +22,20 @@ RETRYABLE: Final = [code.value for code in ErrorCode if code.retryable]
 # The first statement of every transaction that writes lines. Those that follow see what the holder before has written.
 LOCK_JOB = "select from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(job_id)s for no key update"
 
+# A file counts for what it has stored, as part of the 50,000 URLs that the protocol allows it.
+RENEW_JOB = """
+with lines as (
+  select coalesce(sum(case when status in ('pending', 'running') then least(url_count / 50000.0, 0.9) else 1 end), 0)
+           / greatest(count(*), 1) as files,
+         coalesce(sum(url_count), 0) / %(max_pages)s as urls
+  from scrapersky.sitemap_files
+  where tenant_id = %(tenant_id)s and job_id = %(job_id)s
+)
+select scrapersky.renew_leases(
+  array[%(job_id)s::uuid], array[least(greatest(files, urls) * 100, 99)::double precision], %(run_token)s, %(lease)s)
+from lines
+"""
+
 
 def of_site(site: Site) -> dict[str, Any]:
     """What the statements on a job's files ask for."""

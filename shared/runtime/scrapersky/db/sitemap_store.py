@@ -16,8 +16,8 @@ from psycopg import errors
 from scrapersky.db.connection import Copy, Cursor, Database
 from scrapersky.db.sitemap_lines import Entry, Line
 from scrapersky.db.sitemap_rows import TimeOf, as_copy, as_json, hashed
-from scrapersky.db.sitemap_settle import LOCK_JOB, of_line
-from scrapersky.db.sitemap_work import RENEW_JOB, RENEW_LINE
+from scrapersky.db.sitemap_settle import LOCK_JOB, RENEW_JOB, of_line
+from scrapersky.db.sitemap_work import RENEW_LINE
 from scrapersky.db.values import jsonb
 
 COPY_FROM: Final = 2000

@@ -33,7 +33,7 @@ from uuid import UUID
 
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.sitemap_lines import Known, Line, Site, Turn, url_hash
-from scrapersky.db.sitemap_settle import LOCK_JOB, of_line, of_site, settle, turn
+from scrapersky.db.sitemap_settle import LOCK_JOB, RENEW_JOB, of_line, of_site, settle, turn
 from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType
 from scrapersky.domain.status import JobStatus
 
@@ -74,20 +74,6 @@ def site(db: Database, tenant_id: UUID, job_id: UUID) -> Site | None:
     rows = db.query(_SITE, {"tenant_id": tenant_id, "job_id": job_id}, tenant_id=tenant_id)
     return Site(**{**rows[0], "status": JobStatus(rows[0]["status"])}) if rows else None
 
-
-# A file counts for what it has stored, as part of the 50,000 URLs that the protocol allows it.
-RENEW_JOB = """
-with lines as (
-  select coalesce(sum(case when status in ('pending', 'running') then least(url_count / 50000.0, 0.9) else 1 end), 0)
-           / greatest(count(*), 1) as files,
-         coalesce(sum(url_count), 0) / %(max_pages)s as urls
-  from scrapersky.sitemap_files
-  where tenant_id = %(tenant_id)s and job_id = %(job_id)s
-)
-select scrapersky.renew_leases(
-  array[%(job_id)s::uuid], array[least(greatest(files, urls) * 100, 99)::double precision], %(run_token)s, %(lease)s)
-from lines
-"""
 
 _GIVE_UP = """
 update scrapersky.sitemap_files
