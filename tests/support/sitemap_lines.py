@@ -19,6 +19,7 @@ from scrapersky.domain.status import ErrorCode, JobKind
 T = TypeVar("T")
 
 LEASE = timedelta(seconds=60)
+OVER = timedelta(seconds=-1)  # of a worker that is gone already
 DOMAIN = "site.example"
 
 
