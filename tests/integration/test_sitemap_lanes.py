@@ -18,6 +18,7 @@ from scrapersky.db.sitemap_lines import Line
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Unavailable
+from scrapersky.scraping import politeness
 from scrapersky.services import jobs, sitemap_lane, sitemap_work, sweep
 from scrapersky.services.sitemap_work import STORE_SECONDS, Tally
 from support.loopback import Listener, response
@@ -143,6 +144,28 @@ def test_a_host_with_a_delay_is_asked_for_one_file_at_a_time(
     assert postgres.one("select is_pause and until > now() from scrapersky.host_leases") == (True,)
 
 
+def test_a_delay_that_no_lane_waits_for_is_kept_between_invocations(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reads a file, gives the rest back and leaves the host alone, which nobody may claim meanwhile."""
+    monkeypatch.setattr(politeness, "MAX_WAIT_SECONDS", 0.3)
+    table = Table(site_of(0, 1, rules="Crawl-delay: 1"))
+    job_id = start(db, queue, caller)
+    ends: list[str] = []
+    with Listener(table, keep_alive=True) as listener:
+        while not ends or ends[-1] != "stored":
+            tally = work(db, listener.port, job_id)
+            ends += [name for name in ("stored", "released", "postponed") if getattr(tally, name) == [job_id]]
+            assert len(ends) < 60
+            time.sleep(0.1)
+    assert ends.count("released") == 3  # after the home page, the index and the first file
+    assert "postponed" in ends
+    assert {status for (status,) in lines(postgres, "status")} == {"complete"}
+    assert stored_urls(postgres) == expected(0, 1)
+    asked = [at for at, path in table.seen if path != "/robots.txt"]
+    assert all(after - before >= 0.95 for before, after in pairwise(asked))
+
+
 def test_what_no_time_is_left_for_goes_on_in_the_next_invocation(
     db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
 ) -> None:
@@ -258,6 +281,27 @@ def test_a_database_that_fails_one_lane_does_not_take_the_others_along(
     assert (tally.stored, tally.later) == ([good], [bad])
     assert stored_urls(postgres) == expected(0)
     assert jobs.get(db, caller.tenant_id, bad).status is JobStatus.RUNNING  # until its lease runs out
+
+
+def test_a_claim_that_the_database_does_not_answer_loses_no_lane_that_runs(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sitemap_work, "ASK_SECONDS", 0.2)
+    held, busy = (start(db, queue, caller, domain="busy.example") for _ in range(2))
+    leases.claim(db, [held], kind=JobKind.SITEMAP_SCAN, token=uuid4(), lease=LEASE)
+    good, real, claims = start(db, queue, caller), leases.claim, []
+
+    def claim(*arguments: Any, **options: Any) -> Any:
+        claims.append(arguments)
+        if len(claims) > 1:
+            raise Unavailable("the database is not available")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(leases, "claim", claim)
+    with Listener(Table(site_of(0, pause=1.0)), keep_alive=True) as listener:
+        tally = work(db, listener.port, good, busy)
+    assert (tally.stored, tally.later) == ([good], [busy])
+    assert stored_urls(postgres) == expected(0)
 
 
 def test_a_busy_host_puts_a_job_off(db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase) -> None:

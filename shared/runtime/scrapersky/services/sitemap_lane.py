@@ -36,7 +36,6 @@ DISCOVERY_SECONDS: Final = 60.0
 MIN_FILE_SECONDS: Final = 15.0
 """With less time left a file is left for the next invocation rather than begun: most are read in five."""
 
-
 SITE_SECONDS: Final = 240.0
 """For one site of a batch in one invocation: nobody goes on with it when its round is over."""
 

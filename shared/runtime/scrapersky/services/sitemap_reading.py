@@ -26,6 +26,7 @@ from scrapersky.domain.sitemaps import MAX_FILES, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import NO_HEADERS, FetchFailure, Streamed
 from scrapersky.scraping.limits import SITEMAP_LIMITS
+from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS, fits
 from scrapersky.scraping.sitemaps.declared import bare_host, is_of_site
 from scrapersky.scraping.sitemaps.entry import Entry, lastmod_time
 from scrapersky.scraping.sitemaps.reader import SitemapReader
@@ -138,15 +139,18 @@ class Reading:
         Raises:
             Unavailable: the database did not answer; what was stored stays, and the rest is read by who comes next.
         """
+        wait = visit.wait_for(self.line.url)
+        if not self._terms.is_last and wait <= MAX_PAUSE_SECONDS and not fits(wait, self._terms.deadline):
+            return Left.UNDONE  # the host is left alone for that long, and then another lane asks it
         limits = replace(SITEMAP_LIMITS, seconds=self._terms.file_seconds)
         headers = _conditional(self.line.known)
         with visit.stream(self.line.url, limits=limits, headers=headers) as answer:
-            outcome = self._failed(visit, answer) if isinstance(answer, FetchFailure) else self._read(answer)
+            outcome = self._failed(answer) if isinstance(answer, FetchFailure) else self._read(answer)
         self.watch.close()
         return outcome if self._is_held else Left.LOST
 
-    def _failed(self, visit: Visit, answer: FetchFailure) -> Outcome:
-        if answer.code is ErrorCode.TIMEOUT and self._is_out_of_time(visit.wait_for(answer.url)):
+    def _failed(self, answer: FetchFailure) -> Outcome:
+        if answer.code is ErrorCode.TIMEOUT and self._is_out_of_time():
             return Left.UNDONE
         return Failure(answer.code, answer.message, answer.status_code, answer.wire_bytes, ms=answer.ms)
 
@@ -256,9 +260,9 @@ class Reading:
     def _failure(self, answer: Streamed, code: ErrorCode, message: str) -> Failure:
         return Failure(code, message, answer.status_code, answer.wire_bytes, self._reader.bytes, answer.ms)
 
-    def _is_out_of_time(self, wait: float = 0.0) -> bool:
+    def _is_out_of_time(self) -> bool:
         """Whether it was the lane's time that ended the fetch, and another lane may do better."""
-        return not self._terms.is_last and time.monotonic() + wait >= self._terms.deadline
+        return not self._terms.is_last and time.monotonic() >= self._terms.deadline
 
 
 def _conditional(known: Known | None) -> Mapping[str, str]:

@@ -64,7 +64,7 @@ def work_off(
     and its host is waited for. Other jobs go on in another invocation, by a message that they are owed.
 
     Raises:
-        Unavailable: the database could not be reached for a claim; lanes that run are stopped.
+        Unavailable: the database could not be reached for the claim; nothing was begun.
     """
     tally = Tally()
     end = deadline - STORE_SECONDS
@@ -126,7 +126,14 @@ class _Window:
         wanted = [self.todo.popleft() for _ in range(min(self.concurrency - len(self.running), len(self.todo)))]
         if not wanted:
             return
-        claims = leases.claim(self.db, wanted, kind=JobKind.SITEMAP_SCAN, token=self.token, lease=self.lease)
+        try:
+            claims = leases.claim(self.db, wanted, kind=JobKind.SITEMAP_SCAN, token=self.token, lease=self.lease)
+        except Unavailable:
+            if not self.running:
+                raise
+            logger().error("no claim", extra={"jobs": len(wanted)})
+            self.tally.later.extend(wanted)
+            return
         for job in claims:
             if job.outcome is ClaimOutcome.CLAIMED:
                 self._begin(pool, job, is_leading=True)
