@@ -64,7 +64,7 @@ class Bench:
     def line(self, rows: int) -> Line:
         """A file that nobody has read, of a scan with room for it."""
         with Database(self.direct) as db:
-            return line_of(db, scan_of(db, self.caller, domain=f"{uuid4().hex}.example", max_pages=rows))
+            return line_of(db, scan_of(db, self.caller, domain=f"{uuid4().hex}.example", max_pages=2 * rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def chunks(bench: Bench, dsn: str, entries: Sequence[Entry], chunk: int) -> dict
             "again": stored(bench, db, line, entries, chunk),
         }
         sitemap_ends.finish(db, line, whole(), lanes=1)
-        rescan = line_of(db, scan_of(db, bench.caller, domain=line.domain, max_pages=len(entries)))
+        rescan = line_of(db, scan_of(db, bench.caller, domain=line.domain, max_pages=2 * len(entries)))
         assert rescan.sitemap_id == line.sitemap_id
         taken["rescan"] = stored(bench, db, rescan, entries, chunk)
     return taken
