@@ -1,6 +1,7 @@
 """A sitemap scan as large as one likes: an index of files that are made while they are sent, read by worker processes.
 
-    python tests/chaos/sitemaps.py [--files 100] [--urls 50000] [--workers 2] [--kill-every SECONDS] [--sites 1]
+    python tests/chaos/sitemaps.py [--files 100] [--urls 50000] [--gzip] [--workers 2] [--sites 1]
+        [--kill-every SECONDS]
 
 Postgres, PgBouncer and the worker's function are real; the site is a process of its own, so that the workers' memory
 and CPU are theirs alone. With `--kill-every` a worker is killed that often, and what it took along comes to another
@@ -67,9 +68,9 @@ class Run:
 
 
 @contextmanager
-def served(files: int, urls: int, first_byte: Path) -> Iterator[int]:
+def served(files: int, urls: int, first_byte: Path, form: str) -> Iterator[int]:
     """The port of a site with so many files, in a process of its own."""
-    command = [sys.executable, "-m", "support.sitemap_site", str(files), str(urls), str(first_byte)]
+    command = [sys.executable, "-m", "support.sitemap_site", str(files), str(urls), str(first_byte), form]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=TESTS, text=True) as site:
         assert site.stdout is not None
         try:
@@ -98,7 +99,7 @@ def run(database: TestDatabase, options: argparse.Namespace, first_byte: Path) -
     domains = [HOST, *(f"shop-{number}.example" for number in range(1, options.sites))]
     killed = options.kill_every
     with (
-        served(options.files, options.urls, first_byte) as port,
+        served(options.files, options.urls, first_byte, "gzip" if options.gzip else "plain") as port,
         Database(database.app_dsn) as db,
         SitemapWorkers(
             database.app_dsn,
@@ -165,6 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=positive, default=100, help="files that the index names (100)")
     parser.add_argument("--urls", type=positive, default=50_000, help="URLs of each file (50000, the protocol's most)")
+    parser.add_argument("--gzip", action="store_true", help="send the files as gzip (plain)")
     parser.add_argument("--workers", type=positive, default=2, help="worker processes at a time (2)")
     parser.add_argument("--sites", type=positive, default=1, help="sites, all read by each invocation at once (1)")
     parser.add_argument("--kill-every", type=float, default=None, help="seconds between two kills (none is killed)")

@@ -16,6 +16,7 @@ from support.sitemap_workers import SitemapWorkers
 
 FILES, FEW, URLS = 12, 4, 5_000
 LEASE_SECONDS = 2  # the least that a worker takes
+PEAK_KIB = 192 * 1024  # of a worker, whatever it reads
 CHUNK_ROWS = 500  # so that a file takes several
 
 
@@ -57,6 +58,7 @@ def scan_under_fire(
         workers.settle()
     assert is_over
     assert workers.figures.killed >= min(kills, 2)
+    assert workers.figures.peak_kib <= PEAK_KIB
     return job_id
 
 

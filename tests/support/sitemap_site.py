@@ -1,6 +1,6 @@
 """A site whose sitemaps are made while they are sent: an index of so many files, each with so many URLs.
 
-    python -m support.sitemap_site FILES URLS [FIRST_BYTE_FILE]
+    python -m support.sitemap_site FILES URLS FIRST_BYTE_FILE plain|gzip
 
 As a program it says its port on standard output and serves until it is killed. Every URL is its file's alone, so that
 what a scan must have stored is known without keeping any of it.
@@ -110,12 +110,13 @@ def generated(files: int, urls: int, *, is_gzip: bool = False, first_byte: Path 
     return answer
 
 
-def main(files: int, urls: int, first_byte: Path | None) -> None:
-    with Listener(generated(files, urls, first_byte=first_byte), keep_alive=True) as listener:
+def main(files: int, urls: int, first_byte: Path, form: str) -> None:
+    answer = generated(files, urls, is_gzip=form == "gzip", first_byte=first_byte)
+    with Listener(answer, keep_alive=True) as listener:
         print(listener.port, flush=True)
         while True:
             time.sleep(3600)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
