@@ -232,7 +232,7 @@ def test_what_a_slow_file_names_is_there_while_it_is_read(
         yield response(content_type="application/xml", length=len(body))
         for at in range(0, len(body), 8192):
             yield body[at : at + 8192]
-            time.sleep(0.5)
+            time.sleep(0.3)
 
     seen: list[tuple[float, int]] = []
     pages: dict[str, Page] = {"/robots.txt": robots(INDEX), "/sitemap.xml": Slow(timed)}
