@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from conftest import TestDatabase
+from conftest import APP_ROLE, TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db import sitemap_store
 from scrapersky.db.connection import Database
@@ -97,6 +97,36 @@ def test_control_where_nothing_is_unique_a_killed_worker_leaves_urls_twice(
     rows, urls = counted(postgres)
     assert urls == FEW * URLS
     assert int(str(rows)) > FEW * URLS
+
+
+def test_connections_that_are_cut_all_the_time_cost_no_url_and_no_attempt(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each transaction is carried out once, in whole, whichever of its statements the cut came between."""
+    monkeypatch.setattr(sitemap_reading, "CHUNK_ROWS", 500)
+    job_id, over, cuts = start(db, queue, caller), threading.Event(), []
+
+    def cut() -> None:
+        while not over.wait(0.1):
+            cuts.extend(
+                postgres.rows(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = %s",
+                    postgres.name,
+                    APP_ROLE,
+                )
+            )
+
+    cutter = threading.Thread(target=cut)
+    with site_of(FEW) as port:
+        cutter.start()
+        try:
+            assert work(db, port, job_id).stored == [job_id]
+        finally:
+            over.set()
+            cutter.join()
+    assert len(cuts) >= 3
+    assert counted(postgres) == (FEW * URLS, FEW * URLS)
+    assert set(lines(postgres, "status", "url_count")) == {("complete", 0), ("complete", URLS)}
 
 
 FENCES = (
