@@ -77,6 +77,7 @@ class SitemapWorkers:
         invocation_seconds: float,
         chunk_rows: int = CHUNK_ROWS,
         sabotage: str = "none",
+        program: str = "support.sitemap_workers",
     ) -> None:
         self.figures = Figures()
         self.living: dict[int, list[str]] = {}  # process id to the messages that it works on
@@ -87,7 +88,7 @@ class SitemapWorkers:
         self.sender = Sender(lambda: self._taken, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type, return-value]
         self._nursery = subprocess.Popen(
             [
-                *(sys.executable, "-m", "support.sitemap_workers"),
+                *(sys.executable, "-m", program),
                 *(dsn, str(site_port), str(lease_seconds), str(invocation_seconds), str(chunk_rows), sabotage),
             ],
             stdin=subprocess.PIPE,

@@ -80,6 +80,17 @@ def test_a_stream_that_broke_off_is_partial() -> None:
     assert reader.is_partial
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_which_the_rest_is_not_asked_for_is_not_called_broken(packed: bool) -> None:
+    body = urlset(LOC_A, f"<loc>{B}</loc>").encode()
+    for fault, is_partial in ((b"", False), (b"<url><loc>&</loc></url>", True)):
+        sent = body.replace(b"<url>", fault + b"<url>", 1)[:-5]
+        reader = SitemapReader()
+        found = reader.feed(gzip.compress(sent)[:-8] if packed else sent) + reader.close(cut_by=Truncation.SECONDS)
+        assert len(found) == 2
+        assert (reader.truncated_by, reader.is_partial, reader.error) == (Truncation.SECONDS, is_partial, None)
+
+
 def test_a_file_is_cut_at_its_bound_and_one_of_that_length_is_not() -> None:
     body = urlset(LOC_A, f"<loc>{B}</loc>").encode()
     for packed in (body, gzip.compress(body)):

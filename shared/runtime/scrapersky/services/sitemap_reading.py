@@ -211,18 +211,20 @@ class Reading:
         """What the file came to, now that no more of it comes."""
         failure = answer.failure
         is_undone = failure is not None and failure.code is ErrorCode.TIMEOUT and self._is_out_of_time()
-        self._take(self._reader.close(is_cut=failure is not None or self._cut_by is not None))
+        was_refused = self._reader.error is not None
+        self._take(self._reader.close(is_cut=failure is not None, cut_by=self._cut_by or _cut_of(failure)))
         if self._rows:
             self._flush()
         if not self._is_held:
             return Left.LOST
         if is_undone:
             return Left.UNDONE
+        if failure is not None and self._reader.sitemap_type is None and not was_refused:
+            # Too little came to tell what it is: the beginning of a word or of a gzip file is no broken one.
+            return self._failure(answer, failure.code, failure.message)
         if self._reader.error is not None:
             return self._failure(answer, *self._reader.error)
         if self._reader.sitemap_type is None:
-            if failure is not None:
-                return self._failure(answer, failure.code, failure.message)
             return self._failure(answer, ErrorCode.INVALID_SITEMAP, "it is no sitemap")
         return self._result(answer, self._reader.sitemap_type)
 
