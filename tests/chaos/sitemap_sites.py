@@ -9,6 +9,7 @@ Prints a line a kind, and ends with 1 when one site's state is not the truth, or
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--kind", type=kinds_like, default=[], help="only kinds with this word in their name (all)")
     parser.add_argument("--seconds", type=float, default=1800.0, help="when a run that is not over is given up (1800)")
     options = parser.parse_args()
+    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # five hundred lines of jobs that began
     print(told(), flush=True)
     with cluster() as running:
         report = run(fresh(running), sites=options.sites, seed=options.seed, seconds=options.seconds, only=options.kind)

@@ -128,6 +128,26 @@ def drip_endless(site: Site) -> Made:
     return site.named(page), cut(File(urls=1, most=int(2 * FILE_SECONDS / DRIP_SECONDS), cut="seconds"))
 
 
+@kind("a file that comes slowly, and ends")
+def drip_to_the_end(site: Site) -> Made:
+    def page(_: Request) -> Iterator[bytes]:
+        yield OPEN + HEAD
+        for url in site.urls():
+            yield entry(url).encode()
+            time.sleep(3.0 / site.n)
+        yield b"</urlset>"
+
+    return site.named(page), read(File(urls=site.n))
+
+
+@kind("a file in chunks of a byte each")
+def chunks_tiny(site: Site) -> Made:
+    def page(_: Request) -> Iterator[bytes]:
+        yield CHUNKED + b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in site.file()) + b"0\r\n\r\n"
+
+    return site.named(page), read(File(urls=site.n))
+
+
 @kind("a file whose beginning comes byte by byte, and goes on so")
 def drip_bytes(site: Site) -> Made:
     def page(_: Request) -> Iterator[bytes]:

@@ -93,9 +93,9 @@ class Site:
     def robots(self, *paths: str, rules: str = "") -> bytes:
         return robots(*map(self.url, paths), rules=rules)
 
-    def named(self, page: Page, path: str = "/map.xml", **more: Page) -> Pages:
+    def named(self, page: Page, path: str = "/map.xml") -> Pages:
         """Pages with one file, which robots.txt names."""
-        return {"/robots.txt": self.robots(path), path: page, **{f"/{name}": one for name, one in more.items()}}
+        return {"/robots.txt": self.robots(path), path: page}
 
 
 Made = tuple[Pages, Outcome]
@@ -141,9 +141,9 @@ def made(host: str, seed: int) -> Made | None:
     return found.make(named_site(host, seed)) if found else None
 
 
-def read(*files: File, **more: int) -> Outcome:
+def read(*files: File, duplicates: int = 0) -> Outcome:
     """A scan that is complete, with these files."""
-    return Outcome(files, duplicates=more.get("duplicates", 0), max_pages=more.get("max_pages", MAX_PAGES))
+    return Outcome(files, duplicates=duplicates)
 
 
 def cut(*files: File, max_pages: int = MAX_PAGES) -> Outcome:
@@ -151,9 +151,9 @@ def cut(*files: File, max_pages: int = MAX_PAGES) -> Outcome:
     return Outcome(files, truncated=True, max_pages=max_pages)
 
 
-def refused(error: ErrorCode, **more: str | None) -> Outcome:
+def refused(error: ErrorCode) -> Outcome:
     """A scan whose one file could not be read, for which it failed."""
-    return Outcome((File(more.get("type"), error=error, how=more.get("how") or "robots_txt"),), error)
+    return Outcome((File(None, error=error),), error)
 
 
 def text(body: bytes, content_type: str = "text/plain", *headers: str) -> bytes:

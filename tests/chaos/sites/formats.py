@@ -222,6 +222,12 @@ def nested_deep(site: Site) -> Made:
     return site.named(xml(b"<urlset><url>" + b"<a>" * 10_000 + b"</a>" * 10_000 + b"</url></urlset>")), refused(INVALID)
 
 
+@kind("elements 10,000 deep behind entries: these are kept")
+def nested_deep_later(site: Site) -> Made:
+    body = site.file().replace(b"</urlset>", b"<url>" + b"<a>" * 10_000)
+    return site.named(xml(body)), read(File(urls=site.n, partial=True))
+
+
 @kind("XML of another kind")
 def other_xml(site: Site) -> Made:
     return site.named(xml(b"<?xml version='1.0'?><opml><body/></opml>")), refused(INVALID)

@@ -1,5 +1,6 @@
 """Kinds of sites by where they say, or do not say, that they have a sitemap; and sites that are not to be reached."""
 
+import gzip
 import time
 from collections.abc import Iterator
 
@@ -9,7 +10,6 @@ from chaos.sites.fixture import (
     File,
     Made,
     Outcome,
-    Page,
     Pages,
     Request,
     Site,
@@ -46,9 +46,9 @@ def silent(_: Request) -> Iterator[bytes]:
     yield b""
 
 
-def at(site: Site, path: str, page: bytes | None = None, **more: Page) -> Pages:
+def at(site: Site, path: str, page: bytes | None = None) -> Pages:
     """A site with a sitemap that nothing names."""
-    return {path: page or xml(site.file()), **{f"/{name}": one for name, one in more.items()}}
+    return {path: page or xml(site.file())}
 
 
 @kind("neither robots.txt nor sitemap")
@@ -192,6 +192,19 @@ def path_of_wordpress(site: Site) -> Made:
     return {**at(site, "/wp-sitemap.xml"), "/": page}, read(File(urls=site.n, how=BY_PATH))
 
 
+@kind("Joomla's extension has it in the query of an address")
+def path_of_joomla(site: Site) -> Made:
+    page = home("", '<meta name="generator" content="Joomla! - Open Source Content Management">')
+    path = "/index.php?option=com_osmap&view=xml&id=1"
+    return {**at(site, path), "/": page}, read(File(urls=site.n, how=BY_PATH))
+
+
+@kind("a gzip file where nobody named it")
+def path_of_gzip(site: Site) -> Made:
+    page = text(gzip.compress(site.file()), "application/gzip")
+    return at(site, "/sitemap.xml.gz", page), read(File(urls=site.n, gzip=True, how=BY_PATH))
+
+
 @kind("a list of addresses where nobody named it")
 def path_of_text(site: Site) -> Made:
     pages = at(site, "/sitemap.txt", text("\n".join(site.urls()).encode()))
@@ -227,6 +240,18 @@ def home_500(site: Site) -> Made:
 @kind("everything but robots.txt is broken (500)")
 def everything_500(site: Site) -> Made:
     return {"/robots.txt": site.robots(), "*": BROKEN, "/": BROKEN}, failed(ErrorCode.HTTP_ERROR)
+
+
+@kind("everything but robots.txt is put off by a year (429)")
+def everything_429(site: Site) -> Made:
+    page = response(b"later", status="429 Too Many Requests", headers=["Retry-After: 31536000"])
+    return {"/robots.txt": site.robots(), "*": page, "/": page}, failed(ErrorCode.HTTP_ERROR)
+
+
+@kind("everything but robots.txt wants a login (401)")
+def everything_401(site: Site) -> Made:
+    page = response(b"who?", status="401 Unauthorized", headers=["WWW-Authenticate: Basic"])
+    return {"/robots.txt": site.robots(), "*": page, "/": page}, failed(ErrorCode.LOGIN_REQUIRED)
 
 
 @kind("everything but robots.txt does not come")

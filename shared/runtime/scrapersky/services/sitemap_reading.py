@@ -222,7 +222,7 @@ class Reading:
         if failure is not None and self._reader.sitemap_type is None and not was_refused:
             # Too little came to tell what it is: the beginning of a word or of a gzip file is no broken one.
             return self._failure(answer, failure.code, failure.message)
-        if self._reader.error is not None:
+        if self._reader.error is not None and not (self.stored or self._children):  # else what came before is kept
             return self._failure(answer, *self._reader.error)
         if self._reader.sitemap_type is None:
             return self._failure(answer, ErrorCode.INVALID_SITEMAP, "it is no sitemap")
@@ -235,7 +235,7 @@ class Reading:
             sitemap_type,
             status_code=answer.status_code,
             is_gzip=reader.is_gzip,
-            is_partial=reader.is_partial or (answer.failure is not None and cut_by is None),
+            is_partial=reader.is_partial or bool(reader.error) or (answer.failure is not None and cut_by is None),
             skipped_count=reader.skipped_count,
             has_lastmod=reader.has_lastmod,
             has_priority=reader.has_priority,
