@@ -9,8 +9,9 @@ what a scan must have stored is known without keeping any of it.
 import gzip
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -87,6 +88,35 @@ class Table:
 
     def asked(self) -> list[str]:
         return [path for _, path in self.seen]
+
+
+def page_urls(number: int, count: int = 3) -> list[str]:
+    """What file `number` names, as far as `site_of` makes it."""
+    return [page_url(number, place) for place in range(count)]
+
+
+class Anew:
+    """An answer that is made each time that it is asked for."""
+
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()
+
+
+def site_of(*numbers: int, count: int = 3, rules: str = "", pause: float = 0.0) -> dict[str, Page]:
+    """A site with an index of these files, each of `count` URLs, and of `pause` seconds before it comes."""
+
+    def file(number: int) -> Iterator[bytes]:
+        time.sleep(pause)
+        yield xml(urlset(page_urls(number, count)))
+
+    return {
+        "/robots.txt": robots(INDEX, rules=rules),
+        "/sitemap.xml": xml(index(map(file_url, numbers))),
+        **{f"/sitemap-{number}.xml": Anew(partial(file, number)) for number in numbers},
+    }
 
 
 def generated(files: int, urls: int, *, is_gzip: bool = False, first_byte: Path | None = None) -> Answer:
