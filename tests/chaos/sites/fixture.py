@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from scrapersky.domain.status import ErrorCode
@@ -22,11 +22,12 @@ NOT_FOUND: Final = response(b"nothing here", status="404 Not Found", content_typ
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, and how often this path of this host was asked for before."""
+    """One request, its headers by their names in small letters, and how often this path was asked for before."""
 
     host: str
     path: str
     seen: int
+    headers: Mapping[str, str]
 
 
 Page = bytes | Callable[[Request], Iterable[bytes]]
@@ -50,10 +51,21 @@ class File:
     how: str = "robots_txt"
     status: str = ""
     most: int | None = None
+    changes: tuple[int | None, int | None, int | None] | None = None
+    """URLs added, removed and changed since the read before; None at the first. Without a whole read none is gone."""
+    unchanged: bool = False
 
     @property
     def ends(self) -> str:
         return self.status or ("failed" if self.error else "complete")
+
+    @property
+    def again(self) -> "File":
+        """What must be told of it at the next scan, if the site has stayed as it is."""
+        if self.ends != "complete":
+            return self
+        is_whole = not (self.cut or self.partial)
+        return replace(self, changes=(0, 0 if is_whole else None, 0), unchanged=is_whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,12 @@ class Outcome:
     max_pages: int = MAX_PAGES
     extras: tuple[int, int, int, int] | None = None
     """Images, videos, news and alternates of all files."""
+    then: "Outcome | None" = None
+
+    @property
+    def next(self) -> "Outcome":
+        """What must come of the next scan: `then`, or the same of a site that has stayed as it is."""
+        return self.then or replace(self, files=tuple(file.again for file in self.files))
 
 
 @dataclass(frozen=True, slots=True)

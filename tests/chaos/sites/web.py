@@ -12,16 +12,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from subprocess import PIPE, Popen
 
-from chaos.sites import answers, formats, found, indexes
+from chaos.sites import answers, formats, found, indexes, rescans, statuses
 from chaos.sites.fixture import ELSEWHERE, HTML, KINDS, NOT_FOUND, Page, Pages, Request, made, text
 from support.loopback import Reset
 from support.sitemap_site import urlset, xml
 
-__all__ = ["KINDS", "answers", "formats", "found", "indexes", "served"]
+__all__ = ["KINDS", "answers", "formats", "found", "indexes", "rescans", "served", "statuses"]
 
 IDLE_SECONDS = 60.0
 BACKLOG = 256
@@ -43,14 +43,15 @@ class Server(socketserver.ThreadingTCPServer):
         self._seen: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
-    def answer(self, host: str, path: str) -> bytes | Iterable[bytes]:
+    def answer(self, path: str, headers: Mapping[str, str]) -> bytes | Iterable[bytes]:
         """A whole answer, or one that is made while it is sent."""
+        host = headers["host"].partition(":")[0]
         with self._lock:
             seen = self._seen[host, path]
             self._seen[host, path] += 1
         site = made(host, self.seed)
         page = _page(ELSEWHERE_PAGES if site is None else site[0], path)
-        return page if isinstance(page, bytes) else page(Request(host, path, seen))
+        return page if isinstance(page, bytes) else page(Request(host, path, seen, headers))
 
 
 class Connection(socketserver.BaseRequestHandler):
@@ -64,8 +65,7 @@ class Connection(socketserver.BaseRequestHandler):
         try:
             with suppress(OSError):  # the client may hang up at any point
                 while head := _head(sock):
-                    host, path = _asked(head)
-                    answer = self.server.answer(host, path)
+                    answer = self.server.answer(*_asked(head))
                     for piece in [answer] if isinstance(answer, bytes) else answer:
                         sock.sendall(piece)
                     if not isinstance(answer, bytes):
@@ -93,10 +93,11 @@ def _head(sock: socket.socket) -> bytes:
     return head
 
 
-def _asked(head: bytes) -> tuple[str, str]:
+def _asked(head: bytes) -> tuple[str, dict[str, str]]:
+    """(path, headers) of a request."""
     first, *lines = head.decode("latin-1").split("\r\n")
-    hosts = [line[5:].strip() for line in lines if line.lower().startswith("host:")]
-    return hosts[0].partition(":")[0], first.split(" ")[1]
+    named = (line.partition(":") for line in lines if line)
+    return first.split(" ")[1], {name.lower(): value.strip() for name, _, value in named}
 
 
 @contextmanager
