@@ -94,6 +94,33 @@ def test_an_index_owes_a_message_for_each_further_lane_and_the_sweep_sends_it(
     assert [body["job_id"] for body in bodies] == [str(job_id)]
 
 
+def test_a_worker_calls_further_lanes_while_it_reads(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
+) -> None:
+    job_id = start(db, queue, caller)
+    queue.drain_sitemaps()
+    called: list[Any] = []
+    with Listener(Table(site_of(*range(6), pause=0.4)), keep_alive=True) as listener:
+        leading = worker(postgres, listener.port, job_id, [], sender=queue.sender)
+        while not called and leading.is_alive():
+            called += queue.drain_sitemaps()
+        assert leading.is_alive()  # it is still at it when the message is there
+        leading.join()
+    assert [body["job_id"] for body in called] == [str(job_id)]
+    assert postgres.rows("select lane from scrapersky.outbox where sent_at is null") == []
+    assert jobs.get(db, caller.tenant_id, job_id).status is JobStatus.COMPLETE
+
+
+def test_a_queue_that_takes_nothing_costs_the_scan_nothing(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
+) -> None:
+    job_id = start(db, queue, caller)
+    with Listener(Table(site_of(0, 1, 2)), keep_alive=True) as listener:
+        work(db, listener.port, job_id, sender=queue.broken_sender)
+    assert stored_urls(postgres) == expected(0, 1, 2)
+    assert postgres.one("select distinct lane from scrapersky.outbox where sent_at is null") == (1,)
+
+
 def test_a_lane_that_comes_before_the_discovery_is_over_leaves_and_ends_nothing(
     db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
 ) -> None:

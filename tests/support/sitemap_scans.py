@@ -10,6 +10,7 @@ from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller, Job
+from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.services import jobs, sitemap_scan, sitemap_work
 from scrapersky.services.sitemap_work import Tally
@@ -39,12 +40,14 @@ def work(
     in_batch: bool = False,
     concurrency: int = 4,
     lease: timedelta = LEASE,
+    sender: Sender | None = None,
 ) -> Tally:
     """One invocation with `seconds` of time."""
     return sitemap_work.work_off(
         db,
         job_ids,
         fetcher(port),
+        sender,
         lease=lease,
         concurrency=concurrency,
         deadline=time.monotonic() + seconds,

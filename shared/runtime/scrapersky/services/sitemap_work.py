@@ -24,6 +24,7 @@ from scrapersky.db.leases import Claim, ClaimOutcome
 from scrapersky.domain.status import JobKind
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
+from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import SITEMAP_LIMITS
 from scrapersky.services.shared_database import SharedDatabase
@@ -52,6 +53,7 @@ def work_off(
     db: Database,
     job_ids: Sequence[UUID],
     fetcher: Fetcher,
+    sender: Sender | None = None,
     *,
     lease: timedelta,
     concurrency: int,
@@ -61,7 +63,8 @@ def work_off(
     """Claim `job_ids` and run a lane of each, `concurrency` at a time, until `deadline` (monotonic).
 
     A batch's job has nobody who brings it on before the next round: it is ended after SITE_SECONDS with what there is,
-    and its host is waited for. Other jobs go on in another invocation, by a message that they are owed.
+    and its host is waited for. Other jobs go on in another invocation, by a message that they are owed. `sender` sends
+    it, and what calls further lanes, at once; without one that is left to the sweep.
 
     Raises:
         Unavailable: the database could not be reached for the claim; nothing was begun.
@@ -70,7 +73,7 @@ def work_off(
     end = deadline - STORE_SECONDS
     file_seconds = min(SITEMAP_LIMITS.seconds, end - time.monotonic() - MIN_FILE_SECONDS)
     with SharedDatabase(db) as shared:
-        window = _Window(shared, fetcher, lease, end, file_seconds, concurrency, in_batch, tally)
+        window = _Window(shared, fetcher, sender, lease, end, file_seconds, concurrency, in_batch, tally)
         window.todo.extend(dict.fromkeys(job_ids))
         window.run()
     return tally
@@ -82,6 +85,7 @@ class _Window:
 
     db: SharedDatabase
     fetcher: Fetcher
+    sender: Sender | None
     lease: timedelta
     deadline: float
     file_seconds: float
@@ -153,7 +157,7 @@ class _Window:
         site_end = time.monotonic() + SITE_SECONDS
         is_last = self.in_batch and site_end <= self.deadline
         terms = Terms(self.lease, site_end if is_last else self.deadline, self.file_seconds, is_last)
-        lane = Lane(self.db, job, self.fetcher, terms, is_leading=is_leading, stopped=self.stopped)
+        lane = Lane(self.db, job, self.fetcher, self.sender, terms, is_leading=is_leading, stopped=self.stopped)
         self.running[pool.submit(lane.run)] = job
 
     def _end(self, future: Future[LaneEnd]) -> None:
