@@ -25,7 +25,7 @@ from scrapersky.scraping import (
     social,
     walls,
 )
-from scrapersky.scraping.charset import decode
+from scrapersky.scraping.charset import to_utf8
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.page import PageFacts, parse_page
 from support.naughty import texts
@@ -64,7 +64,7 @@ EXTRACTORS: dict[str, Extractor] = {
     "attributes": lambda text: read_page(
         b'<title x="' + encoded(text) + b'"></title><a href="' + encoded(text) + b'">'
     ),
-    "charset": lambda text: decode(encoded(text) + b"\xff", None, URL),
+    "charset": lambda text: to_utf8(encoded(text) + b"\xff", None, URL),
     "e-mails": lambda text: list(emails.addresses_in(text)),
     "phones": lambda text: list(phones.numbers_in(text)),
     "profile": lambda text: social.profile(text),

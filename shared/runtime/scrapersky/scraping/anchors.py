@@ -27,6 +27,8 @@ class AnchorReader:
         self.stylesheets: list[Asset] = []
         self.pictures: list[Picture] = []
         self.unnamed_pictures: list[Picture] = []
+        self.muted_from: int | None = None
+        """Where in the pieces the text begins that is not visible, while an element of such text is open."""
         self._links: Ends[Link] = Ends()
         self._cfemails: Ends[str] = Ends()
         self._pieces = pieces
@@ -60,20 +62,22 @@ class AnchorReader:
         self._open = (href, attrib, len(self._pieces))
 
     def end_anchor(self) -> None:
-        if self._open:
-            href, attrib, start = self._open
-            pieces = self._pieces
-            text = pieces[start] if len(pieces) == start + 1 else "".join(pieces[start:]).replace(BREAK, " ")
-            text = " ".join(text.split())[:MAX_LINK_TEXT_CHARS]
-            rel, label = None, self._alt
-            if len(attrib) > 1:
-                rel = attrib.get("rel")
-                label = attrib.get("aria-label") or attrib.get("title") or label
-            if label:
-                label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
-            self._links.append(Link(href, rel, text or None, self._layout.place, label or None))
-            pieces.append(" ")
-            self._open = self._alt = None
+        if self._open is None:
+            return
+        href, attrib, start = self._open
+        pieces = self._pieces
+        visible = pieces[start : self.muted_from]
+        text = visible[0] if len(visible) == 1 else "".join(visible).replace(BREAK, " ")
+        text = " ".join(text.split())[:MAX_LINK_TEXT_CHARS]
+        rel, label = None, self._alt
+        if len(attrib) > 1:
+            rel = attrib.get("rel")
+            label = attrib.get("aria-label") or attrib.get("title") or label
+        if label:
+            label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
+        self._links.append(Link(href, rel, text or None, self._layout.place, label or None))
+        pieces.append(" ")
+        self._open = self._alt = None
 
     def area(self, tag: str, attrib: Mapping[str, str]) -> None:
         """A link of an image map, which has no text."""

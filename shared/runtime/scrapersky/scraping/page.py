@@ -8,13 +8,13 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 
 from scrapersky.scraping import icons, jsonld
-from scrapersky.scraping.charset import decode
+from scrapersky.scraping.charset import to_utf8
 from scrapersky.scraping.gathered import Asset, Icon, Link
 from scrapersky.scraping.icons import Logo
 from scrapersky.scraping.soup import parse, release
 from scrapersky.scraping.urls import absolute_url
 
-__all__ = ["PageFacts", "decode", "parse_page"]
+__all__ = ["PageFacts", "parse_page"]
 
 # Longer than any title or description that a search engine reads; bounds a row and an answer.
 MAX_VALUE_CHARS = 2_000
@@ -82,7 +82,7 @@ class PageFacts:
 
 def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     """Reads a page's bytes as sent (after content decoding) from `url`, with its response headers, lower-case keys."""
-    soup, seen = parse(decode(body, headers.get("content-type"), url))
+    soup, seen = parse(to_utf8(body, headers.get("content-type"), url))
     head = _Head(soup, url)
     json_ld = tuple(head.json_ld[:MAX_JSON_LD])
     microdata = tuple(seen.microdata.items)
