@@ -125,7 +125,11 @@ def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -
     if not expected:
         return
     plugins = {entry.name for entry in table().signatures if entry.wp_plugin or "WordPress" in entry.implies}
-    kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress.theme(page))}
+    kinds: dict[str, set[str]] = {
+        "cms": set(),
+        "plugins": set(),
+        "themes": _one(wordpress.theme(wordpress.paths(page))),
+    }
     rest: set[str] = set()
     versions = expected.get("versions", {})
     seen: dict[str, str] = {}

@@ -8,6 +8,8 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final
 
+from scrapersky.scraping.pieces import Pieces
+
 _PLUGIN_CATEGORY: Final = "WordPress plugin"
 _THEME_CATEGORY: Final = "WordPress theme"
 
@@ -105,8 +107,8 @@ class Table:
         return [(piece, s) for s in self.signatures for piece in s.link]
 
     @cached_property
-    def scripts(self) -> list[tuple[str, Signature]]:
-        return [(piece, s) for s in self.signatures for piece in s.script]
+    def scripts(self) -> Pieces[Signature]:
+        return Pieces((piece, s) for s in self.signatures for piece in s.script)
 
     @cached_property
     def anchors(self) -> list[tuple[str, Signature]]:
