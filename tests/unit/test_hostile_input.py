@@ -27,6 +27,7 @@ from scrapersky.scraping import (
 )
 from scrapersky.scraping.charset import to_utf8
 from scrapersky.scraping.fetch import Fetched
+from scrapersky.scraping.jsonld import Graph
 from scrapersky.scraping.page import PageFacts, parse_page
 from support.naughty import texts
 
@@ -68,7 +69,7 @@ EXTRACTORS: dict[str, Extractor] = {
     "e-mails": lambda text: list(emails.addresses_in(text)),
     "phones": lambda text: list(phones.numbers_in(text)),
     "profile": lambda text: social.profile(text),
-    "json-ld": lambda text: organization.organizations(tuple(jsonld.read(text[: jsonld.MAX_SCRIPT_CHARS])), URL),
+    "json-ld": lambda text: organization.organizations(Graph(tuple(jsonld.read(text[: jsonld.MAX_SCRIPT_CHARS]))), URL),
     "manifest": lambda text: icons.manifest_icons(encoded(text)[: icons.MAX_MANIFEST_BYTES], URL),
     "security.txt": lambda text: security_txt.parse(encoded(text)[: security_txt.MAX_BYTES], URL, {}),
     "robots.txt": lambda text: robots.rule_copies(text),
