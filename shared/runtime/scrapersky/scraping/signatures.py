@@ -91,12 +91,12 @@ class Table:
         }
 
     @cached_property
-    def paths(self) -> list[tuple[str, Signature]]:
-        return [(piece, s) for s in self.signatures for piece in s.path]
+    def paths(self) -> Pieces[Signature]:
+        return Pieces((piece, s) for s in self.signatures for piece in s.path)
 
     @cached_property
-    def files(self) -> list[tuple[str, Signature]]:
-        return [(piece, s) for s in self.signatures for piece in s.file]
+    def files(self) -> Pieces[Signature]:
+        return Pieces((piece, s) for s in self.signatures for piece in s.file)
 
     @cached_property
     def comments(self) -> list[tuple[str, Signature]]:

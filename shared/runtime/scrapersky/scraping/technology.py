@@ -113,15 +113,12 @@ class _Seen:
 
     def _of_own_code(self) -> Iterator[tuple[Signature, str]]:
         own = own_code(self.page)
-        urls = "\n".join(own)
-        for piece, signature in table().paths:
-            if piece in urls:
-                yield signature, next(url for url in own if piece in url)
+        for piece, signature in table().paths.found_in("\n".join(own)):
+            yield signature, next(url for url in own if piece in url)
 
     def _of_files(self) -> Iterator[tuple[Signature, str]]:
-        for piece, signature in table().files:
-            if piece in self.code_urls:
-                yield signature, next(url for url in self.code if piece in url)
+        for piece, signature in table().files.found_in(self.code_urls):
+            yield signature, next(url for url in self.code if piece in url)
 
     def _of_folders(self) -> Iterator[tuple[Signature, str]]:
         for folder, url in self.wordpress_paths.items():
