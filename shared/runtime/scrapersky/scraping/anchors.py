@@ -55,11 +55,10 @@ class AnchorReader:
             self.end_anchor()
         if "data-cfemail" in attrib:
             self.cfemail(attrib)
-        href = attrib["href"].strip() if "href" in attrib else ""
-        if not href:
-            return
-        self._pieces.append(" ")
-        self._open = (href, attrib, len(self._pieces))
+        if "href" in attrib and (href := attrib["href"].strip()):
+            pieces = self._pieces
+            pieces.append(" ")
+            self._open = href, attrib, len(pieces)
 
     def end_anchor(self) -> None:
         if self._open is None:
@@ -96,10 +95,10 @@ class AnchorReader:
         in_header = self._layout.is_header
         if not (in_header or self._open):
             return
-        names = [src, *(attrib.get(name, "") for name in ("class", "id", "alt"))]
+        names = f"{src} {attrib.get('class')} {attrib.get('id')} {attrib.get('alt')}"
         if self._open:
-            names += [self._open[1].get("class", ""), self._open[1].get("id", "")]
-        if "logo" in " ".join(names).lower():
+            names += f" {self._open[1].get('class')} {self._open[1].get('id')}"
+        if "logo" in names.lower():
             if len(self.pictures) < MAX_PICTURES:
                 self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
         elif self._open and self._may_be_brand(attrib):

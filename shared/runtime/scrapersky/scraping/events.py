@@ -43,7 +43,7 @@ class TooDeepError(Exception):
 class PageReader:
     """The target of one parse (lxml's parser target interface). Use a new one for each page."""
 
-    def __init__(self, soup: BeautifulSoup, *, has_microdata: bool) -> None:
+    def __init__(self, soup: BeautifulSoup) -> None:
         self.comments: list[str] = []
         self.scripts: list[str] = []
         self.data_blocks: list[str] = []
@@ -56,8 +56,8 @@ class PageReader:
         self.anchors = AnchorReader(self._pieces, self.layout)
         self.microdata = MicrodataReader()
         self._soup = soup
-        self._has_microdata = has_microdata
         self._depth = 0
+        self._shallow_depth = SHALLOW_DEPTH
         self._svg = 0
         self._muted = 0
         self._head_tags = 0
@@ -98,15 +98,15 @@ class PageReader:
         self._depth = depth = self._depth + 1
         if tag not in INLINE and self._pieces[-1] is not BREAK:
             self._pieces.append(BREAK)
-        if tag in self._starts:
-            self._starts[tag](tag, attrib)
-        if depth <= SHALLOW_DEPTH:
-            if attrib and (place := self.layout.shallow(tag, attrib)):
-                self._start_place(place, attrib)
-        elif depth > MAX_DEPTH:
+        if start := self._starts.get(tag):
+            start(tag, attrib)
+        if attrib:  # asking lxml's empty mapping for a key costs twenty times a dict's
+            if depth <= self._shallow_depth:
+                self._start_shallow(tag, attrib)
+            if "itemprop" in attrib or "itemscope" in attrib:
+                self._start_microdata(tag, attrib)
+        if depth > MAX_DEPTH:
             raise TooDeepError
-        if self._has_microdata and ("itemprop" in attrib or "itemscope" in attrib):
-            self._start_microdata(tag, attrib)
 
     def end(self, tag: str) -> None:
         if self._depth == self._scope_depth:
@@ -139,6 +139,12 @@ class PageReader:
             self._scopes.pop()[1]()
         self._scope_depth = self._scopes[-1][0] if self._scopes else 0
 
+    def _start_shallow(self, tag: str, attrib: Mapping[str, str]) -> None:
+        if place := self.layout.shallow(tag, attrib):
+            self._start_place(place, attrib)
+        if self.layout.has_seen_enough:
+            self._shallow_depth = 0
+
     def _start_place(self, tag: str, _attrib: Mapping[str, str]) -> None:
         if self.layout.enter(tag):
             self._at_end(self.layout.leave)
@@ -149,7 +155,6 @@ class PageReader:
         self._mute(self._take_noscript if tag == "noscript" else None)
 
     def _start_script(self, tag: str, attrib: Mapping[str, str]) -> None:
-        # Most have no attributes, and asking lxml's empty mapping for a key costs twenty times a dict's.
         if attrib and (src := attrib.get("src") or later(attrib)):
             self.anchors.asset("script", src)
             self._mute(None)

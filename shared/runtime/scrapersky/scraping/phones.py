@@ -42,6 +42,7 @@ _CONTEXT = re.compile(
     r"@|\b(?:contact|kontakt|conta[ct]|tel|tél|phone|call|ruf|adres|address|anschrift)", re.IGNORECASE
 )
 
+_DIGIT = re.compile(r"[0-9]")
 _NOT_DIGIT = re.compile(r"[^0-9]")
 _MESSY = re.compile(rf"[{_BLANKS}]{{1,}}")
 _DASH = re.compile(f"[{_DASHES}]")
@@ -154,6 +155,8 @@ def is_number(text: str) -> bool:
 
 def numbers_in(text: str) -> Iterator[Candidate]:
     """Candidates in running text (see `readable`), in order, with repeats; numbers of other things are left out."""
+    if not _DIGIT.search(text):  # as in most labels of links
+        return
     last_end, last_label = -1, ""
     for match in islice(_runs(text), _MAX_RUNS):
         start = match.start()

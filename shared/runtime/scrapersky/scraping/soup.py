@@ -38,7 +38,7 @@ class LeanBuilder(LXMLTreeBuilder):
     def feed(self, markup: Any) -> None:
         if self.soup is None:
             raise RuntimeError("a builder is fed by the soup that it builds")
-        self.reader = PageReader(self.soup, has_microdata=b"itemprop" in markup)
+        self.reader = PageReader(self.soup)
         # In UTF-8, libxml2's own: text would be put into it once more.
         self.parser = etree.HTMLParser(target=self.reader, recover=True, huge_tree=True, encoding="utf-8")
         try:
