@@ -409,6 +409,33 @@ def test_data_blocks_are_no_code_and_only_begun() -> None:
     assert facts.data_blocks == "{" + "x" * (gathered.MAX_DATA_BLOCK_CHARS - 1) + "tail"
 
 
+def test_text_that_is_not_visible_is_no_link_s() -> None:
+    markup = (
+        "<a href=/a>Our <noscript>hidden <a href=/b>image</a> </noscript>shop</a>"
+        "<a href=/c>Write<script>track()</script> us</a>"
+        "<a href=/d>info<span style='display:none'>no</span>@x.de</a>"
+    )
+    facts = page(markup)
+    assert [(link.href, link.text) for link in facts.links] == [
+        ("/a", "Our"),
+        ("/b", None),
+        ("/c", "Write us"),
+        ("/d", "info@x.de"),
+    ]
+    assert facts.text.split() == ["Our", "shop", "Write", "us", "info@x.de"]
+    assert facts.scripts == "track()"
+
+
+def test_what_is_hidden_when_a_page_ends_early_stays_hidden() -> None:
+    facts = page("<p>Hello</p><noscript>scripts</noscript><template>draft" + "<b>" * (events.MAX_DEPTH + 1))
+    assert (facts.text.split(), facts.noscript, facts.truncated) == (["Hello"], "scripts", True)
+
+
+def test_data_beyond_a_head_s_bound_is_no_text() -> None:
+    data = "<script type='application/ld+json'>{}</script>" * (gathered.MAX_HEAD_TAGS + 1)
+    assert page(f"{data}<p>Hello</p>").text.split() == ["Hello"]
+
+
 def test_noscript_is_bounded() -> None:
     assert len(page("<noscript>" + "x " * 100_000).noscript) == gathered.MAX_NOSCRIPT_CHARS
 
