@@ -1,6 +1,7 @@
 """Sorts the events of one page's push parse: head elements to a soup, text and everything else to plain lists.
 
-Every element of a page passes here, so `start`, `end` and `data` do little more than ask whether the element matters.
+Every element of a page passes here, so `start` and `end` do little more than ask whether the element matters, and `data`
+is a list's `append`.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,6 +35,11 @@ _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e
 
 # Types of script elements that are an application's state and the like: the beginning of it can be settings.
 _DATA_KINDS = ("json", "html", "template", "importmap", "speculationrules", "x-magento-init")
+
+
+# Of the text of a muted element. A piece is a character at least, and every second one may be a break: this holds all
+# that is kept of any, without a copy of a whole page of pieces.
+_MAX_TAKEN_PIECES: Final = 2 * MAX_SCRIPT_CHARS
 
 
 class TooDeepError(Exception):
@@ -214,11 +220,12 @@ class PageReader:
         if not self._muted:
             self.anchors.muted_from = None
         pieces = self._pieces
-        muted = pieces[start:]
+        if take and len(pieces) > start:
+            take("".join(pieces[start : start + _MAX_TAKEN_PIECES]))
+        # Only an element within a line has none before it.
+        has_break = pieces[start - 1] is not BREAK and BREAK in pieces[start:]
         del pieces[start:]
-        if take and muted:
-            take("".join(muted))
-        if BREAK in muted and pieces[-1] is not BREAK:
+        if has_break:
             pieces.append(BREAK)
 
     def _take_script(self, text: str) -> None:
