@@ -1,7 +1,7 @@
 """Sorts the events of one page's push parse: head elements to a soup, text and everything else to plain lists.
 
-Every element of a page passes here, so `start` and `end` do little more than ask whether the element matters, and `data`
-is a list's `append`.
+Every element of a page passes here, so `start` and `end` do little more than ask whether the element matters, and
+`data` is a list's `append`.
 """
 
 from collections.abc import Callable, Mapping
