@@ -8,7 +8,7 @@ from scrapersky.domain.facts import Technology
 from scrapersky.scraping.page import PageFacts, parse_page
 from scrapersky.scraping.signatures import compiled, table
 from scrapersky.scraping.technology import find_technologies, merge
-from scrapersky.scraping.wordpress import theme
+from scrapersky.scraping.wordpress import paths, theme
 
 PAGES = Path(__file__).parent.parent / "data" / "pages"
 
@@ -36,7 +36,7 @@ def test_wordpress_site_with_its_plugins_and_their_versions() -> None:
         "hello-elementor-child": None,
         "cake-counter": None,  # its `ver=` is WordPress's
     }
-    assert theme(facts) == "hello-elementor-child"
+    assert theme(paths(facts)) == "hello-elementor-child"
 
 
 def test_each_technology_carries_what_gave_it_away() -> None:
@@ -59,7 +59,7 @@ def test_site_whose_assets_are_merged_shows_itself_by_classes_and_its_emoji_scri
         "WPForms": None,
         "Autoptimize": None,
     }
-    assert theme(facts) is None
+    assert theme(paths(facts)) is None
 
 
 def test_words_and_other_sites_files_are_no_evidence() -> None:
