@@ -4,7 +4,8 @@
 
 As a program it forks itself for every line of standard input, a list of the bodies of queue messages: the child is one
 invocation of the worker's function with the real database and the site at SITE_PORT. It says on standard output, one
-JSON object a line, which process began, what it answered with which peak of memory and how much CPU, and how it ended.
+JSON object a line, which process began, what it sent to its queue, what it answered with which peak of memory and how
+much CPU, and how it ended.
 
 SABOTAGE is `none`, or `unique`: each process has hashes of its own, so that no URL is known to be stored already.
 """
@@ -62,6 +63,15 @@ class Taken:
     def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
         for entry in Entries:
             self.bodies.put(entry["MessageBody"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+class Told:
+    """A queue from a worker's side: what it is sent, the process that has the real one is told."""
+
+    def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        for entry in Entries:
+            say(sent=entry["MessageBody"])
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
@@ -199,6 +209,8 @@ class SitemapWorkers:
             self._note_peak(said["peak_kib"])
             if said["answer"] != {"batchItemFailures": []}:
                 self.figures.failures.append(json.dumps(said["answer"]))
+        elif "sent" in said:
+            self._taken.bodies.put(said["sent"])
         elif "ended" in said:
             self.living.pop(said["ended"], None)
 
@@ -245,7 +257,8 @@ def invoke(bodies: list[str], dsn: str, site_port: int, seconds: float) -> None:
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM is this process's own from now on
     vars(wiring).update(secret=lambda _arn: dsn, fetcher=lambda: fetcher(site_port))
     worker = function("sitemap_worker")
-    vars(worker).update(fetcher=wiring.fetcher)
+    sender = Sender(Told, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type]
+    vars(worker).update(fetcher=wiring.fetcher, sender=lambda _queue: sender)
     try:
         records = [{"messageId": f"m{number}", "body": body} for number, body in enumerate(bodies, 1)]
         answer = worker.lambda_handler({"Records": records}, Invocation())

@@ -114,7 +114,12 @@ def run(
                 ).job_id
                 for one, of in zip(found, expected, strict=True)
             ]
-            workers.run(lambda: is_over(database), at_once=WORKERS, at_a_time=SITES_AT_A_TIME, seconds=seconds)
+            workers.run(
+                lambda: is_over(database) or bool(workers.figures.failures),
+                at_once=WORKERS,
+                at_a_time=SITES_AT_A_TIME,
+                seconds=seconds,
+            )
             workers.settle(INVOCATION_SECONDS)
             with psycopg.connect(database.direct_dsn, autocommit=True) as stored:
                 for one, of, job_id in zip(found, expected, job_ids, strict=True):
@@ -122,6 +127,8 @@ def run(
                     one.faults += [f"scan {number + 1}: {fault}" for fault in wrong]
                     one.told.append(told)
             faults += [f"scan {number + 1}: {fault}" for fault in wrong_as_a_whole(database, is_first=not number)]
+            if not is_over(database):
+                break
     faults += [f"a worker answered {failure}" for failure in workers.figures.failures[:3]]
     open_jobs, open_files, _, rows = (int(str(number)) for number in database.one(_OPEN))
     return Report(found, open_jobs, open_files, time.monotonic() - begun, workers.figures, rows, faults)
