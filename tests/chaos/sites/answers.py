@@ -1,11 +1,10 @@
 """Kinds of sites by how they answer when their sitemap is asked for."""
 
-import gzip
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from chaos.sites.fixture import File, Made, Outcome, Request, Site, cut, kind, read, refused, whole
+from chaos.sites.fixture import File, Made, Outcome, Request, Site, cut, kind, packed, read, refused, whole
 from chaos.sites.limits import FILE_SECONDS, MAX_BYTES, WIRE_BYTES
 from scrapersky.domain.status import ErrorCode
 from support.loopback import Reset, response
@@ -63,7 +62,7 @@ def _cut_by_bytes(site: Site) -> Outcome:
 @kind("a small gzip file that inflates to more than is read")
 def bomb_gzip(site: Site) -> Made:
     body = urlset(site.urls()) + b" " * (4 * MAX_BYTES)
-    return site.named(xml(gzip.compress(body))), cut(File(urls=site.n, cut="bytes", gzip=True))
+    return site.named(xml(packed(body))), cut(File(urls=site.n, cut="bytes", gzip=True))
 
 
 @kind("a file of which an entry comes now and then, for ever")
@@ -92,9 +91,9 @@ def drip_to_the_end(site: Site) -> Made:
 @kind("a file in chunks of a byte each")
 def chunks_tiny(site: Site) -> Made:
     def page(_: Request) -> Iterator[bytes]:
-        yield CHUNKED + b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in site.file()) + b"0\r\n\r\n"
+        yield CHUNKED + b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in site.file(n=4)) + b"0\r\n\r\n"
 
-    return site.named(page), read(File(urls=site.n))
+    return site.named(page), read(File(urls=4))
 
 
 @kind("a file whose beginning comes byte by byte, and goes on so")
@@ -162,13 +161,13 @@ def slow_word(site: Site) -> Made:
 
 @kind("a gzip file that stops within its head")
 def slow_gzip(site: Site) -> Made:
-    return site.named(stops_after(gzip.compress(b"")[:6], reset=False)), refused(TIMEOUT)
+    return site.named(stops_after(packed(b"")[:6], reset=False)), refused(TIMEOUT)
 
 
 @kind("a file that is broken, and then cut by its size")
 def cut_and_broken(site: Site) -> Made:
     bad = HEAD + entry(site.url("/boats & oars")).encode()
-    body = gzip.compress(bad + site.file().replace(HEAD, b"").replace(b"</urlset>\n", b"") + b" " * (4 * MAX_BYTES))
+    body = packed(bad + site.file().replace(HEAD, b"").replace(b"</urlset>\n", b"") + b" " * (4 * MAX_BYTES))
     return site.named(xml(body)), cut(File(urls=site.n, cut="bytes", partial=True, gzip=True))
 
 

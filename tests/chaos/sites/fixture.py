@@ -1,5 +1,6 @@
 """What the kinds of sites are written with: a site, what it answers by path, and what must come of a scan of it."""
 
+import gzip
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -176,6 +177,11 @@ def refused(error: ErrorCode) -> Outcome:
 
 def text(body: bytes, content_type: str = "text/plain", *headers: str) -> bytes:
     return response(body, content_type=content_type, headers=headers)
+
+
+def packed(body: bytes) -> bytes:
+    """A gzip file: the same whenever it is made."""
+    return gzip.compress(body, mtime=0)
 
 
 def whole(body: bytes) -> int:

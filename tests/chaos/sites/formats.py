@@ -1,10 +1,9 @@
 """Kinds of sites by what stands in their one file."""
 
-import gzip
 import json
 import zlib
 
-from chaos.sites.fixture import HTML, File, Made, Outcome, Site, kind, read, refused, text, whole
+from chaos.sites.fixture import HTML, File, Made, Outcome, Site, kind, packed, read, refused, text, whole
 from scrapersky.domain.status import ErrorCode
 from support.loopback import response
 from support.sitemap_site import urlset, xml
@@ -68,12 +67,12 @@ def urlset_as_html(site: Site) -> Made:
 
 @kind("gzip under the name of a plain file")
 def gzip_by_bytes(site: Site) -> Made:
-    return site.named(xml(gzip.compress(site.file()))), read(File(urls=site.n, gzip=True))
+    return site.named(xml(packed(site.file()))), read(File(urls=site.n, gzip=True))
 
 
 @kind("gzip under the name of a gzip file")
 def gzip_by_name(site: Site) -> Made:
-    page = text(gzip.compress(site.file()), "application/x-gzip")
+    page = text(packed(site.file()), "application/x-gzip")
     return site.named(page, "/map.xml.gz"), read(File(urls=site.n, gzip=True))
 
 
@@ -84,12 +83,12 @@ def gzip_in_name_alone(site: Site) -> Made:
 
 @kind("a plain file that travels as gzip")
 def gzip_on_the_way(site: Site) -> Made:
-    return site.named(xml(gzip.compress(site.file()), GZIP)), read(File(urls=site.n))
+    return site.named(xml(packed(site.file()), GZIP)), read(File(urls=site.n))
 
 
 @kind("a gzip file that travels as gzip")
 def gzip_twice(site: Site) -> Made:
-    page = xml(gzip.compress(gzip.compress(site.file())), GZIP)
+    page = xml(packed(packed(site.file())), GZIP)
     return site.named(page, "/map.xml.gz"), read(File(urls=site.n, gzip=True))
 
 
@@ -97,13 +96,13 @@ def gzip_twice(site: Site) -> Made:
 def gzip_members(site: Site) -> Made:
     body = site.file()
     half = len(body) // 2
-    page = xml(gzip.compress(body[:half]) + gzip.compress(body[half:]))
+    page = xml(packed(body[:half]) + packed(body[half:]))
     return site.named(page), read(File(urls=site.n, gzip=True))
 
 
 @kind("a gzip file that ends early")
 def gzip_truncated(site: Site) -> Made:
-    sent = gzip.compress(site.file(n=10 * site.n))
+    sent = packed(site.file(n=10 * site.n))
     sent = sent[: len(sent) * 2 // 3]
     urls = whole(zlib.decompressobj(wbits=31).decompress(sent))
     return site.named(xml(sent)), read(File(urls=urls, gzip=True, partial=True))
@@ -209,7 +208,7 @@ def wrong_schemes(site: Site) -> Made:
 @kind("an address of 1 MiB")
 def long_url(site: Site) -> Made:
     urls = [*site.urls(), site.url("/" + "a" * (1 << 20)), *site.urls("more")]
-    return site.named(xml(gzip.compress(urlset(urls)), GZIP)), read(File(urls=2 * site.n, skipped=1))
+    return site.named(xml(packed(urlset(urls)), GZIP)), read(File(urls=2 * site.n, skipped=1))
 
 
 @kind("dates that are none")

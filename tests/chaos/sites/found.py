@@ -1,6 +1,5 @@
 """Kinds of sites by where they say, or do not say, that they have a sitemap; and sites that are not to be reached."""
 
-import gzip
 import time
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from chaos.sites.fixture import (
     Request,
     Site,
     kind,
+    packed,
     read,
     refused,
     text,
@@ -201,7 +201,7 @@ def path_of_joomla(site: Site) -> Made:
 
 @kind("a gzip file where nobody named it")
 def path_of_gzip(site: Site) -> Made:
-    page = text(gzip.compress(site.file()), "application/gzip")
+    page = text(packed(site.file()), "application/gzip")
     return at(site, "/sitemap.xml.gz", page), read(File(urls=site.n, gzip=True, how=BY_PATH))
 
 

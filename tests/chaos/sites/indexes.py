@@ -1,8 +1,20 @@
 """Kinds of sites by what their index leads to."""
 
-import gzip
-
-from chaos.sites.fixture import ELSEWHERE, HTML, NOT_FOUND, File, Made, Outcome, Pages, Site, cut, kind, read, text
+from chaos.sites.fixture import (
+    ELSEWHERE,
+    HTML,
+    NOT_FOUND,
+    File,
+    Made,
+    Outcome,
+    Pages,
+    Site,
+    cut,
+    kind,
+    packed,
+    read,
+    text,
+)
 from chaos.sites.limits import MAX_FILES
 from scrapersky.domain.status import ErrorCode
 from support.loopback import redirect, response
@@ -29,13 +41,13 @@ def nested(site: Site, depth: int) -> Made:
 @kind("an index of three files, one of them gzip")
 def index_flat(site: Site) -> Made:
     pages = site.named(site.index("/a.xml", "/b.xml", "/c.xml.gz"))
-    files = {f"/{name}.xml": xml(site.file(name)) for name in "ab"} | {"/c.xml.gz": xml(gzip.compress(site.file("c")))}
+    files = {f"/{name}.xml": xml(site.file(name)) for name in "ab"} | {"/c.xml.gz": xml(packed(site.file("c")))}
     return {**pages, **files}, read(INDEX, child(site.n), child(site.n), child(site.n, gzip=True))
 
 
 @kind("an index that is gzip itself")
 def index_gzip(site: Site) -> Made:
-    named = xml(gzip.compress(index([site.url("/a.xml")])))
+    named = xml(packed(index([site.url("/a.xml")])))
     return {**site.named(named, "/map.xml.gz"), "/a.xml": xml(site.file())}, read(
         File("index", gzip=True), child(site.n)
     )

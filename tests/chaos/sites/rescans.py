@@ -1,6 +1,5 @@
 """Kinds of sites whose sitemap is another, or says that it is not, when it is asked for again."""
 
-import gzip
 from collections.abc import Iterable
 
 from chaos.sites.fixture import (
@@ -13,6 +12,7 @@ from chaos.sites.fixture import (
     Request,
     Site,
     kind,
+    packed,
     read,
     refused,
     text,
@@ -59,7 +59,7 @@ def again_last_modified(site: Site) -> Made:
 
 @kind("a gzip file that is not modified")
 def again_etag_gzip(site: Site) -> Made:
-    page = asking(gzip.compress(site.file()), "ETag", '"v1"', "if-none-match")
+    page = asking(packed(site.file()), "ETag", '"v1"', "if-none-match")
     return site.named(page), read(File(urls=site.n, gzip=True))
 
 
@@ -117,7 +117,7 @@ def again_dates(site: Site) -> Made:
 
 @kind("a file that is packed at the second scan")
 def again_packed(site: Site) -> Made:
-    return turned(site, xml(gzip.compress(site.file())), read(File(urls=site.n, gzip=True, changes=(0, 0, 0))))
+    return turned(site, xml(packed(site.file())), read(File(urls=site.n, gzip=True, changes=(0, 0, 0))))
 
 
 @kind("a file that breaks off at the second scan: nothing of it is gone")

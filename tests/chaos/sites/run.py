@@ -20,7 +20,7 @@ from support.sitemap_workers import Figures, SitemapWorkers
 TESTS = str(Path(__file__).parents[2])
 PROGRAM = "chaos.sites.workers"
 LEASE_SECONDS, INVOCATION_SECONDS = 30, 180.0
-WORKERS, SITES_AT_A_TIME = 8, 10  # most sites of a run wait, and take no CPU
+WORKERS, SITES_AT_A_TIME = 6, 10  # most sites of a run wait, and take no CPU
 CHUNK_ROWS = 10_000  # as in the product
 
 _OPEN = """
