@@ -149,11 +149,12 @@ class _Seen:
                 text = next(text for text in page.comments if piece in text).strip()
                 found = version_in(signature.comment_version, comments)
                 yield signature, "comment", text, found[1] if found else None
-        for name in page.classes:
+        classes = sorted(page.classes)  # a set's own order is another in each process, and with it the evidence
+        for name in classes:
             for signature in table().classes.of(name):
-                versions = (version_in(signature.class_version, other) for other in page.classes)
+                versions = (version_in(signature.class_version, other) for other in classes)
                 yield signature, "class", name, next((found[1] for found in versions if found), None)
-        for name in page.body_ids:
+        for name in sorted(page.body_ids):
             yield from ((signature, "id", name, None) for signature in table().ids.of(name))
         for name, value in page.marks.items():
             for signature in table().attributes.of(name):
