@@ -201,6 +201,24 @@ def test_an_index_whose_files_are_forgotten_is_read_anew(db: Database, caller: C
     assert line_of(db, site).known is None
 
 
+def test_an_index_is_not_taken_for_what_it_was_before_a_forgotten_read(db: Database, caller: Caller) -> None:
+    """What is known of it since is the forgotten read's: an earlier one's files are not those that it names now."""
+    site = scan_of(db, caller, "i")
+    finish(db, line_of(db, site), index("a", etag='"1"', sha256=b"1" * 32))
+    finish(db, line_of(db, site))
+    site = scan_of(db, caller, "i")
+    line = line_of(db, site)
+    assert line.known is not None
+    finish(db, line, index("a", "b", etag='"2"', sha256=b"2" * 32))
+    jobs.cancel(db, caller.tenant_id, site.job_id)
+    parameters = {"tenant_id": caller.tenant_id, "id": site.job_id, "hold": timedelta(0)}
+    assert db.run(lambda cursor: jobs.retry(cursor, parameters), tenant_id=caller.tenant_id)
+    leases.release(db, [site.job_id], token=site.run_token or uuid4())
+    site = lead(db, caller, site.job_id)
+    add(db, site, address("i"))
+    assert line_of(db, site).known is None
+
+
 def test_an_index_that_shared_a_file_with_another_is_read_anew(db: Database, caller: Caller) -> None:
     site = scan_of(db, caller, "i", "j")
     finish(db, line_of(db, site), index("a", etag='"e"'))

@@ -12,7 +12,7 @@ import pytest
 from conftest import TestDatabase
 from scrapersky.db import jobs, leases, sitemap_work
 from scrapersky.db.connection import Database
-from scrapersky.db.sitemap_lines import Entry, Line, Site
+from scrapersky.db.sitemap_lines import Address, Entry, Line, Site
 from scrapersky.db.sitemap_rows import MAX_COUNT
 from scrapersky.db.sitemap_store import COPY_FROM
 from scrapersky.domain.jobs import Caller
@@ -261,7 +261,7 @@ def test_a_lane_that_has_lost_its_file_or_job_writes_nothing(
     assert not sitemap_work.renew(db, line, lease=LEASE)
     assert not finish(db, line).held
     assert not fail(db, line).held
-    assert sitemap_work.address(db, line, address("b")) is sitemap_work.Address.LOST
+    assert sitemap_work.address(db, line, address("b")) is Address.LOST
     after = [postgres.rows(f"select * from scrapersky.{name} order by 1, 2, 3") for name in tables]
     if lose is stolen:  # the job goes on, so its own lease may well be renewed
         before[3:] = after[3:]

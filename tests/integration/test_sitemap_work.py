@@ -10,8 +10,8 @@ from conftest import TestDatabase
 from scrapersky.db import jobs, leases, sitemap_work, sweep
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import ClaimOutcome
-from scrapersky.db.sitemap_lines import Turn
-from scrapersky.db.sitemap_work import MAX_FILE_ATTEMPTS, Address, Figures
+from scrapersky.db.sitemap_lines import Address, Turn
+from scrapersky.db.sitemap_work import MAX_FILE_ATTEMPTS, Figures
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from support.sitemap_lines import (

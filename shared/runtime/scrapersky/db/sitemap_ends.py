@@ -14,7 +14,7 @@ from typing import Any, Final
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.sitemap_add import add_children, add_known_children
 from scrapersky.db.sitemap_lines import Failure, Line, Read, Site, Turn
-from scrapersky.db.sitemap_settle import LOCK_JOB, of_line, of_site, owe_lanes, settle, turn
+from scrapersky.db.sitemap_settle import LAST_WHOLE, LOCK_JOB, of_line, of_site, owe_lanes, settle, turn
 from scrapersky.db.values import storable_text
 from scrapersky.domain.sitemaps import MAX_DEPTH, SitemapType
 
@@ -150,9 +150,11 @@ _NOT_MODIFIED = (
     + """), before as (
   select l.* from held
   join scrapersky.sitemap_files as l on l.tenant_id = held.tenant_id and l.sitemap_id = held.sitemap_id
-  where l.job_id <> held.job_id and l.status = 'complete' and not l.is_duplicate
-  order by l.created_at desc
-  limit 1
+  join scrapersky.sitemaps as s on s.tenant_id = l.tenant_id and s.id = l.sitemap_id
+  where l.job_id <> held.job_id
+"""
+    + LAST_WHOLE
+    + """
 ), present as (
   select count(u.id) as urls
   from held join scrapersky.sitemap_urls as u

@@ -61,6 +61,15 @@ def of_line(line: Line) -> dict[str, Any]:
     }
 
 
+# Of a file `s`, the line `l` of its last whole read, which what is known of it comes from. Whose lines a retry has
+# removed has none: what a read before that said of it may not hold any more.
+LAST_WHOLE = """
+    and l.status = 'complete' and not l.is_duplicate
+    and (l.etag, l.last_modified, l.sha256) is not distinct from (s.etag, s.last_modified, s.sha256)
+  order by l.created_at desc
+  limit 1
+"""
+
 # A batch has as many sites in work as it was asked for, and brings its jobs itself.
 _OWE_LANES = """
 insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until, lane)

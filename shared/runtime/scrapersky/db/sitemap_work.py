@@ -27,27 +27,18 @@ that begins with the lock of the job's row, and may be carried out twice.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from scrapersky.db.connection import Cursor, Database
-from scrapersky.db.sitemap_lines import Known, Line, Site, Turn, url_hash
-from scrapersky.db.sitemap_settle import LOCK_JOB, RENEW_JOB, of_line, of_site, settle, turn
+from scrapersky.db.sitemap_lines import Address, Known, Line, Site, Turn, url_hash
+from scrapersky.db.sitemap_settle import LAST_WHOLE, LOCK_JOB, RENEW_JOB, of_line, of_site, settle, turn
 from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType
 from scrapersky.domain.status import JobStatus
 
 MAX_FILE_ATTEMPTS: Final = 3
 """Claims of a file on which nothing came of it: one that took three workers along is at fault itself. The job's own
 attempts begin anew with each claimed file, or such a file would end its whole job first."""
-
-
-class Address(StrEnum):
-    """What a file's final address says of it."""
-
-    OWN = "own"
-    DUPLICATE = "duplicate"  # another file of the job: this one has ended and is not listed
-    LOST = "lost"  # cancelled or taken over
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +77,8 @@ where tenant_id = %(tenant_id)s and job_id = %(job_id)s and attempt >= %(max_att
     where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s)
 """
 
-_CLAIM = """
+_CLAIM = (
+    """
 with next as (
   select f.id from scrapersky.sitemap_files as f
   join scrapersky.jobs as j on j.tenant_id = f.tenant_id and j.id = f.job_id
@@ -128,16 +120,18 @@ from claimed
 left join lateral (
   -- What is said of a file that was not modified is what was said of it the last time, children and all.
   select l.* from scrapersky.sitemap_files as l
+  join scrapersky.sitemaps as s on s.tenant_id = l.tenant_id and s.id = l.sitemap_id
   where l.tenant_id = claimed.tenant_id and l.sitemap_id = claimed.sitemap_id and l.job_id <> claimed.job_id
-    and l.status = 'complete' and not l.is_duplicate
-  order by l.created_at desc
-  limit 1
+"""  # noqa: S608 - constants alone
+    + LAST_WHOLE
+    + """
 ) as before on (claimed.known_etag is not null or claimed.known_last_modified is not null)
   and claimed.url_count = 0
   and before.child_count = (
     select count(*) from scrapersky.sitemap_files as c
     where c.tenant_id = before.tenant_id and c.parent_id = before.id)
 """
+)
 
 
 def claim(db: Database, site: Site, *, token: UUID, lease: timedelta, lanes: int) -> Turn:

@@ -20,8 +20,7 @@ from enum import Enum
 from typing import Final
 
 from scrapersky.db import sitemap_store, sitemap_work
-from scrapersky.db.sitemap_lines import Child, Failure, Known, Line, Read
-from scrapersky.db.sitemap_work import Address
+from scrapersky.db.sitemap_lines import Address, Child, Failure, Known, Line, Read
 from scrapersky.domain.sitemaps import MAX_FILES, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import NO_HEADERS, FetchFailure, Streamed
