@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from conftest import TestDatabase
-from scrapersky.db import sitemap_add, sitemap_ends, sitemap_settle, sitemap_work
+from scrapersky.db import jobs, sitemap_add, sitemap_ends, sitemap_settle, sitemap_work
 from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Line, Turn
 from scrapersky.domain.jobs import Caller
@@ -222,3 +223,16 @@ def test_a_job_cut_by_its_time_ends_with_what_there_is(db: Database, caller: Cal
     result = result_of(db, site)
     assert [(file["error"] or {}).get("code") for file in result["sitemaps"]] == [None, "timeout", "timeout"]
     assert result["truncations"] == [{"url": None, "by": "seconds", "detail": "after 240 s"}]
+
+
+def test_a_scan_that_owes_several_messages_can_be_retried(db: Database, postgres: TestDatabase, caller: Caller) -> None:
+    site = lead(db, caller, make_scan(db, caller))
+    add(db, site, address("a"), address("b"), lanes=2)
+    assert lanes_owed(postgres, site) == [1]
+    jobs.cancel(db, caller.tenant_id, site.job_id)
+    parameters = {"tenant_id": caller.tenant_id, "id": site.job_id, "hold": timedelta(0)}
+    retried = db.run(lambda cursor: jobs.retry(cursor, parameters), tenant_id=caller.tenant_id)
+    assert retried is not None
+    assert lanes_owed(postgres, site) == []
+    owed = "select id from scrapersky.outbox where job_id = %s and sent_at is null"
+    assert postgres.rows(owed, site.job_id) == [(retried[1].id,)]
