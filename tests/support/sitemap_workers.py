@@ -32,6 +32,7 @@ from scrapersky.db.connection import Database
 from scrapersky.queues import Sender
 from scrapersky.services import sitemap_reading, sweep
 from scrapersky.services.sitemap_reading import CHUNK_ROWS
+from support.sitemap_queues import Taken, Told, say
 
 TESTS = Path(__file__).parents[1]
 STEP_SECONDS = 0.05
@@ -49,30 +50,6 @@ class Figures:
     peak_kib: int = 0
     cpu_seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
-
-
-class Taken:
-    """A queue that takes every message, as far as the runtime's sender knows."""
-
-    def __init__(self) -> None:
-        self.bodies: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def several(self, most: int) -> list[str]:
-        return [self.bodies.get() for _ in range(min(most, self.bodies.qsize()))]
-
-    def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
-        for entry in Entries:
-            self.bodies.put(entry["MessageBody"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
-
-
-class Told:
-    """A queue from a worker's side: what it is sent, the process that has the real one is told."""
-
-    def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
-        for entry in Entries:
-            say(sent=entry["MessageBody"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
 class SitemapWorkers:
@@ -227,10 +204,6 @@ def peak_kib(pid: int | str = "self") -> int:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1])
     return 0
-
-
-def say(**message: Any) -> None:
-    os.write(1, json.dumps(message).encode() + b"\n")  # shorter than PIPE_BUF: no other's line gets into it
 
 
 def sabotaged(what: str) -> None:
