@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from conftest import TestDatabase
-from scrapersky.db import jobs, leases, sitemap_work
+from scrapersky.db import jobs, leases, sitemap_ends, sitemap_work
 from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Address, Entry, Line, Site
 from scrapersky.db.sitemap_rows import MAX_COUNT
@@ -30,6 +30,7 @@ from support.sitemap_lines import (
     scan_of,
     store,
     truncated,
+    whole,
 )
 
 COUNTS = "select url_count, added_count, changed_count, unchanged_count, removed_count from scrapersky.sitemap_files"
@@ -171,12 +172,17 @@ def test_a_file_that_fails_leaves_what_is_known_of_it(db: Database, postgres: Te
     assert counts(postgres, read_all(db, caller, pages(1, 2))) == (2, 0, 0, 2, 1)
 
 
-def test_more_is_marked_as_gone_than_fits_into_one_statement(
-    db: Database, postgres: TestDatabase, caller: Caller, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at_once", [1, 10, 15, 45, 46])
+def test_a_file_is_counted_and_marked_some_rows_at_a_time(
+    db: Database, postgres: TestDatabase, caller: Caller, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr("scrapersky.db.sitemap_ends.REMOVED_AT_ONCE", 10)
-    read_all(db, caller, pages(*range(45)))
-    assert counts(postgres, read_all(db, caller, pages(0, 44))) == (2, 0, 0, 2, 43)
+    monkeypatch.setattr("scrapersky.db.sitemap_ends.ROWS_AT_ONCE", at_once)
+    read_all(db, caller, pages(*range(45)), whole(etag='"e"'))
+    line = line_of(db, scan_of(db, caller))
+    sitemap_ends.not_modified(db, line, status_code=304, wire_bytes=1, ms=1, lanes=1)
+    assert counts(postgres, line.job_id) == (45, 0, 0, 45, 0)
+    again = pages(0, 44, 50) + pages(*range(20, 30), lastmod="2025")
+    assert counts(postgres, read_all(db, caller, again)) == (13, 1, 10, 2, 33)
 
 
 @SIZES
