@@ -1,7 +1,8 @@
 """Real parts for every suite that wants them: Postgres, PgBouncer in transaction mode, one fresh database a test."""
 
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -55,6 +56,20 @@ class TestDatabase:
     def one(self, statement: str, *parameters: object) -> tuple[object, ...]:
         (row,) = self.rows(statement, *parameters)
         return row
+
+
+def pytest_sessionstart() -> None:
+    """The width of the terminal that tests are run in is none of what they look at: it would reach what they start."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test wrote goes from process to process as UTF-8, which has no half of a surrogate pair."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -75,11 +75,15 @@ def status(job_id: JobId, wait: Wait = 0, if_none_match: IfNoneMatch = None) -> 
     tenant_id = app.caller().tenant_id
     with database() as db:
 
+        def figures() -> dict[str, int]:
+            return sitemaps.progress(db, tenant_id, job_id)
+
         def shown(job: Job) -> sitemap_schemas.SitemapScanStatus:
-            return sitemap_schemas.SitemapScanStatus.of(job, sitemaps.progress(db, tenant_id, job_id))
+            return sitemap_schemas.SitemapScanStatus.of(job, figures())
 
         changed = responses.changed_since(if_none_match, shown)
-        job = jobs.wait(db, tenant_id, job_id, seconds=wait, changed=changed, kind=JobKind.SITEMAP_SCAN)
+        kind = JobKind.SITEMAP_SCAN
+        job = jobs.wait(db, tenant_id, job_id, seconds=wait, changed=changed, kind=kind, figures=figures)
         model = shown(job)
     return responses.status(model, final=job.status.is_final, if_none_match=if_none_match)
 

@@ -10,7 +10,7 @@ from scrapersky.observability import observed
 from scrapersky.queues import jobs_of
 from scrapersky.services import sitemap_work
 from scrapersky.settings import SitemapWorkerSettings
-from scrapersky.wiring import database, fetcher
+from scrapersky.wiring import database, fetcher, sender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -54,6 +54,7 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, in_bat
             db,
             job_ids,
             fetcher(),
+            sender("sitemap_scan"),
             lease=timedelta(seconds=settings.lease_seconds),
             concurrency=min(window or settings.max_concurrent_sites, settings.max_concurrent_sites),
             deadline=deadline,

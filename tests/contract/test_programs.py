@@ -49,6 +49,9 @@ def test_a_program_tells_what_each_option_is_for(program: str) -> None:
         ("tests/chaos/hostile.py", ("--runs", "0"), "--runs"),
         ("tests/chaos/run.py", ("--jobs", "0"), "--jobs"),
         ("tests/chaos/fuzz.py", ("--examples", "-1"), "--examples"),
+        ("tests/chaos/sitemaps.py", ("--files", "0"), "--files"),
+        ("tests/chaos/sitemap_sites.py", ("--sites", "0"), "--sites"),
+        ("tests/chaos/sitemap_sites.py", ("--kind", "nothingmatches"), "--kind"),
         ("tests/bench/bench_facts.py", ("nopage",), "names"),
     ],
 )

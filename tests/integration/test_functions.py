@@ -16,7 +16,7 @@ from integration.conftest import REGION, ScanQueue
 from scrapersky import wiring
 from scrapersky.db.connection import Database
 from scrapersky.db.migrate import shipped
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Started
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import ConfigurationError
 from scrapersky.services import batch, domain_scan, jobs, places_search, sitemap_scan
@@ -70,11 +70,18 @@ def message(job_id: UUID) -> dict[str, object]:
     return {"version": 1, "job_id": str(job_id), "correlation_id": "request-1"}
 
 
+STARTS = pytest.mark.parametrize(
+    ("worker", "start"), [("domain_scan_worker", domain_scan.start), ("sitemap_worker", sitemap_scan.start)]
+)
+
+
+@STARTS
 def test_the_worker_ends_every_job_it_can_and_hands_back_what_it_cannot_read(
-    db: Database, caller: Caller, make_job: Callable[..., UUID]
+    worker: str, start: Callable[..., Started], db: Database, queue: ScanQueue, caller: Caller
 ) -> None:
-    job_id = make_job("no-such-name.example")  # RFC 6761: the name exists nowhere
-    answer = function("domain_scan_worker").lambda_handler(
+    # RFC 6761: the name exists nowhere.
+    job_id = start(db, queue.sender, caller, base_url="no-such-name.example", max_pages=10, idempotency=None).job_id
+    answer = function(worker).lambda_handler(
         records("not a message", message(job_id), message(uuid4()), {**message(job_id), "version": 9}), Worker()
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m4"}]}
@@ -96,16 +103,17 @@ def test_what_a_message_says_of_a_tenant_counts_for_nothing(
     assert jobs.listing(db, other) == ([], None)
 
 
+@STARTS
 def test_jobs_of_two_tenants_in_one_chunk_stay_each_its_tenants(
-    db: Database, queue: ScanQueue, caller: Caller, make_job: Callable[..., UUID]
+    worker: str, start: Callable[..., Started], db: Database, queue: ScanQueue, caller: Caller
 ) -> None:
     stranger = Caller(uuid4(), "stranger")
-    mine = make_job("no-such-name.example")
-    theirs = domain_scan.start(
-        db, queue.sender, stranger, base_url="nor-this-one.example", max_pages=1, idempotency=None
-    ).job_id
+    mine, theirs = (
+        start(db, queue.sender, who, base_url=domain, max_pages=1, idempotency=None).job_id
+        for who, domain in ((caller, "no-such-name.example"), (stranger, "nor-this-one.example"))
+    )
     chunk = {"job_ids": [str(mine), str(theirs)], "window": 2}
-    assert function("domain_scan_worker").lambda_handler(chunk, Worker())["stored"] == 2
+    assert function(worker).lambda_handler(chunk, Worker())["stored"] == 2
     for tenant_id, job_id in ((caller.tenant_id, mine), (stranger.tenant_id, theirs)):
         listed, _ = jobs.listing(db, tenant_id)
         assert [(job.id, job.status) for job in listed] == [(job_id, JobStatus.FAILED)]

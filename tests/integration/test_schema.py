@@ -10,9 +10,12 @@ import pytest
 from psycopg import sql
 
 from conftest import Cluster, TestDatabase
+from scrapersky.db.connection import Database
 from scrapersky.db.migrate import Migration, apply, shipped
+from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import FINAL, TRANSITIONS, ErrorCode, JobStatus
 from scrapersky.errors import ConfigurationError
+from support.sitemap_lines import line_of, scan_of
 
 # What each state's row must hold besides its status.
 COLUMNS = {
@@ -91,6 +94,30 @@ def test_a_row_that_would_lie_is_refused(
     set_status(postgres, job_id, JobStatus.RUNNING)
     with pytest.raises(psycopg.errors.CheckViolation) as caught:
         postgres.rows(f"update scrapersky.jobs set {change} where id = %s", job_id)
+    assert caught.value.diag.constraint_name == constraint
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("lease_until = null", "sitemap_files_running_is_leased"),
+        ("lease_token = null", "sitemap_files_running_is_fenced"),
+        ("read_at = null", "sitemap_files_running_is_fenced"),
+        ("status = 'complete', sitemap_type = 'urlset', lease_until = null", "sitemap_files_final_has_an_end"),
+        ("status = 'complete', finished_at = now(), lease_until = null", "sitemap_files_complete_has_a_type"),
+        ("status = 'failed', finished_at = now(), lease_until = null", "sitemap_files_failed_has_a_reason"),
+        ("status = 'failed', finished_at = now(), lease_until = null, error_code = 'timeout'",
+         "sitemap_files_reason_is_told"),
+        ("depth = 6", "sitemap_files_depth_check"),
+        ("discovery_method = 'hearsay'", "sitemap_files_discovery_method_check"),
+    ],
+)  # fmt: skip
+def test_a_line_of_a_work_list_that_would_lie_is_refused(
+    postgres: TestDatabase, db: Database, caller: Caller, change: str, constraint: str
+) -> None:
+    line = line_of(db, scan_of(db, caller))
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        postgres.rows(f"update scrapersky.sitemap_files set {change} where id = %s", line.id)
     assert caught.value.diag.constraint_name == constraint
 
 

@@ -1,21 +1,31 @@
 """Sitemap workers that are killed all the time: in the end every URL is there, once, and the job is complete."""
 
 import random
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
-from conftest import TestDatabase
+import pytest
+
+from conftest import APP_ROLE, TestDatabase
+from integration.conftest import ScanQueue
+from scrapersky.db import sitemap_store
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobStatus
-from scrapersky.services import jobs, sitemap_scan
-from support.loopback import Listener
-from support.sitemap_site import HOST, generated
+from scrapersky.services import jobs, sitemap_reading, sitemap_scan
+from scrapersky.services.sitemap_work import Tally
+from support.loopback import Listener, response
+from support.sitemap_scans import lines, start, stored_urls, work
+from support.sitemap_site import HOST, INDEX, Table, generated, page_url, robots, urlset, xml
 from support.sitemap_workers import SitemapWorkers
 
 FILES, FEW, URLS = 12, 4, 5_000
 LEASE_SECONDS = 2  # the least that a worker takes
+PEAK_KIB = 192 * 1024  # of a worker, whatever it reads
 CHUNK_ROWS = 500  # so that a file takes several
 
 
@@ -57,6 +67,7 @@ def scan_under_fire(
         workers.settle()
     assert is_over
     assert workers.figures.killed >= min(kills, 2)
+    assert workers.figures.peak_kib <= PEAK_KIB
     return job_id
 
 
@@ -86,3 +97,91 @@ def test_control_where_nothing_is_unique_a_killed_worker_leaves_urls_twice(
     rows, urls = counted(postgres)
     assert urls == FEW * URLS
     assert int(str(rows)) > FEW * URLS
+
+
+def test_connections_that_are_cut_all_the_time_cost_no_url_and_no_attempt(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each transaction is carried out once, in whole, whichever of its statements the cut came between."""
+    monkeypatch.setattr(sitemap_reading, "CHUNK_ROWS", 500)
+    job_id, over, cuts = start(db, queue, caller), threading.Event(), []
+
+    def cut() -> None:
+        while not over.wait(0.1):
+            cuts.extend(
+                postgres.rows(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = %s",
+                    postgres.name,
+                    APP_ROLE,
+                )
+            )
+
+    cutter = threading.Thread(target=cut)
+    with site_of(FEW) as port:
+        cutter.start()
+        try:
+            assert work(db, port, job_id).stored == [job_id]
+        finally:
+            over.set()
+            cutter.join()
+    assert len(cuts) >= 3
+    assert counted(postgres) == (FEW * URLS, FEW * URLS)
+    assert set(lines(postgres, "status", "url_count")) == {("complete", 0), ("complete", URLS)}
+
+
+FENCES = (
+    "and f.status = 'running' and f.lease_token = %(token)s",
+    "and j.status = 'running' and j.lease_token = %(run_token)s",
+)
+
+
+@pytest.mark.parametrize("is_fenced", [True, False], ids=["fenced", "control"])
+def test_a_worker_that_slept_through_its_lease_stores_nothing_more(
+    is_fenced: bool,
+    db: Database,
+    queue: ScanQueue,
+    caller: Caller,
+    postgres: TestDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another has read the file meanwhile, in which there is less now; without the fence it would be put back."""
+    if not is_fenced:
+        statement = sitemap_store._MERGE_SENT
+        for fence in FENCES:
+            assert fence in statement
+            statement = statement.replace(fence, "")
+        monkeypatch.setattr(sitemap_store, "_MERGE_SENT", statement)
+    before, after = (urlset(page_url(0, place) for place in range(count)) for count in (900, 90))
+    asked, goes_on = [], threading.Event()
+
+    class Answer:
+        def __iter__(self) -> Iterator[bytes]:
+            asked.append(time.monotonic())
+            if len(asked) > 1:
+                yield xml(after)
+                return
+            yield response(before[:9000], content_type="application/xml", length=len(before))
+            goes_on.wait(30)
+            yield before[9000:]
+
+    job_id = start(db, queue, caller)
+    tallies: list[Tally] = []
+    table = Table({"/robots.txt": robots(INDEX), "/sitemap.xml": Answer()})
+    with Listener(table, keep_alive=True) as listener, Database(postgres.app_dsn) as other:
+        monkeypatch.setattr(sitemap_reading, "RENEW_SECONDS", 3600.0)
+        late = threading.Thread(
+            target=lambda: tallies.append(work(other, listener.port, job_id, lease=timedelta(hours=4)))
+        )
+        late.start()
+        while not asked or not stored_urls(postgres):
+            time.sleep(0.02)
+        for table_name in ("jobs", "sitemap_files"):
+            postgres.rows(f"update scrapersky.{table_name} set lease_until = now() where status = 'running'")
+        postgres.rows("update scrapersky.host_leases set until = now()")
+        assert work(db, listener.port, job_id).stored == [job_id]
+        goes_on.set()
+        late.join()
+    if is_fenced:
+        assert tallies[0].fenced == [job_id]
+        assert lines(postgres, "status", "url_count") == [("complete", 90)]
+    assert (len(stored_urls(postgres)) < 900) is is_fenced

@@ -1,63 +1,37 @@
 """A sitemap scan from its start to its result: a real site, a real database, every ending a truthful one."""
 
 import gzip
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db.connection import Database
-from scrapersky.domain.jobs import Caller, Job
+from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Invalid
-from scrapersky.scraping.sitemaps.reader import SitemapReader
-from scrapersky.services import jobs, sitemap_reading, sitemap_scan
-from scrapersky.services.sitemap_work import Tally
-from support.log_lines import recorded
+from scrapersky.services import jobs, sitemap_scan
 from support.loopback import CLOSED_PORT, Listener, redirect, response
-from support.sitemap_scans import lines, start, stored_urls, work
-from support.sitemap_site import HOST, INDEX, SITE, Page, Table, file_url, index, page_url, robots, urlset, xml
-
-
-def urls(number: int, count: int) -> list[str]:
-    return [page_url(number, place) for place in range(count)]
-
-
-@dataclass(frozen=True)
-class Scan:
-    """Starts a scan and works it off in one invocation."""
-
-    db: Database
-    queue: ScanQueue
-    caller: Caller
-
-    def __call__(self, pages: dict[str, Page], **options: Any) -> Job:
-        with Listener(Table(pages), keep_alive=True) as listener:
-            return self.at(listener.port, **options)
-
-    def at(self, port: int, **options: Any) -> Job:
-        job_id = start(self.db, self.queue, self.caller, **options)
-        work(self.db, port, job_id)
-        return jobs.get(self.db, self.caller.tenant_id, job_id)
+from support.sitemap_scans import Scan, lines, start, stored_urls
+from support.sitemap_site import (
+    HOST,
+    INDEX,
+    SITE,
+    Page,
+    Table,
+    file_url,
+    index,
+    page_urls,
+    robots,
+    site_of,
+    urlset,
+    xml,
+)
 
 
 @pytest.fixture
 def scan(db: Database, queue: ScanQueue, caller: Caller) -> Scan:
     return Scan(db, queue, caller)
-
-
-def site_of(*numbers: int, count: int = 3) -> dict[str, Page]:
-    """A site with an index of these files."""
-    return {
-        "/robots.txt": robots(INDEX),
-        "/sitemap.xml": xml(index(map(file_url, numbers))),
-        **{f"/sitemap-{number}.xml": xml(urlset(urls(number, count))) for number in numbers},
-    }
 
 
 def test_a_scan_is_a_job_with_a_message_for_the_sitemap_worker(db: Database, queue: ScanQueue, caller: Caller) -> None:
@@ -78,7 +52,7 @@ def test_what_names_no_domain_starts_nothing(db: Database, queue: ScanQueue, cal
 def test_all_files_of_an_index_are_read_and_every_url_is_stored_once(scan: Scan, postgres: TestDatabase) -> None:
     job = scan(site_of(0, 1, 2))
     assert (job.status, job.progress, job.error) == (JobStatus.COMPLETE, 100.0, None)
-    assert stored_urls(postgres) == sorted(urls(0, 3) + urls(1, 3) + urls(2, 3))
+    assert stored_urls(postgres) == sorted(page_urls(0, 3) + page_urls(1, 3) + page_urls(2, 3))
     assert job.result is not None
     assert (job.result["total_sitemaps"], job.result["total_urls"], job.result["truncated"]) == (4, 9, False)
     first, second, *_ = job.result["sitemaps"]
@@ -88,9 +62,9 @@ def test_all_files_of_an_index_are_read_and_every_url_is_stored_once(scan: Scan,
 
 
 def test_a_gzip_file_is_known_by_its_bytes(scan: Scan, postgres: TestDatabase) -> None:
-    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(gzip.compress(urlset(urls(0, 4))))})
+    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(gzip.compress(urlset(page_urls(0, 4))))})
     assert job.status is JobStatus.COMPLETE
-    assert stored_urls(postgres) == urls(0, 4)
+    assert stored_urls(postgres) == page_urls(0, 4)
     assert lines(postgres, "is_gzip", "url_count", "is_partial") == [(True, 4, False)]
 
 
@@ -125,19 +99,19 @@ def test_a_file_that_is_not_there_fails_alone(scan: Scan, postgres: TestDatabase
         ("failed", "http_error", 404),
         ("complete", None, 200),
     ]
-    assert stored_urls(postgres) == urls(1, 3)
+    assert stored_urls(postgres) == page_urls(1, 3)
 
 
 def test_a_file_that_breaks_off_keeps_what_it_had(scan: Scan, postgres: TestDatabase) -> None:
-    whole = urlset(urls(0, 5))
-    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(whole[: whole.index(urls(0, 5)[3].encode())])})
+    whole = urlset(page_urls(0, 5))
+    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(whole[: whole.index(page_urls(0, 5)[3].encode())])})
     assert job.status is JobStatus.COMPLETE
-    assert stored_urls(postgres) == urls(0, 3)
+    assert stored_urls(postgres) == page_urls(0, 3)
     assert lines(postgres, "status", "is_partial") == [("complete", True)]
 
 
 def test_a_connection_that_breaks_keeps_what_had_come(scan: Scan, postgres: TestDatabase) -> None:
-    whole = urlset(urls(0, 500))
+    whole = urlset(page_urls(0, 500))
     cut = whole[: len(whole) // 2]
     pages: dict[str, Page] = {
         "/robots.txt": robots(INDEX),
@@ -162,7 +136,7 @@ def test_no_more_urls_are_stored_than_asked_for(scan: Scan, postgres: TestDataba
 
 
 def test_exactly_as_many_urls_as_asked_for_are_no_cut(scan: Scan) -> None:
-    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(urlset(urls(0, 6)))}, max_pages=6)
+    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(urlset(page_urls(0, 6)))}, max_pages=6)
     assert job.result is not None
     assert (job.result["total_urls"], job.result["truncated"]) == (6, False)
 
@@ -174,13 +148,13 @@ def test_two_addresses_that_lead_to_one_file_are_one_sitemap(scan: Scan, postgre
     job = scan(pages)
     assert job.result is not None
     assert (job.result["total_sitemaps"], job.result["total_urls"]) == (2, 3)
-    assert stored_urls(postgres) == urls(0, 3)
+    assert stored_urls(postgres) == page_urls(0, 3)
 
 
 def test_an_index_names_no_file_of_another_site(scan: Scan, postgres: TestDatabase) -> None:
     pages = site_of(0)
     pages["/sitemap.xml"] = xml(index([file_url(0), "http://other.example/sitemap-9.xml"]))
-    pages["/sitemap-9.xml"] = xml(urlset(urls(9, 3)))
+    pages["/sitemap-9.xml"] = xml(urlset(page_urls(9, 3)))
     table = Table(pages)
     with Listener(table, keep_alive=True) as listener:
         assert scan.at(listener.port).status is JobStatus.COMPLETE
@@ -189,8 +163,8 @@ def test_an_index_names_no_file_of_another_site(scan: Scan, postgres: TestDataba
 
 
 def test_a_second_scan_tells_what_changed(scan: Scan, postgres: TestDatabase) -> None:
-    scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(urlset(urls(0, 4)))})
-    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(urlset(urls(0, 6)[1:]))})
+    scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(urlset(page_urls(0, 4)))})
+    job = scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(urlset(page_urls(0, 6)[1:]))})
     assert job.result is not None
     (told,) = job.result["sitemaps"]
     assert (told["added_count"], told["removed_count"], told["changed_count"]) == (2, 1, 0)
@@ -198,7 +172,7 @@ def test_a_second_scan_tells_what_changed(scan: Scan, postgres: TestDatabase) ->
 
 
 def test_a_file_that_was_not_modified_is_not_read_again(scan: Scan, postgres: TestDatabase) -> None:
-    body = urlset(urls(0, 4))
+    body = urlset(page_urls(0, 4))
     scan({"/robots.txt": robots(INDEX), "/sitemap.xml": xml(body, 'ETag: "one"')})
     pages: dict[str, Page] = {"/robots.txt": robots(INDEX), "/sitemap.xml": response(status="304 Not Modified")}
     with Listener(Table(pages), keep_alive=True) as listener:
@@ -208,120 +182,3 @@ def test_a_file_that_was_not_modified_is_not_read_again(scan: Scan, postgres: Te
     assert job.result is not None
     assert job.result["total_urls"] == 4
     assert lines(postgres, "status", "is_unchanged", "url_count")[1] == ("complete", True, 4)
-
-
-class Slow:
-    """The same answer each time, made anew."""
-
-    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
-        self._make = make
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._make()
-
-
-def test_what_a_slow_file_names_is_there_while_it_is_read(
-    scan: Scan, postgres: TestDatabase, caller: Caller, queue: ScanQueue
-) -> None:
-    """Less than two seconds after its first byte, and long before its last."""
-    begun: list[float] = []
-    body = urlset(urls(0, 400))
-
-    def timed() -> Iterator[bytes]:
-        begun.append(time.monotonic())
-        yield response(content_type="application/xml", length=len(body))
-        for at in range(0, len(body), 8192):
-            yield body[at : at + 8192]
-            time.sleep(0.5)
-
-    seen: list[tuple[float, int]] = []
-    pages: dict[str, Page] = {"/robots.txt": robots(INDEX), "/sitemap.xml": Slow(timed)}
-    with Listener(Table(pages), keep_alive=True) as listener:
-        worker = threading.Thread(target=scan.at, args=(listener.port,))
-        worker.start()
-        while worker.is_alive():
-            (count,) = postgres.one("select count(*) from scrapersky.sitemap_urls")
-            seen.append((time.monotonic(), int(str(count))))
-            time.sleep(0.05)
-        worker.join()
-    first = next(at for at, count in seen if count)
-    assert first - begun[0] < 2.0
-    assert any(0 < count < 400 for _, count in seen)
-    assert len(stored_urls(postgres)) == 400
-
-
-def test_a_fault_of_ours_in_one_file_fails_that_file_alone(
-    scan: Scan, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed = SitemapReader.feed
-
-    def faulty(reader: SitemapReader, data: bytes) -> Any:
-        if b"department-1" in data:
-            raise RuntimeError("secret detail")
-        return feed(reader, data)
-
-    monkeypatch.setattr(SitemapReader, "feed", faulty)
-    job = scan(site_of(0, 1, 2))
-    assert job.status is JobStatus.COMPLETE
-    assert stored_urls(postgres) == sorted(urls(0, 3) + urls(2, 3))
-    told = lines(postgres, "url", "error_code", "error_message")
-    assert [line[1] for line in told] == [None, None, "internal", None]
-    assert "secret" not in told[2][2]
-
-
-@pytest.mark.parametrize("is_silent", [False, True])
-def test_a_cancelled_scan_stops_within_seconds_and_stores_no_more(
-    is_silent: bool,
-    db: Database,
-    queue: ScanQueue,
-    caller: Caller,
-    postgres: TestDatabase,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Whether its file goes on coming, so that chunks are refused, or stands still."""
-    monkeypatch.setattr(sitemap_reading, "RENEW_SECONDS", 1.0)
-    body, over = urlset(urls(0, 4000)), threading.Event()
-
-    def sent() -> Iterator[bytes]:
-        yield response(content_type="application/xml", length=len(body))
-        for at in range(0, len(body), 8192):
-            yield body[at : at + 8192]
-            if over.wait(60 if is_silent else 0.1):
-                return
-
-    pages: dict[str, Page] = {"/robots.txt": robots(INDEX), "/sitemap.xml": Slow(sent)}
-    job_id = start(db, queue, caller)
-    with Listener(Table(pages), keep_alive=True) as listener, Database(postgres.app_dsn) as other:
-        tallies: list[Tally] = []
-        worker = threading.Thread(target=lambda: tallies.append(work(db, listener.port, job_id)))
-        worker.start()
-        while not stored_urls(postgres):
-            time.sleep(0.05)
-        jobs.cancel(other, caller.tenant_id, job_id)
-        stored = stored_urls(postgres)
-        worker.join(4.0)
-        is_stopped = not worker.is_alive()
-        over.set()
-        worker.join()
-    assert is_stopped
-    (tally,) = tallies
-    assert tally.fenced == [job_id]
-    assert stored_urls(postgres) == stored
-    assert jobs.get(db, caller.tenant_id, job_id).status is JobStatus.CANCELLED
-
-
-def test_every_file_and_the_job_leave_a_line_in_the_log(
-    scan: Scan, capsys: pytest.CaptureFixture[str], caller: Caller
-) -> None:
-    with recorded(capsys) as written:
-        job = scan(site_of(0, 1))
-        events = written.events()
-    told = [line for line in events if line["message"] in ("sitemap ended", "scan ended")]
-    keys = {"job_id": str(job.id), "tenant_id": str(caller.tenant_id), "domain": HOST, "correlation_id": "request-1"}
-    assert all(line.items() >= keys.items() for line in told)
-    assert [(line["message"], line["outcome"], line["urls"]) for line in told] == [
-        ("sitemap ended", "complete", 0),
-        ("sitemap ended", "complete", 3),
-        ("sitemap ended", "complete", 3),
-        ("scan ended", "complete", 6),
-    ]

@@ -7,14 +7,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
 from conftest import TestDatabase
-from integration.relay import relay
-from scrapersky.db import jobs, leases, sitemap_work
-from scrapersky.db.connection import Copy, Cursor, Database
-from scrapersky.db.sitemap_lines import Entry, Line, Site
+from scrapersky.db import jobs, leases, sitemap_ends, sitemap_work
+from scrapersky.db.connection import Database
+from scrapersky.db.sitemap_lines import Address, Entry, Line, Site
 from scrapersky.db.sitemap_rows import MAX_COUNT
 from scrapersky.db.sitemap_store import COPY_FROM
 from scrapersky.domain.jobs import Caller
@@ -22,7 +20,6 @@ from scrapersky.domain.status import JobKind
 from support.sitemap_lines import (
     LEASE,
     OVER,
-    LosesAnswers,
     address,
     fail,
     finish,
@@ -33,6 +30,7 @@ from support.sitemap_lines import (
     scan_of,
     store,
     truncated,
+    whole,
 )
 
 COUNTS = "select url_count, added_count, changed_count, unchanged_count, removed_count from scrapersky.sitemap_files"
@@ -102,6 +100,28 @@ def test_duplicates_in_a_chunk_and_over_chunks_are_one_url(db: Database, caller:
     assert (overlapping.stored, overlapping.url_count) == (10, size + 10)
 
 
+@pytest.mark.parametrize("before", [[], pages(COPY_FROM // 2)])
+def test_a_file_that_is_new_is_stored_without_a_look_for_conflicts(
+    db: Database, postgres: TestDatabase, caller: Caller, before: list[Entry]
+) -> None:
+    """And with one after all, when there is a conflict."""
+    line = line_of(db, scan_of(db, caller))
+    assert line.is_first
+    store(db, line, before)
+    result = store(db, line, pages(*range(COPY_FROM)))
+    assert (result.held, result.stored, result.url_count) == (True, COPY_FROM - len(before), COPY_FROM)
+    assert (result.room, result.cut) == (10_000 - COPY_FROM, 0)
+    assert not line_of(db, resumed(db, postgres, caller, line)).is_first
+
+
+def resumed(db: Database, postgres: TestDatabase, caller: Caller, line: Line) -> Site:
+    """The line's job, after its worker was lost."""
+    postgres.rows("update scrapersky.sitemap_files set lease_until = now() where lease_until is not null")
+    site = sitemap_work.site(db, caller.tenant_id, line.job_id)
+    assert site is not None
+    return site
+
+
 def test_each_read_tells_what_is_new_gone_and_changed(db: Database, postgres: TestDatabase, caller: Caller) -> None:
     first = read_all(db, caller, pages(1, 2, 3, 4))
     assert counts(postgres, first) == (4, None, None, None, None)
@@ -152,12 +172,17 @@ def test_a_file_that_fails_leaves_what_is_known_of_it(db: Database, postgres: Te
     assert counts(postgres, read_all(db, caller, pages(1, 2))) == (2, 0, 0, 2, 1)
 
 
-def test_more_is_marked_as_gone_than_fits_into_one_statement(
-    db: Database, postgres: TestDatabase, caller: Caller, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at_once", [1, 10, 15, 45, 46])
+def test_a_file_is_counted_and_marked_some_rows_at_a_time(
+    db: Database, postgres: TestDatabase, caller: Caller, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr("scrapersky.db.sitemap_ends.REMOVED_AT_ONCE", 10)
-    read_all(db, caller, pages(*range(45)))
-    assert counts(postgres, read_all(db, caller, pages(0, 44))) == (2, 0, 0, 2, 43)
+    monkeypatch.setattr("scrapersky.db.sitemap_ends.ROWS_AT_ONCE", at_once)
+    read_all(db, caller, pages(*range(45)), whole(etag='"e"'))
+    line = line_of(db, scan_of(db, caller))
+    sitemap_ends.not_modified(db, line, status_code=304, wire_bytes=1, ms=1, lanes=1)
+    assert counts(postgres, line.job_id) == (45, 0, 0, 45, 0)
+    again = pages(0, 44, 50) + pages(*range(20, 30), lastmod="2025")
+    assert counts(postgres, read_all(db, caller, again)) == (13, 1, 10, 2, 33)
 
 
 @SIZES
@@ -242,7 +267,7 @@ def test_a_lane_that_has_lost_its_file_or_job_writes_nothing(
     assert not sitemap_work.renew(db, line, lease=LEASE)
     assert not finish(db, line).held
     assert not fail(db, line).held
-    assert sitemap_work.address(db, line, address("b")) is sitemap_work.Address.LOST
+    assert sitemap_work.address(db, line, address("b")) is Address.LOST
     after = [postgres.rows(f"select * from scrapersky.{name} order by 1, 2, 3") for name in tables]
     if lose is stolen:  # the job goes on, so its own lease may well be renewed
         before[3:] = after[3:]
@@ -286,88 +311,3 @@ def test_another_tenants_line_is_none(db: Database, postgres: TestDatabase, call
     assert not store(db, stranger, pages(1)).held
     assert not store(db, stranger, pages(*range(COPY_FROM))).held
     assert postgres.rows("select * from scrapersky.sitemap_urls") == []
-
-
-# --- what the way of storing rests on ---
-
-
-def test_a_lost_answer_to_the_commit_stores_nothing_twice(db: Database, postgres: TestDatabase, caller: Caller) -> None:
-    line = line_of(db, scan_of(db, caller))
-    for size in (50, COPY_FROM + 50):
-        with LosesAnswers(postgres.app_dsn) as forgetful:
-            result = store(forgetful, line, pages(*range(size)))
-        # The second time finds it stored: that is nobody's business but the counts'.
-        assert (result.held, result.stored, result.url_count) == (True, 0, size)
-        assert postgres.one("select count(*), sum(url_count) from scrapersky.sitemap_urls, scrapersky.sitemap_files"
-                            ) == (size, size * size)  # fmt: skip
-
-
-def test_a_connection_that_is_lost_before_the_commit_costs_nothing_but_time(
-    db: Database, postgres: TestDatabase, caller: Caller
-) -> None:
-    line = line_of(db, scan_of(db, caller))
-    with Database(postgres.direct_app_dsn) as own:
-        own.query("select 1", {})
-        postgres.rows(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid() and usename = 'scrapersky_app'"
-        )
-        assert store(own, line, pages(*range(COPY_FROM))).stored == COPY_FROM
-
-
-def test_control_copy_into_a_table_with_row_security_is_refused(postgres: TestDatabase, caller: Caller) -> None:
-    with psycopg.connect(postgres.direct_app_dsn) as connection:
-        connection.execute("select set_config('app.tenant_id', %s, true)", (str(caller.tenant_id),))
-        with (
-            pytest.raises(psycopg.errors.FeatureNotSupported, match="row-level security"),
-            connection.cursor().copy("copy scrapersky.sitemap_urls (url) from stdin"),
-        ):
-            pass
-        connection.rollback()
-
-
-def temporary_tables(dsn: str) -> int:
-    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
-        row = connection.execute(
-            "select count(*) from pg_class where relpersistence = 't' and relkind = 'r'"
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_no_table_outlives_its_transaction(db: Database, postgres: TestDatabase, caller: Caller) -> None:
-    line = line_of(db, scan_of(db, caller))
-    store(db, line, pages(*range(COPY_FROM)))
-    assert temporary_tables(postgres.app_dsn) == 0
-
-
-def test_control_a_table_of_the_session_would_reach_the_poolers_next_client(postgres: TestDatabase) -> None:
-    with psycopg.connect(postgres.app_dsn, autocommit=True, prepare_threshold=None) as connection:
-        connection.execute("create temp table incoming (url text)")
-    assert temporary_tables(postgres.app_dsn) == 1
-
-
-def test_a_transaction_with_a_copy_is_undone_as_a_whole(db: Database, postgres: TestDatabase, caller: Caller) -> None:
-    def opening(cursor: Cursor) -> Callable[[], Copy | None]:
-        cursor.execute("create temp table incoming (n integer) on commit drop")
-        return lambda: Copy("copy pg_temp.incoming from stdin", b"1\n2\nthree\n")
-
-    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-        db.run_copy(opening, lambda cursor: cursor.execute("select 1"), tenant_id=caller.tenant_id)
-    assert db.query("select 1 as one", {}) == [{"one": 1}]
-    assert temporary_tables(postgres.app_dsn) == 0
-
-
-def test_a_chunk_costs_four_round_trips_and_a_small_one_one(
-    db: Database, postgres: TestDatabase, caller: Caller
-) -> None:
-    line = line_of(db, scan_of(db, caller))
-    with relay(postgres.cluster.pooler.port) as counted:
-        dsn = psycopg.conninfo.make_conninfo(postgres.app_dsn, port=counted.port)
-        with Database(dsn) as own:
-            own.query("select 1", {})
-            start = counted.round_trips
-            store(own, line, pages(1, 2))
-            assert counted.round_trips - start == 1
-            store(own, line, pages(*range(COPY_FROM)))
-            assert counted.round_trips - start <= 1 + 4

@@ -112,11 +112,14 @@ def _contacts(label: dict[str, Any], found: Contacts) -> Iterator[_Case]:
 
 def _stated(label: dict[str, Any], page: PageFacts) -> Iterator[_Case]:
     expected: dict[str, str] = label.get("facts", {})
+    site = site_identity([read(page)])
+    favicon_url, logo_url = (best.url if best else None for best in (site.favicon, site.logo))
+    found = {"favicon_url": favicon_url, "logo_url": logo_url}
     for name in _PAGE_FACTS:
         if name in expected:
-            yield name, _one(expected[name]), _one(getattr(page, name))
+            yield name, _one(expected[name]), _one(found[name] if name in found else getattr(page, name))
     if "organization" in expected:
-        organization = site_identity([read(page)]).organization or {}
+        organization = site.organization or {}
         yield "organization", _one(expected["organization"]), _one(organization.get("name"))
 
 
@@ -125,7 +128,11 @@ def _software(label: dict[str, Any], page: PageFacts, headers: dict[str, str]) -
     if not expected:
         return
     plugins = {entry.name for entry in table().signatures if entry.wp_plugin or "WordPress" in entry.implies}
-    kinds: dict[str, set[str]] = {"cms": set(), "plugins": set(), "themes": _one(wordpress.theme(page))}
+    kinds: dict[str, set[str]] = {
+        "cms": set(),
+        "plugins": set(),
+        "themes": _one(wordpress.theme(wordpress.paths(page))),
+    }
     rest: set[str] = set()
     versions = expected.get("versions", {})
     seen: dict[str, str] = {}

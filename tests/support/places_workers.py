@@ -66,9 +66,9 @@ def main(dsn: str, url: str, lease_seconds: str, seconds: float, sabotage: str) 
     function("places_search_worker")  # and all that it needs, once for all children
     vars(wiring)["secret"] = {"the database's": dsn, "the key's": KEY}.__getitem__
 
-    def child(body: str) -> None:
+    def child(bodies: list[str]) -> None:
         sabotaged(sabotage)
-        invoked("places_search_worker", body, seconds)
+        invoked("places_search_worker", bodies, seconds)
 
     fork_for_each_line(child)
 

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from conftest import TestDatabase
 from scrapersky.db import jobs, leases, sitemap_add, sitemap_ends, sitemap_store, sitemap_work
 from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Child, Entry, Failure, Line, Read, Site, Turn
 from scrapersky.db.sitemap_store import Stored
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Job
 from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode, JobKind
 
@@ -145,3 +146,27 @@ def read_all(db: Database, caller: Caller, entries: Sequence[Entry], read: Read 
     assert store(db, line, entries).held
     assert finish(db, line, read).ended is not None
     return site.job_id
+
+
+def job_of(db: Database, site: Site) -> Job:
+    job = jobs.get(db, site.tenant_id, site.job_id)
+    assert job is not None
+    return job
+
+
+def result_of(db: Database, site: Site) -> dict[str, Any]:
+    result = job_of(db, site).result
+    assert result is not None
+    return result
+
+
+def let_leases_end(postgres: TestDatabase) -> None:
+    postgres.rows("update scrapersky.sitemap_files set lease_until = now() where lease_until is not null")
+
+
+def lanes_owed(postgres: TestDatabase, site: Site) -> list[object]:
+    rows = postgres.rows(
+        "select lane from scrapersky.outbox where job_id = %s and lane > 0 and sent_at is null order by lane",
+        site.job_id,
+    )
+    return [lane for (lane,) in rows]

@@ -1,6 +1,6 @@
 """A site whose sitemaps are made while they are sent: an index of so many files, each with so many URLs.
 
-    python -m support.sitemap_site FILES URLS [FIRST_BYTE_FILE]
+    python -m support.sitemap_site FILES URLS FIRST_BYTE_FILE plain|gzip
 
 As a program it says its port on standard output and serves until it is killed. Every URL is its file's alone, so that
 what a scan must have stored is known without keeping any of it.
@@ -9,8 +9,9 @@ what a scan must have stored is known without keeping any of it.
 import gzip
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -89,6 +90,35 @@ class Table:
         return [path for _, path in self.seen]
 
 
+def page_urls(number: int, count: int = 3) -> list[str]:
+    """What file `number` names, as far as `site_of` makes it."""
+    return [page_url(number, place) for place in range(count)]
+
+
+class Anew:
+    """An answer that is made each time that it is asked for."""
+
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()
+
+
+def site_of(*numbers: int, count: int = 3, rules: str = "", pause: float = 0.0) -> dict[str, Page]:
+    """A site with an index of these files, each of `count` URLs, and of `pause` seconds before it comes."""
+
+    def file(number: int) -> Iterator[bytes]:
+        time.sleep(pause)
+        yield xml(urlset(page_urls(number, count)))
+
+    return {
+        "/robots.txt": robots(INDEX, rules=rules),
+        "/sitemap.xml": xml(index(map(file_url, numbers))),
+        **{f"/sitemap-{number}.xml": Anew(partial(file, number)) for number in numbers},
+    }
+
+
 def generated(files: int, urls: int, *, is_gzip: bool = False, first_byte: Path | None = None) -> Answer:
     """A site with an index of `files` files of `urls` URLs. Writes to `first_byte` when the first file began."""
     begun = Lock()
@@ -110,12 +140,13 @@ def generated(files: int, urls: int, *, is_gzip: bool = False, first_byte: Path 
     return answer
 
 
-def main(files: int, urls: int, first_byte: Path | None) -> None:
-    with Listener(generated(files, urls, first_byte=first_byte), keep_alive=True) as listener:
+def main(files: int, urls: int, first_byte: Path, form: str) -> None:
+    answer = generated(files, urls, is_gzip=form == "gzip", first_byte=first_byte)
+    with Listener(answer, keep_alive=True) as listener:
         print(listener.port, flush=True)
         while True:
             time.sleep(3600)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

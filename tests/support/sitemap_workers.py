@@ -2,9 +2,10 @@
 
     python -m support.sitemap_workers DSN SITE_PORT LEASE_SECONDS INVOCATION_SECONDS CHUNK_ROWS SABOTAGE
 
-As a program it forks itself for every line of standard input, which is the body of a queue message: the child is one
+As a program it forks itself for every line of standard input, a list of the bodies of queue messages: the child is one
 invocation of the worker's function with the real database and the site at SITE_PORT. It says on standard output, one
-JSON object a line, which process began, what it answered with which peak of memory and how much CPU, and how it ended.
+JSON object a line, which process began, what it sent to its queue, what it answered with which peak of memory and how
+much CPU, and how it ended.
 
 SABOTAGE is `none`, or `unique`: each process has hashes of its own, so that no URL is known to be stored already.
 """
@@ -31,6 +32,7 @@ from scrapersky.db.connection import Database
 from scrapersky.queues import Sender
 from scrapersky.services import sitemap_reading, sweep
 from scrapersky.services.sitemap_reading import CHUNK_ROWS
+from support.sitemap_queues import Taken, Told, say
 
 TESTS = Path(__file__).parents[1]
 STEP_SECONDS = 0.05
@@ -50,18 +52,6 @@ class Figures:
     failures: list[str] = field(default_factory=list)
 
 
-class Taken:
-    """A queue that takes every message, as far as the runtime's sender knows."""
-
-    def __init__(self) -> None:
-        self.bodies: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
-        for entry in Entries:
-            self.bodies.put(entry["MessageBody"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
-
-
 class Workers:
     """The queue, the sweep and the processes of one run, which ends with its context.
 
@@ -70,7 +60,7 @@ class Workers:
 
     def __init__(self, dsn: str, *, program: Sequence[str], kind: str, lease_seconds: int) -> None:
         self.figures = Figures()
-        self.living: dict[int, str] = {}  # process id to the message that it works on
+        self.living: dict[int, list[str]] = {}  # process id to the messages that it works on
         self._dsn = dsn
         self._taken = Taken()
         self._visibility = lease_seconds + VISIBILITY_SECONDS
@@ -107,6 +97,7 @@ class Workers:
         is_over: Callable[[], bool],
         *,
         at_once: int,
+        at_a_time: int = 1,
         seconds: float,
         kill_every: float | None = None,
         most_kills: int = sys.maxsize,
@@ -114,6 +105,8 @@ class Workers:
         draw: random.Random | None = None,
     ) -> bool:
         """Sweep, deliver and kill until `is_over()` says so; False when that takes longer than `seconds`.
+
+        `at_once` invocations run at a time, each with up to `at_a_time` messages.
 
         Nobody is killed before `progress` has grown since the last one was: what is lost three times in a row is given
         up, as it must be, and would be no loss to be found.
@@ -126,7 +119,7 @@ class Workers:
                 self._listen()
                 self._redeliver()
                 while len(self.living) < at_once and not self._taken.bodies.empty():
-                    self._begin(self._taken.bodies.get())
+                    self._begin(self._taken.several(at_a_time))
                 if is_over():
                     return True
                 is_due = kill_every and time.monotonic() >= next_kill and self.figures.killed < most_kills
@@ -143,22 +136,23 @@ class Workers:
             time.sleep(STEP_SECONDS)
             self._listen()
 
-    def _begin(self, body: str) -> None:
+    def _begin(self, bodies: list[str]) -> None:
         assert self._nursery.stdin is not None
-        self._nursery.stdin.write(json.dumps(body) + "\n")
+        self._nursery.stdin.write(json.dumps(bodies) + "\n")
         self._nursery.stdin.flush()
         said = self._said.get(timeout=30)
         while "begun" not in said:
             self._take(said)
             said = self._said.get(timeout=30)
-        self.living[said["begun"]] = body
+        self.living[said["begun"]] = bodies
         self.figures.begun += 1
 
     def _kill(self, pid: int) -> None:
         self._note_peak(peak_kib(pid))
         os.kill(pid, signal.SIGKILL)
         self.figures.killed += 1
-        self._again.append((time.monotonic() + self._visibility, self.living.pop(pid)))
+        at = time.monotonic() + self._visibility
+        self._again += [(at, body) for body in self.living.pop(pid)]
 
     def _redeliver(self) -> None:
         """What a killed worker took along comes again, as SQS brings it."""
@@ -182,6 +176,8 @@ class Workers:
             self._note_peak(said["peak_kib"])
             if said["answer"] != {"batchItemFailures": []}:
                 self.figures.failures.append(json.dumps(said["answer"]))
+        elif "sent" in said:
+            self._taken.bodies.put(said["sent"])
         elif "ended" in said:
             self.living.pop(said["ended"], None)
 
@@ -203,10 +199,12 @@ class SitemapWorkers(Workers):
         invocation_seconds: float,
         chunk_rows: int = CHUNK_ROWS,
         sabotage: str = "none",
+        program: str = "support.sitemap_workers",
     ) -> None:
         numbers = (str(site_port), str(lease_seconds), str(invocation_seconds), str(chunk_rows))
-        program = ("support.sitemap_workers", dsn, *numbers, sabotage)
-        super().__init__(dsn, program=program, kind="sitemap_scan", lease_seconds=lease_seconds)
+        super().__init__(
+            dsn, program=(program, dsn, *numbers, sabotage), kind="sitemap_scan", lease_seconds=lease_seconds
+        )
 
 
 def peak_kib(pid: int | str = "self") -> int:
@@ -218,10 +216,6 @@ def peak_kib(pid: int | str = "self") -> int:
     return 0
 
 
-def say(**message: Any) -> None:
-    os.write(1, json.dumps(message).encode() + b"\n")  # shorter than PIPE_BUF: no other's line gets into it
-
-
 def sabotaged(what: str) -> None:
     """Take a guard away in this process."""
     if what == "unique":
@@ -229,17 +223,18 @@ def sabotaged(what: str) -> None:
         vars(sitemap_rows)["sha256"] = lambda data: sha256(salt + data)
 
 
-def invoke(body: str, dsn: str, site_port: int, seconds: float) -> None:
-    """One invocation with one message, in this process."""
+def invoke(bodies: list[str], dsn: str, site_port: int, seconds: float) -> None:
+    """One invocation with these messages, in this process."""
     from scrapersky import wiring
     from support.sitemap_scans import fetcher
 
     vars(wiring).update(secret=lambda _arn: dsn, fetcher=lambda: fetcher(site_port))
-    invoked("sitemap_worker", body, seconds, fetcher=wiring.fetcher)
+    sender = Sender(Told, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type]
+    invoked("sitemap_worker", bodies, seconds, fetcher=wiring.fetcher, sender=lambda _queue: sender)
 
 
-def invoked(name: str, body: str, seconds: float, **replaced: Any) -> None:
-    """Invoke a function with one message, in this process, and say what it answered."""
+def invoked(name: str, bodies: list[str], seconds: float, **replaced: Any) -> None:
+    """Invoke a function with these messages, in this process, and say what it answered."""
     from support.http_events import Context, function
 
     class Invocation(Context):
@@ -254,7 +249,8 @@ def invoked(name: str, body: str, seconds: float, **replaced: Any) -> None:
     worker = function(name)
     vars(worker).update(replaced)
     try:
-        answer = worker.lambda_handler({"Records": [{"messageId": "m1", "body": body}]}, Invocation())
+        records = [{"messageId": f"m{number}", "body": body} for number, body in enumerate(bodies, 1)]
+        answer = worker.lambda_handler({"Records": records}, Invocation())
     except Exception as error:  # as Lambda does: the invocation failed, and its caller is told
         answer = {"error": f"{type(error).__name__}: {error}"}
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -276,15 +272,15 @@ def main(dsn: str, site_port: int, lease_seconds: str, seconds: float, chunk_row
     function("sitemap_worker")  # and all that it needs, once for all children
     vars(sitemap_reading)["CHUNK_ROWS"] = chunk_rows
 
-    def child(body: str) -> None:
+    def child(bodies: list[str]) -> None:
         sabotaged(sabotage)
-        invoke(body, dsn, site_port, seconds)
+        invoke(bodies, dsn, site_port, seconds)
 
     fork_for_each_line(child)
 
 
-def fork_for_each_line(child: Callable[[str], None]) -> None:
-    """Run `child` in a process of its own for every message on standard input, until that ends."""
+def fork_for_each_line(child: Callable[[list[str]], None]) -> None:
+    """Run `child` in a process of its own for every line of standard input, a list of messages, until that ends."""
 
     def reap(*_: object) -> None:
         with suppress(ChildProcessError):

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrapersky.scraping.charset import codec_of
-from scrapersky.scraping.page import decode
+from scrapersky.scraping.charset import codec_of, to_utf8
 from scrapersky.scraping.prescan import PRESCAN_BYTES, prescan
 
 GERMAN = "<p>Müller & Söhne „5 €“</p>"
+
+
+def decode(body: bytes, content_type: str | None, url: str = "") -> str:
+    return to_utf8(body, content_type, url).decode()
 
 
 def test_latin_1_means_windows_1252() -> None:

@@ -25,8 +25,9 @@ from scrapersky.scraping import (
     social,
     walls,
 )
-from scrapersky.scraping.charset import decode
+from scrapersky.scraping.charset import to_utf8
 from scrapersky.scraping.fetch import Fetched
+from scrapersky.scraping.jsonld import Graph
 from scrapersky.scraping.page import PageFacts, parse_page
 from support.naughty import texts
 
@@ -64,11 +65,11 @@ EXTRACTORS: dict[str, Extractor] = {
     "attributes": lambda text: read_page(
         b'<title x="' + encoded(text) + b'"></title><a href="' + encoded(text) + b'">'
     ),
-    "charset": lambda text: decode(encoded(text) + b"\xff", None, URL),
+    "charset": lambda text: to_utf8(encoded(text) + b"\xff", None, URL),
     "e-mails": lambda text: list(emails.addresses_in(text)),
     "phones": lambda text: list(phones.numbers_in(text)),
     "profile": lambda text: social.profile(text),
-    "json-ld": lambda text: organization.organizations(tuple(jsonld.read(text[: jsonld.MAX_SCRIPT_CHARS])), URL),
+    "json-ld": lambda text: organization.organizations(Graph(tuple(jsonld.read(text[: jsonld.MAX_SCRIPT_CHARS]))), URL),
     "manifest": lambda text: icons.manifest_icons(encoded(text)[: icons.MAX_MANIFEST_BYTES], URL),
     "security.txt": lambda text: security_txt.parse(encoded(text)[: security_txt.MAX_BYTES], URL, {}),
     "robots.txt": lambda text: robots.rule_copies(text),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scrapersky.scraping import jsonld, organization
+from scrapersky.scraping.jsonld import Graph
 from scrapersky.scraping.page import parse_page
 
 PAGES = Path(__file__).parent.parent / "data" / "pages"
@@ -17,9 +18,13 @@ def read(*things: Any) -> tuple[dict[str, Any], ...]:
     return tuple(jsonld.read(json.dumps(list(things))))
 
 
+def fullest(things: tuple[dict[str, Any], ...], base_url: str) -> dict[str, Any] | None:
+    return max(organization.organizations(Graph(things), base_url), key=organization.fullness, default=None)
+
+
 def test_organisation_and_its_address() -> None:
     page = parse_page((PAGES / "wordpress.html").read_bytes(), "https://fen-field.example/", {})
-    assert organization.organization(page.json_ld, page.url) == {
+    assert fullest(page.json_ld, page.url) == {
         "type": "Organization",
         "name": "Fen & Field Bakery Ltd",
         "legal_name": None,
@@ -43,7 +48,7 @@ def test_organisation_and_its_address() -> None:
         "founder": None,
         "same_as": ["https://www.linkedin.com/company/fen-field/", "https://www.instagram.com/fenfield/"],
     }
-    assert organization.addresses(page.json_ld, page.url) == [
+    assert organization.addresses(page.graph, page.url) == [
         {
             "street_address": "3 Quay Lane",
             "postal_code": "CB7 4BA",
@@ -78,12 +83,10 @@ def test_what_is_an_organisation(thing: dict[str, Any], is_one: bool) -> None:
 
 def test_fullest_organisation_speaks_for_the_site() -> None:
     bare, full = {"@type": "Organization", "name": "A"}, {"@type": "Organization", "name": "B", "telephone": "1"}
-    chosen = organization.organization(
-        read(bare, full, {"@type": "Organization", "url": URL, "email": "x", "taxID": "1"}), URL
-    )
+    chosen = fullest(read(bare, full, {"@type": "Organization", "url": URL, "email": "x", "taxID": "1"}), URL)
     assert chosen is not None
     assert chosen["name"] == "B"
-    assert organization.organization(read({"@type": "Product", "name": "Boot"}), URL) is None
+    assert fullest(read({"@type": "Product", "name": "Boot"}), URL) is None
 
 
 @pytest.mark.parametrize(
@@ -114,26 +117,26 @@ def test_fullest_organisation_speaks_for_the_site() -> None:
 def test_contacts_and_addresses_are_in_the_form_that_the_site_s_own_have(
     name: str, written: Any, field: str, read_as: str | list[str] | None
 ) -> None:
-    summary = organization.organization(read({"@type": "Organization", "name": "A", name: written}), URL)
+    summary = fullest(read({"@type": "Organization", "name": "A", name: written}), URL)
     assert summary is not None
     assert summary[field] == read_as
 
 
 def test_publisher_of_the_site_counts_and_that_of_an_article_does_not() -> None:
     publisher = {"@type": "Organization", "name": "A", "logo": "/logo.png"}
-    assert organization.logo(read({"@type": "WebSite", "publisher": publisher})) == "/logo.png"
-    assert organization.organization(read({"@type": "NewsArticle", "publisher": publisher}), URL) is None
+    assert organization.logo(Graph(read({"@type": "WebSite", "publisher": publisher}))) == "/logo.png"
+    assert fullest(read({"@type": "NewsArticle", "publisher": publisher}), URL) is None
 
 
 def test_each_place_of_an_organisation_is_listed_once() -> None:
     here = {"@type": "PostalAddress", "addressLocality": "Ely"}
     shop = {"@type": "Store", "name": "S", "address": [here, "Quay 1, Ely"], "department": {"address": here}}
-    assert [address["text"] for address in organization.addresses(read(shop), URL)] == ["Ely", "Quay 1, Ely"]
+    assert [address["text"] for address in organization.addresses(Graph(read(shop)), URL)] == ["Ely", "Quay 1, Ely"]
 
 
 def test_values_of_the_wrong_kind_are_none() -> None:
     odd = {"@type": "Organization", "name": ["", {"x": 1}, " A "], "telephone": 1234567, "logo": [{}], "email": True}
-    summary = organization.organization(read({**odd, "address": {"streetAddress": None}}), URL)
+    summary = fullest(read({**odd, "address": {"streetAddress": None}}), URL)
     assert summary is not None
     assert (summary["name"], summary["telephone"], summary["logo_url"], summary["email"]) == (
         "A",
@@ -141,7 +144,7 @@ def test_values_of_the_wrong_kind_are_none() -> None:
         None,
         None,
     )
-    assert organization.addresses(read({**odd, "address": {"streetAddress": None}}), URL) == []
+    assert organization.addresses(Graph(read({**odd, "address": {"streetAddress": None}})), URL) == []
 
 
 def test_depth_and_number_of_objects_are_bounded() -> None:
@@ -182,9 +185,9 @@ def test_references_are_followed() -> None:
         {"@id": "#addr", "@type": "PostalAddress", "addressLocality": "Ely", "addressCountry": {"name": "GB"}},
         {"@id": "#self", "@type": "Organization", "name": "Loop", "parentOrganization": {"@id": "#self"}},
     )
-    assert organization.logo(objects) == "/logo.svg"
-    assert [address["text"] for address in organization.addresses(objects, URL)] == ["Ely, GB"]
-    assert [summary["name"] for summary in organization.organizations(objects, URL)] == ["A", "Loop"]
+    assert organization.logo(Graph(objects)) == "/logo.svg"
+    assert [address["text"] for address in organization.addresses(Graph(objects), URL)] == ["Ely, GB"]
+    assert [summary["name"] for summary in organization.organizations(Graph(objects), URL)] == ["A", "Loop"]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +200,7 @@ def test_references_are_followed() -> None:
     ],
 )
 def test_opening_hours_in_text(written: str, days: list[str], opens: str | None, closes: str | None) -> None:
-    summary = organization.organization(read({"@type": "Store", "name": "S", "openingHours": [written]}), URL)
+    summary = fullest(read({"@type": "Store", "name": "S", "openingHours": [written]}), URL)
     assert summary is not None
     (hours,) = summary["opening_hours"]
     assert (hours["days"], hours["opens"], hours["closes"]) == (days, opens, closes)
@@ -219,7 +222,7 @@ def test_opening_hours_by_specification_and_what_else_a_business_says() -> None:
         "founder": "A. Oak",
         "faxNumber": "+49 30 7654321",
     }
-    summary = organization.organization(read(business), URL)
+    summary = fullest(read(business), URL)
     assert summary is not None
     assert summary["name"] == "Inn & Oak"
     assert [(hours["days"], hours["opens"]) for hours in summary["opening_hours"]] == [
@@ -234,7 +237,7 @@ def test_opening_hours_by_specification_and_what_else_a_business_says() -> None:
 
 @pytest.mark.parametrize("geo", [{"latitude": 0, "longitude": 0}, {"latitude": 91, "longitude": 1}, {"latitude": "x"}])
 def test_coordinates_that_cannot_be_are_none(geo: dict[str, Any]) -> None:
-    summary = organization.organization(read({"@type": "Organization", "name": "A", "geo": geo}), URL)
+    summary = fullest(read({"@type": "Organization", "name": "A", "geo": geo}), URL)
     assert summary is not None
     assert summary["geo"] is None
 

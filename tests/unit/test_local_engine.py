@@ -118,6 +118,18 @@ def test_the_pinned_engine_has_the_seams() -> None:
     adapt(type("Worker", (ProvidedWorker,), {}))
 
 
+def test_a_function_that_does_not_start_is_still_told_as_such() -> None:
+    """The engine asks for the log in words of its own there, and starts the function again only after that."""
+    from ministack.core.lambda_runtime import ProvidedWorker
+
+    worker = type("Worker", (ProvidedWorker,), {})
+    adapt(worker)
+    function = worker("slow", {}, b"")
+    function._stderr_queue.put("no module")
+    assert function._init_log_suffix() == ": no module"
+    assert function._drain_stderr_bounded() == ""
+
+
 def test_an_engine_without_a_seam_is_refused() -> None:
     class Worker:
         def _pump_output(self, stream: object) -> None: ...

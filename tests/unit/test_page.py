@@ -10,8 +10,9 @@ from bs4.element import PageElement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scrapersky.scraping import events, gathered, soup
+from scrapersky.scraping import events, gathered, identity, soup
 from scrapersky.scraping.gathered import LAST_LINKS, MAX_LINKS, Link
+from scrapersky.scraping.identity import SiteIdentity
 from scrapersky.scraping.page import PageFacts, parse_page
 
 PAGES = Path(__file__).parent.parent / "data" / "pages"
@@ -22,22 +23,41 @@ def page(markup: str, url: str = "https://shop.example/", **headers: str) -> Pag
     return parse_page(markup.encode(), url, HTML | headers)
 
 
+def site(facts: PageFacts) -> SiteIdentity:
+    """What a site of this page alone says of itself."""
+    return identity.site_identity([identity.read(facts)])
+
+
+def favicon_url(facts: PageFacts) -> str | None:
+    found = site(facts).favicon
+    return found.url if found else None
+
+
+def logo_url(facts: PageFacts) -> str | None:
+    found = site(facts).logo
+    return found.url if found else None
+
+
+def targets(facts: PageFacts, scheme: str) -> tuple[str, ...]:
+    return tuple(link.href.removeprefix(scheme) for link in facts.links if link.href.startswith(scheme))
+
+
 def test_a_whole_page() -> None:
     facts = parse_page((PAGES / "wordpress.html").read_bytes(), "https://fen-field.example/", HTML)
     assert facts.title == "Fen & Field Bakery | Ely"
     assert facts.description == "Sourdough and rye from Ely."
     assert facts.language == "en-GB"
     assert facts.canonical_url == "https://fen-field.example/"
-    assert facts.favicon_url == "https://fen-field.example/wp-content/uploads/icon-192.png"
-    assert facts.logo_url == "https://fen-field.example/wp-content/uploads/logo.png"
+    assert favicon_url(facts) == "https://fen-field.example/wp-content/uploads/icon-192.png"
+    assert logo_url(facts) == "https://fen-field.example/wp-content/uploads/logo.png"
     assert facts.open_graph == {
         "og:title": "Fen & Field",
         "og:image": "https://fen-field.example/wp-content/uploads/loaf.jpg",
     }
     assert [thing["@type"] for thing in facts.json_ld] == ["WebSite", ["Organization", "Bakery"]]
     assert [text.split()[0] for text in facts.generators] == ["WordPress", "Elementor"]
-    assert facts.mailto == ("Hello@fen-field.example?subject=Bread",)
-    assert facts.tel == ("+441632%20960123",)
+    assert targets(facts, "mailto:") == ("Hello@fen-field.example?subject=Bread",)
+    assert targets(facts, "tel:") == ("+441632%20960123",)
     assert ("/contact/", "Visit us") in [(link.href, link.text) for link in facts.links]
     assert not facts.truncated
 
@@ -52,8 +72,8 @@ def test_text_is_what_a_reader_sees() -> None:
 
 def test_image_named_logo_in_the_link_home_is_the_logo() -> None:
     facts = parse_page((PAGES / "imprint_de.html").read_bytes(), "https://zimmerei.example/impressum", HTML)
-    assert facts.logo_url == "https://zimmerei.example/bilder/hoelzl-logo.svg"
-    assert facts.favicon_url == "https://zimmerei.example/favicon.ico"
+    assert logo_url(facts) == "https://zimmerei.example/bilder/hoelzl-logo.svg"
+    assert favicon_url(facts) == "https://zimmerei.example/favicon.ico"
 
 
 def test_latin_1_page_without_a_declaration() -> None:
@@ -72,7 +92,7 @@ def test_utf8_page_that_says_gb2312_keeps_title_and_links() -> None:
 def test_nothing_found_is_none() -> None:
     facts = page("<p>hello")
     assert (facts.title, facts.description, facts.language, facts.canonical_url) == (None, None, None, None)
-    assert (facts.favicon_url, facts.logo_url, facts.open_graph, facts.json_ld) == (None, None, {}, ())
+    assert (favicon_url(facts), logo_url(facts), facts.open_graph, facts.json_ld) == (None, None, {}, ())
     assert page("<title>  </title><meta name=description content=' '>").title is None
 
 
@@ -84,7 +104,7 @@ def test_first_value_wins_and_the_drawing_s_title_is_none_of_the_page_s() -> Non
 def test_urls_are_resolved_against_the_base_element() -> None:
     facts = page('<base href="/de/"><link rel="canonical" href="start"><link rel="icon" href="//cdn.example/i.png">')
     assert facts.canonical_url == "https://shop.example/de/start"
-    assert facts.favicon_url == "https://cdn.example/i.png"
+    assert favicon_url(facts) == "https://cdn.example/i.png"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +128,7 @@ def test_what_is_no_web_address_is_no_canonical_url(href: str) -> None:
     ],
 )
 def test_best_favicon(icons: str, best: str) -> None:
-    assert page(icons).favicon_url == "https://shop.example" + best
+    assert favicon_url(page(icons)) == "https://shop.example" + best
 
 
 @pytest.mark.parametrize(
@@ -144,7 +164,7 @@ def test_language(markup: str, header: str | None, language: str | None) -> None
 )
 def test_link_home_is_one_however_it_is_written(href: str, is_home: bool) -> None:
     facts = parse_page(f'<a href="{href}"><img src="/logo.gif"></a>'.encode(), "https://www.shop.example/", HTML)
-    assert facts.logo_url == ("https://www.shop.example/logo.gif" if is_home else None)
+    assert logo_url(facts) == ("https://www.shop.example/logo.gif" if is_home else None)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +179,11 @@ def test_link_home_is_one_however_it_is_written(href: str, is_home: bool) -> Non
 )
 def test_first_image_in_a_link_home_may_be_the_logo(markup: str) -> None:
     facts = page(markup)
-    assert facts.logo_url == "https://shop.example/img/acme.svg"
+    assert logo_url(facts) == "https://shop.example/img/acme.svg"
     assert [logo.source for logo in facts.logos] == ["home-link"]
-    assert page(markup + "<header><img src='/acme-logo.svg'></header>").logo_url == "https://shop.example/acme-logo.svg"
+    assert (
+        logo_url(page(markup + "<header><img src='/acme-logo.svg'></header>")) == "https://shop.example/acme-logo.svg"
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,12 +199,12 @@ def test_first_image_in_a_link_home_may_be_the_logo(markup: str) -> None:
     ],
 )
 def test_image_that_leads_elsewhere_or_is_a_sign_is_no_logo(markup: str) -> None:
-    assert page(markup).logo_url is None
+    assert logo_url(page(markup)) is None
 
 
 def test_logos_of_customers_are_not_the_site_s() -> None:
-    assert page('<header><a href="/x">Shop</a></header><img src="/customer-logo.png">').logo_url is None
-    assert page('<footer><a href="https://pay.example/"><img src="/pay-logo.png"></a></footer>').logo_url is None
+    assert logo_url(page('<header><a href="/x">Shop</a></header><img src="/customer-logo.png">')) is None
+    assert logo_url(page('<footer><a href="https://pay.example/"><img src="/pay-logo.png"></a></footer>')) is None
 
 
 @pytest.mark.parametrize(
@@ -261,7 +283,7 @@ def test_huge_page_is_read_to_its_end() -> None:
     row = "<tr><td>Überschrift</td><td><a href='/produkt'>Produkt</a></td></tr>\n"
     facts = page("<title>Katalog</title><table>" + row * 5_000 + "</table><a href='mailto:ende@shop.example'>Ende</a>")
     assert len(facts.links) == 5_001
-    assert facts.mailto == ("ende@shop.example",)
+    assert targets(facts, "mailto:") == ("ende@shop.example",)
     assert facts.text.count("Überschrift") == 5_000
     assert not facts.truncated
 
@@ -283,7 +305,7 @@ def test_the_last_links_of_a_page_are_kept_like_its_first() -> None:
         f"/p/{MAX_LINKS - LAST_LINKS - 2}",
         f"/p/{MAX_LINKS - LAST_LINKS + 3}",
     ]
-    assert (facts.mailto, facts.tel) == (("a@b.de",), ("+41446681800",))
+    assert (targets(facts, "mailto:"), targets(facts, "tel:")) == (("a@b.de",), ("+41446681800",))
     assert (facts.cfemail[0], facts.cfemail[-1]) == ("000000", "ffffff")
     assert facts.links[-1].place == "footer"
     assert facts.truncated
@@ -385,6 +407,33 @@ def test_data_blocks_are_no_code_and_only_begun() -> None:
     )
     assert facts.scripts == "code()more()"
     assert facts.data_blocks == "{" + "x" * (gathered.MAX_DATA_BLOCK_CHARS - 1) + "tail"
+
+
+def test_text_that_is_not_visible_is_no_link_s() -> None:
+    markup = (
+        "<a href=/a>Our <noscript>hidden <a href=/b>image</a> </noscript>shop</a>"
+        "<a href=/c>Write<script>track()</script> us</a>"
+        "<a href=/d>info<span style='display:none'>no</span>@x.de</a>"
+    )
+    facts = page(markup)
+    assert [(link.href, link.text) for link in facts.links] == [
+        ("/a", "Our"),
+        ("/b", None),
+        ("/c", "Write us"),
+        ("/d", "info@x.de"),
+    ]
+    assert facts.text.split() == ["Our", "shop", "Write", "us", "info@x.de"]
+    assert facts.scripts == "track()"
+
+
+def test_what_is_hidden_when_a_page_ends_early_stays_hidden() -> None:
+    facts = page("<p>Hello</p><noscript>scripts</noscript><template>draft" + "<b>" * (events.MAX_DEPTH + 1))
+    assert (facts.text.split(), facts.noscript, facts.truncated) == (["Hello"], "scripts", True)
+
+
+def test_data_beyond_a_head_s_bound_is_no_text() -> None:
+    data = "<script type='application/ld+json'>{}</script>" * (gathered.MAX_HEAD_TAGS + 1)
+    assert page(f"{data}<p>Hello</p>").text.split() == ["Hello"]
 
 
 def test_noscript_is_bounded() -> None:

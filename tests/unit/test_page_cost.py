@@ -6,9 +6,9 @@ from collections.abc import Callable
 from bench.bench_page import bs4_lxml_alone, ours, ours_parse
 from bench.generated_pages import KINDS, pages
 
-# Seen are 0.35 and 0.20 over all kinds; a page of little but text is dearer than that, one of many elements cheaper.
-MOST_OF_A_SOUP = 0.43
-MOST_OF_A_SOUP_TO_PARSE = 0.28
+# Seen are 0.31 and 0.19 over all kinds; a page of little but text is dearer than that, one of many elements cheaper.
+MOST_OF_A_SOUP = 0.37
+MOST_OF_A_SOUP_TO_PARSE = 0.24
 # One round of the kinds, as many of each as in the bench.
 PAGES = 2 * len(KINDS) - 1
 

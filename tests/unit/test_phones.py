@@ -259,3 +259,10 @@ def test_any_text_is_read(text: str, country: str) -> None:
         numbers.unlabelled(given_text or "", [country], likely=True)
     phones.number_as_given(text)
     regions.in_order(text, languages=[text], countries=[text], dialled=[])
+
+
+@given(st.text("+(0123456789 )/.-\u2013\uff08\u00b7ax\n\u20ac\u65e5", max_size=300))
+def test_runs_are_found_where_the_pattern_alone_finds_them(text: str) -> None:
+    for written in (text, f"{text} Tel. 030 1234567, " * 60):
+        found = [match.span() for match in phones._runs(written)]
+        assert found == [match.span() for match in phones._RUN.finditer(written)]

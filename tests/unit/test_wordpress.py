@@ -47,8 +47,11 @@ def test_folder_that_an_inline_script_loads_from(script: str, found: list[str]) 
 
 
 def test_theme_that_only_the_icon_comes_from() -> None:
-    assert theme(page("<link rel='shortcut icon' href='/wp-content/themes/leaf/favicon.ico'>")) == "leaf"
-    assert theme(page("<link rel='shortcut icon' href='https://partner.example/wp-content/themes/leaf/i.ico'>")) is None
+    assert theme(paths(page("<link rel='shortcut icon' href='/wp-content/themes/leaf/favicon.ico'>"))) == "leaf"
+    assert (
+        theme(paths(page("<link rel='shortcut icon' href='https://partner.example/wp-content/themes/leaf/i.ico'>")))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_theme_that_only_the_icon_comes_from() -> None:
     ],
 )
 def test_theme_in_the_folders_of_wordpress_com(path: str, found: str | None) -> None:
-    assert theme(page(f"<link rel=stylesheet href='https://s1.wp.example/wp-content/themes/{path}'>")) == found
+    assert theme(paths(page(f"<link rel=stylesheet href='https://s1.wp.example/wp-content/themes/{path}'>"))) == found
 
 
 def test_folders_and_what_is_read_of_scripts_are_bounded() -> None:

@@ -5,7 +5,7 @@ A message names a job and nothing else that counts: tenant, domain and state com
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -76,8 +76,11 @@ class JobMessage:
         return cls(_uuid(data, "job_id"), _correlation_id(data))
 
 
-def jobs_of(records: Iterable[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]], list[str]]:
-    """(message ids by the job that they name, ids of messages that name none) of an SQS event's records."""
+def jobs_of(records: Sequence[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]], list[str]]:
+    """What the records of an SQS event are about: the messages of each job, and those that are none of ours.
+
+    A worker hands the latter back, so that they end in the dead-letter queue; each is logged.
+    """
     by_job: dict[UUID, list[str]] = {}
     malformed: list[str] = []
     for record in records:

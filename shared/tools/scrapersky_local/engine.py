@@ -144,9 +144,15 @@ def adapt(worker: Any) -> None:
         handler.wbufsize = -1
         return handler
 
-    def drain_briefly(self: Any) -> str:
-        """A function that logs nothing would cost every call 50 ms of waiting for its log."""
-        text: str = drain(self, first_line_wait=0.002, idle_confirm=0.002, hard_cap=0.05)
+    def drain_briefly(
+        self: Any, first_line_wait: float = 0.002, idle_confirm: float = 0.002, hard_cap: float = 0.05
+    ) -> str:
+        """A function that logs nothing would cost every call 50 ms of waiting for its log.
+
+        All in seconds. The engine names the first itself when a function does not start within 10 s, and then calls it
+        again.
+        """
+        text: str = drain(self, first_line_wait=first_line_wait, idle_confirm=idle_confirm, hard_cap=hard_cap)
         return text
 
     worker._pump_output = pump_and_show

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import threading
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -75,6 +77,21 @@ def test_a_scan_that_runs_shows_how_far_it_is(client: Client, db: Database, call
     )  # fmt: skip
     assert int(status.headers["retry-after"]) > 0
     assert client.get(f"{SITEMAP}/status/{job_id}", if_none_match=status.headers["etag"]).status == 304
+
+
+def test_a_held_answer_comes_when_a_figure_changes_though_the_job_does_not(
+    client: Client, db: Database, caller: Caller, postgres: TestDatabase
+) -> None:
+    job_id = client.started_sitemaps("site.example")
+    sitemap_lines.add(db, sitemap_lines.lead(db, caller, UUID(job_id)), address("a"))
+    tag = client.get(f"{SITEMAP}/status/{job_id}").headers["etag"]
+    worker = threading.Timer(0.6, postgres.rows, ("update scrapersky.sitemap_files set url_count = 7",))
+    began = time.monotonic()
+    worker.start()
+    answer = client.get(f"{SITEMAP}/status/{job_id}?wait=20", if_none_match=tag)
+    worker.join()
+    assert (answer.status, answer.json["metadata"]["urls_stored"]) == (200, 7)
+    assert 0.4 < time.monotonic() - began < 10
 
 
 def test_a_complete_scan_shows_its_files_in_the_words_of_the_contract(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from scrapersky.db.connection import Database
 from scrapersky.queues import Message
@@ -24,6 +25,20 @@ def take(db: Database, *, limit: int = TAKE_LIMIT) -> list[Message]:
         {"hold": HOLD, "limit": limit},
     )
     return [owed(row) for row in rows]
+
+
+_TAKE_OF_JOB = """
+update scrapersky.outbox
+set held_until = now() + %(hold)s, tries = tries + 1
+where tenant_id = %(tenant_id)s and job_id = %(job_id)s and sent_at is null and held_until <= now()
+returning id as message_id, queue, body
+"""
+
+
+def take_of_job(db: Database, tenant_id: UUID, job_id: UUID) -> list[Message]:
+    """The messages of one job that nobody is sending, held for this sender."""
+    parameters = {"tenant_id": tenant_id, "job_id": job_id, "hold": HOLD}
+    return [owed(row) for row in db.query(_TAKE_OF_JOB, parameters, tenant_id=tenant_id)]
 
 
 def mark_sent(db: Database, ids: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.sitemap_lines import Child, Line, Site, Turn, url_hash
-from scrapersky.db.sitemap_settle import LOCK_JOB, of_site, owe_lanes, settle, turn
+from scrapersky.db.sitemap_settle import LAST_WHOLE, LOCK_JOB, of_site, owe_lanes, settle, turn
 from scrapersky.db.values import jsonb, storable_text
 from scrapersky.domain.sitemaps import MAX_DEPTH, MAX_FILES, DiscoveryMethod
 from scrapersky.domain.status import ErrorCode
@@ -80,16 +80,17 @@ _ADD_KNOWN = (
     """
 with before as (
   select l.tenant_id, l.id from scrapersky.sitemap_files as l
+  join scrapersky.sitemaps as s on s.tenant_id = l.tenant_id and s.id = l.sitemap_id
   where l.tenant_id = %(tenant_id)s and l.sitemap_id = %(sitemap_id)s and l.job_id <> %(job_id)s
-    and l.status = 'complete' and not l.is_duplicate
-  order by l.created_at desc
-  limit 1
+"""  # noqa: S608 - constants alone
+    + LAST_WHOLE
+    + """
 ), file as (
   select c.position as n, c.url, c.url_hash, c.discovery_method as method,
          case when c.error_code = 'off_site' then c.error_code end as error_code,
          case when c.error_code = 'off_site' then c.error_message end as error_message
   from before join scrapersky.sitemap_files as c on c.tenant_id = before.tenant_id and c.parent_id = before.id
-"""  # noqa: S608 - constants alone
+"""
     + _AS_LINES
 )
 

@@ -7,6 +7,7 @@ lanes of a job write one after the other, and carries two tokens: the job's and 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -72,6 +73,15 @@ class Line:
     url_count: int  # stored by this read before it was resumed
     known: Known | None  # None: ask for the whole file
     max_pages: int
+    is_first: bool = False  # most likely nothing of it is stored yet, by whatever read
+
+
+class Address(StrEnum):
+    """What a file's final address says of it."""
+
+    OWN = "own"
+    DUPLICATE = "duplicate"  # another file of the job: this one has ended and is not listed
+    LOST = "lost"  # cancelled or taken over
 
 
 @dataclass(frozen=True, slots=True)

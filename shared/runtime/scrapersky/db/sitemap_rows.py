@@ -1,9 +1,10 @@
-"""A sitemap's entries on their way into Postgres: each URL once, by its hash, as COPY's text or as JSON."""
+"""A sitemap's entries on their way into Postgres: each URL once, by its hash, as COPY's bytes or as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
+from struct import pack
 from typing import Any, Final
 
 from scrapersky.db.sitemap_lines import Entry
@@ -15,19 +16,23 @@ MAX_COUNT: Final = 32_767  # pictures and the like of one URL, of which the prot
 
 TimeOf = Callable[[str], datetime | None]
 
-_NULL: Final = "\\N"
-_NO_MEDIA: Final = "\t0\t0\t0\t0\n"
-# What COPY's text format has a meaning for. https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"
-_ESCAPES: Final = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_ESCAPED: Final = str.maketrans(_ESCAPES)
+# COPY's binary format, which costs the server a third of what texts do: for each row the number of its fields, for each
+# field its length and bytes. https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_NULL: Final = b"\xff\xff\xff\xff"
+_ROW: Final = pack("!hi", 10, 16)  # its fields, and the length of the first: the hash
+_NO_MEDIA: Final = pack("!ihihihih", 2, 0, 2, 0, 2, 0, 2, 0)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # of timestamps as the server keeps them, in microseconds
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def hashed(entries: Sequence[Entry]) -> dict[str, Entry]:
-    """The entries by their URL's hash (as `url_hash`, in hexadecimal), the first of those that are alike."""
-    found: dict[str, Entry] = {}
+def hashed(entries: Sequence[Entry]) -> dict[bytes, Entry]:
+    """The entries by their URL's hash (the bytes of `url_hash`), the first of those that are alike."""
+    found: dict[bytes, Entry] = {}
     try:
         for entry in entries:
-            found.setdefault(sha256(entry[0].encode()).hexdigest()[:32], entry)
+            found.setdefault(sha256(entry[0].encode()).digest()[:16], entry)
         urls = "".join([entry[0] for entry in found.values()])
     except UnicodeEncodeError:  # a lone surrogate
         urls = "\x00"
@@ -36,13 +41,12 @@ def hashed(entries: Sequence[Entry]) -> dict[str, Entry]:
     return found
 
 
-def as_copy(rows: Mapping[str, Entry], time_of: TimeOf) -> bytes:
-    """The rows in COPY's text format: hash, URL, lastmod, its time, priority, changefreq and the four counts."""
-    urls = "".join([entry[0] for entry in rows.values()])
-    must_escape = any(special in urls for special in _ESCAPES)
-    dates: dict[str | None, str] = {None: f"{_NULL}\t{_NULL}"}
-    words: dict[tuple[str | None, str | None], str] = {}
-    lines = []
+def as_copy(rows: Mapping[bytes, Entry], time_of: TimeOf) -> bytes:
+    """The rows in COPY's binary format: hash, URL, lastmod, its time, priority, changefreq and the four counts."""
+    dates: dict[str | None, bytes] = {None: _NULL + _NULL}
+    words: dict[tuple[str | None, str | None], bytes] = {}
+    lengths: dict[int, bytes] = {}
+    parts = [_HEADER]
     for key, (url, lastmod, changefreq, priority, images, videos, news, alternates) in rows.items():
         date = dates.get(lastmod)
         if date is None:
@@ -50,24 +54,26 @@ def as_copy(rows: Mapping[str, Entry], time_of: TimeOf) -> bytes:
         word = words.get((priority, changefreq))
         if word is None:
             word = words[priority, changefreq] = _words(priority, changefreq)
-        if must_escape:
-            url = url.translate(_ESCAPED)
+        text = url.encode()
+        length = lengths.get(len(text))
+        if length is None:
+            length = lengths[len(text)] = pack("!i", len(text))
+        media = _NO_MEDIA
         if images or videos or news or alternates:
-            media = "".join([f"\t{min(count, MAX_COUNT)}" for count in (images, videos, news, alternates)]) + "\n"
-        else:
-            media = _NO_MEDIA
-        lines.append(f"{key}\t{url}\t{date}\t{word}{media}")
-    return "".join(lines).encode()
+            media = b"".join([pack("!ih", 2, min(count, MAX_COUNT)) for count in (images, videos, news, alternates)])
+        parts += (_ROW, key, length, text, date, word, media)
+    parts.append(_TRAILER)
+    return b"".join(parts)
 
 
-def as_json(rows: Mapping[str, Entry], time_of: TimeOf) -> list[dict[str, Any]]:
+def as_json(rows: Mapping[bytes, Entry], time_of: TimeOf) -> list[dict[str, Any]]:
     """The same as objects, for a chunk that is too small for a table of its own."""
     found = []
     for key, (url, lastmod, changefreq, priority, images, videos, news, alternates) in rows.items():
         time = time_of(lastmod) if lastmod is not None else None
         found.append(
             {
-                "url_hash": key,
+                "url_hash": key.hex(),
                 "url": url,
                 "lastmod": lastmod and lastmod[:MAX_LASTMOD_CHARS],
                 "lastmod_at": time and time.isoformat(),
@@ -92,16 +98,18 @@ def priority_of(text: str | None) -> float | None:
     return value if 0.0 <= value <= 1.0 else None
 
 
-def _date(lastmod: str, time_of: TimeOf) -> str:
+def _date(lastmod: str, time_of: TimeOf) -> bytes:
     time = time_of(lastmod)
-    return f"{_text(lastmod[:MAX_LASTMOD_CHARS])}\t{time.isoformat() if time else _NULL}"
+    stamp = _NULL if time is None else pack("!iq", 8, (time - _EPOCH) // _MICROSECOND)
+    return _text(lastmod[:MAX_LASTMOD_CHARS]) + stamp
 
 
-def _words(priority: str | None, changefreq: str | None) -> str:
+def _words(priority: str | None, changefreq: str | None) -> bytes:
     value = priority_of(priority)
     word = _NULL if changefreq is None else _text(changefreq[:MAX_CHANGEFREQ_CHARS])
-    return f"{_NULL if value is None else value}\t{word}"
+    return (_NULL if value is None else pack("!if", 4, value)) + word
 
 
-def _text(text: str) -> str:
-    return storable_text(text).translate(_ESCAPED)
+def _text(text: str) -> bytes:
+    data = storable_text(text).encode()
+    return pack("!i", len(data)) + data

@@ -22,6 +22,20 @@ RETRYABLE: Final = [code.value for code in ErrorCode if code.retryable]
 # The first statement of every transaction that writes lines. Those that follow see what the holder before has written.
 LOCK_JOB = "select from scrapersky.jobs where tenant_id = %(tenant_id)s and id = %(job_id)s for no key update"
 
+# A file counts for what it has stored, as part of the 50,000 URLs that the protocol allows it.
+RENEW_JOB = """
+with lines as (
+  select coalesce(sum(case when status in ('pending', 'running') then least(url_count / 50000.0, 0.9) else 1 end), 0)
+           / greatest(count(*), 1) as files,
+         coalesce(sum(url_count), 0) / %(max_pages)s as urls
+  from scrapersky.sitemap_files
+  where tenant_id = %(tenant_id)s and job_id = %(job_id)s
+)
+select scrapersky.renew_leases(
+  array[%(job_id)s::uuid], array[least(greatest(files, urls) * 100, 99)::double precision], %(run_token)s, %(lease)s)
+from lines
+"""
+
 
 def of_site(site: Site) -> dict[str, Any]:
     """What the statements on a job's files ask for."""
@@ -47,24 +61,35 @@ def of_line(line: Line) -> dict[str, Any]:
     }
 
 
+# Of a file `s`, the line `l` of its last whole read, which what is known of it comes from. Whose lines a retry has
+# removed has none: what a read before that said of it may not hold any more.
+LAST_WHOLE = """
+    and l.status = 'complete' and not l.is_duplicate
+    and (l.etag, l.last_modified, l.sha256) is not distinct from (s.etag, s.last_modified, s.sha256)
+  order by l.created_at desc
+  limit 1
+"""
+
+# A batch has as many sites in work as it was asked for, and brings its jobs itself.
 _OWE_LANES = """
 insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until, lane)
 select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now(), lane
 from scrapersky.jobs as j, generate_series(1, %(lanes)s - 1) as lane
 where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s
+  and j.batch_id is null
   and lane < (
     select count(*) from scrapersky.sitemap_files as f
     where f.tenant_id = j.tenant_id and f.job_id = j.id and f.status in ('pending', 'running'))
 on conflict (job_id, lane) where sent_at is null do nothing
 """
 
-# What is full reads no further file.
+# A scan that is full begins no further file.
 _CLOSE = """
 update scrapersky.sitemap_files as f
 set status = 'cancelled', truncated_by = 'urls', lease_until = null, lease_token = null,
     finished_at = now(), updated_at = now()
 from scrapersky.jobs as j
-where f.tenant_id = %(tenant_id)s and f.job_id = %(job_id)s and f.status = 'pending'
+where f.tenant_id = %(tenant_id)s and f.job_id = %(job_id)s and f.status = 'pending' and f.read_at is null
   and j.tenant_id = f.tenant_id and j.id = f.job_id and j.status = 'running' and j.lease_token = %(run_token)s
   and %(max_pages)s <= (
     select sum(o.url_count) from scrapersky.sitemap_files as o

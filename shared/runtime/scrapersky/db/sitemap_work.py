@@ -27,27 +27,18 @@ that begins with the lock of the job's row, and may be carried out twice.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from scrapersky.db.connection import Cursor, Database
-from scrapersky.db.sitemap_lines import Known, Line, Site, Turn, url_hash
-from scrapersky.db.sitemap_settle import LOCK_JOB, of_line, of_site, settle, turn
+from scrapersky.db.sitemap_lines import Address, Known, Line, Site, Turn, url_hash
+from scrapersky.db.sitemap_settle import LAST_WHOLE, LOCK_JOB, RENEW_JOB, of_line, of_site, settle, turn
 from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType
 from scrapersky.domain.status import JobStatus
 
 MAX_FILE_ATTEMPTS: Final = 3
 """Claims of a file on which nothing came of it: one that took three workers along is at fault itself. The job's own
 attempts begin anew with each claimed file, or such a file would end its whole job first."""
-
-
-class Address(StrEnum):
-    """What a file's final address says of it."""
-
-    OWN = "own"
-    DUPLICATE = "duplicate"  # another file of the job: this one has ended and is not listed
-    LOST = "lost"  # cancelled or taken over
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +66,6 @@ def site(db: Database, tenant_id: UUID, job_id: UUID) -> Site | None:
     return Site(**{**rows[0], "status": JobStatus(rows[0]["status"])}) if rows else None
 
 
-# A file counts for what it has stored, as part of the 50,000 URLs that the protocol allows it.
-RENEW_JOB = """
-with lines as (
-  select coalesce(sum(case when status in ('pending', 'running') then least(url_count / 50000.0, 0.9) else 1 end), 0)
-           / greatest(count(*), 1) as files,
-         coalesce(sum(url_count), 0) / %(max_pages)s as urls
-  from scrapersky.sitemap_files
-  where tenant_id = %(tenant_id)s and job_id = %(job_id)s
-)
-select scrapersky.renew_leases(
-  array[%(job_id)s::uuid], array[least(greatest(files, urls) * 100, 99)::double precision], %(run_token)s, %(lease)s)
-from lines
-"""
-
 _GIVE_UP = """
 update scrapersky.sitemap_files
 set status = 'failed', error_code = 'worker_lost', error_message = 'its worker was lost ' || attempt || ' times',
@@ -100,7 +77,8 @@ where tenant_id = %(tenant_id)s and job_id = %(job_id)s and attempt >= %(max_att
     where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and j.status = 'running' and j.lease_token = %(run_token)s)
 """
 
-_CLAIM = """
+_CLAIM = (
+    """
 with next as (
   select f.id from scrapersky.sitemap_files as f
   join scrapersky.jobs as j on j.tenant_id = f.tenant_id and j.id = f.job_id
@@ -113,9 +91,10 @@ with next as (
           select count(*) from scrapersky.sitemap_files as o
           where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s
             and o.status = 'running' and o.lease_until >= now())
-        and %(max_pages)s > (
+        -- What was begun is ended, however full the scan is.
+        and (f.read_at is not null or %(max_pages)s > (
           select sum(o.url_count) from scrapersky.sitemap_files as o
-          where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s)))
+          where o.tenant_id = %(tenant_id)s and o.job_id = %(job_id)s))))
   order by f.lease_token is not distinct from %(token)s desc, f.position
   limit 1
 ), claimed as (
@@ -130,7 +109,7 @@ with next as (
       updated_at = now()
   from next, scrapersky.sitemaps as s
   where f.tenant_id = %(tenant_id)s and f.id = next.id and s.tenant_id = f.tenant_id and s.id = f.sitemap_id
-  returning f.*, s.etag as known_etag, s.last_modified as known_last_modified
+  returning f.*, s.read_at is null as is_first, s.etag as known_etag, s.last_modified as known_last_modified
 ), worked as (
   -- The job got on: from here on it is the file that is at fault when its worker is lost.
   update scrapersky.jobs as j set attempt = 1 from claimed
@@ -141,16 +120,18 @@ from claimed
 left join lateral (
   -- What is said of a file that was not modified is what was said of it the last time, children and all.
   select l.* from scrapersky.sitemap_files as l
+  join scrapersky.sitemaps as s on s.tenant_id = l.tenant_id and s.id = l.sitemap_id
   where l.tenant_id = claimed.tenant_id and l.sitemap_id = claimed.sitemap_id and l.job_id <> claimed.job_id
-    and l.status = 'complete' and not l.is_duplicate
-  order by l.created_at desc
-  limit 1
+"""  # noqa: S608 - constants alone
+    + LAST_WHOLE
+    + """
 ) as before on (claimed.known_etag is not null or claimed.known_last_modified is not null)
   and claimed.url_count = 0
   and before.child_count = (
     select count(*) from scrapersky.sitemap_files as c
     where c.tenant_id = before.tenant_id and c.parent_id = before.id)
 """
+)
 
 
 def claim(db: Database, site: Site, *, token: UUID, lease: timedelta, lanes: int) -> Turn:
@@ -186,6 +167,7 @@ def _line(row: Mapping[str, Any], site: Site) -> Line:
         id=row["id"], sitemap_id=row["sitemap_id"], domain=row["domain"], url=row["url"], depth=row["depth"],
         position=row["position"], discovery_method=DiscoveryMethod(row["discovery_method"]), attempt=row["attempt"],
         read_at=row["read_at"], url_count=row["url_count"], known=known, max_pages=site.max_pages,
+        is_first=row["is_first"] and row["url_count"] == 0,
     )  # fmt: skip
 
 

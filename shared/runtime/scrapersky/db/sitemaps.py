@@ -97,7 +97,7 @@ _CHANGES: dict[Change, LiteralString] = {
 
 # By position and then by id is the order in which the rows are found. Sorting all of them first, which a table without
 # statistics suggests, would read a million for each page.
-_FOUND_IN_ORDER = "select set_config('enable_sort', 'off', true)"
+FOUND_IN_ORDER = "select set_config('enable_sort', 'off', true)"
 
 
 def is_scan(db: Database, tenant_id: UUID, job_id: UUID) -> bool:
@@ -143,7 +143,7 @@ def in_order(db: Database, tenant_id: UUID, statement: LiteralString, scope: Map
     parameters = {"job_id": None, "file_id": None, **scope, "tenant_id": tenant_id}
 
     def work(cursor: Any) -> Any:
-        cursor.execute(_FOUND_IN_ORDER)
+        cursor.execute(FOUND_IN_ORDER)
         return cursor.execute(statement, parameters)
 
     found: list[DictRow] = db.run(work, tenant_id=tenant_id).fetchall()

@@ -27,6 +27,8 @@ class AnchorReader:
         self.stylesheets: list[Asset] = []
         self.pictures: list[Picture] = []
         self.unnamed_pictures: list[Picture] = []
+        self.muted_from: int | None = None
+        """Where in the pieces the text begins that is not visible, while an element of such text is open."""
         self._links: Ends[Link] = Ends()
         self._cfemails: Ends[str] = Ends()
         self._pieces = pieces
@@ -53,27 +55,28 @@ class AnchorReader:
             self.end_anchor()
         if "data-cfemail" in attrib:
             self.cfemail(attrib)
-        href = attrib["href"].strip() if "href" in attrib else ""
-        if not href:
-            return
-        self._pieces.append(" ")
-        self._open = (href, attrib, len(self._pieces))
+        if "href" in attrib and (href := attrib["href"].strip()):
+            pieces = self._pieces
+            pieces.append(" ")
+            self._open = href, attrib, len(pieces)
 
     def end_anchor(self) -> None:
-        if self._open:
-            href, attrib, start = self._open
-            pieces = self._pieces
-            text = pieces[start] if len(pieces) == start + 1 else "".join(pieces[start:]).replace(BREAK, " ")
-            text = " ".join(text.split())[:MAX_LINK_TEXT_CHARS]
-            rel, label = None, self._alt
-            if len(attrib) > 1:
-                rel = attrib.get("rel")
-                label = attrib.get("aria-label") or attrib.get("title") or label
-            if label:
-                label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
-            self._links.append(Link(href, rel, text or None, self._layout.place, label or None))
-            pieces.append(" ")
-            self._open = self._alt = None
+        if self._open is None:
+            return
+        href, attrib, start = self._open
+        pieces = self._pieces
+        visible = pieces[start : self.muted_from]
+        text = visible[0] if len(visible) == 1 else "".join(visible).replace(BREAK, " ")
+        text = " ".join(text.split())[:MAX_LINK_TEXT_CHARS]
+        rel, label = None, self._alt
+        if len(attrib) > 1:
+            rel = attrib.get("rel")
+            label = attrib.get("aria-label") or attrib.get("title") or label
+        if label:
+            label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
+        self._links.append(Link(href, rel, text or None, self._layout.place, label or None))
+        pieces.append(" ")
+        self._open = self._alt = None
 
     def area(self, tag: str, attrib: Mapping[str, str]) -> None:
         """A link of an image map, which has no text."""
@@ -92,10 +95,10 @@ class AnchorReader:
         in_header = self._layout.is_header
         if not (in_header or self._open):
             return
-        names = [src, *(attrib.get(name, "") for name in ("class", "id", "alt"))]
+        names = f"{src} {attrib.get('class')} {attrib.get('id')} {attrib.get('alt')}"
         if self._open:
-            names += [self._open[1].get("class", ""), self._open[1].get("id", "")]
-        if "logo" in " ".join(names).lower():
+            names += f" {self._open[1].get('class')} {self._open[1].get('id')}"
+        if "logo" in names.lower():
             if len(self.pictures) < MAX_PICTURES:
                 self.pictures.append(Picture(src, in_header, self._open[0] if self._open else None))
         elif self._open and self._may_be_brand(attrib):

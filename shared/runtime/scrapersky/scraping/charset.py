@@ -1,8 +1,8 @@
-"""Bytes of a page to text: which charset they really are in.
+"""Bytes of a page to UTF-8: which charset they really are in.
 
 Label names follow the WHATWG Encoding Standard (https://encoding.spec.whatwg.org/#names-and-labels): a page that
 says `latin-1` or `us-ascii` means windows-1252. Labels of the replacement encoding (iso-2022-kr, hz-gb-2312) mean
-nothing here: browsers show such pages as one broken character. The order of the witnesses is our own, see `decode`.
+nothing here: browsers show such pages as one broken character. The order of the witnesses is our own, see `to_utf8`.
 
 Pages that declare nothing are told apart without a library: charset_normalizer takes 14 ms to import and tries dozens
 of codecs on each page, to tell windows-1252 from its cousins by frequencies that menus and names do not have.
@@ -109,8 +109,8 @@ def codec_of(label: str | None) -> str | None:
     return _CODECS.get(label)
 
 
-def decode(body: bytes, content_type: str | None, url: str = "") -> str:
-    """The text of a page from `url`, by the first witness that fits; never raises.
+def to_utf8(body: bytes, content_type: str | None, url: str = "") -> bytes:
+    """A page from `url` in UTF-8, which most are already, by the first witness of its charset that fits; never raises.
 
     1. A byte order mark.
     2. UTF-8, if every byte fits it. Text of another encoding is practically never valid UTF-8, so the bytes outrank
@@ -122,9 +122,9 @@ def decode(body: bytes, content_type: str | None, url: str = "") -> str:
     """
     for bom, codec in _BOMS:
         if body.startswith(bom):
-            return body[len(bom) :].decode(codec, "replace")
+            return _recoded(body[len(bom) :], codec)
     if body.isascii() and b"\x1b" not in body and b"\0" not in body:
-        return body.decode("ascii")
+        return body
     said = prescan(body)
     declared = [codec for codec in (_header_codec(content_type), _meta_codec(said.charset)) if codec]
     if not declared and _STATEFUL_JAPANESE.search(body[:_DETECT_BYTES]) and body.isascii():
@@ -133,15 +133,21 @@ def decode(body: bytes, content_type: str | None, url: str = "") -> str:
         declared.insert(0, "utf-8")
     for codec in declared:
         try:
-            return body.decode(codec)
+            text = body.decode(codec)
         except UnicodeDecodeError:
             continue
+        return body if codec == "utf-8" else text.encode()
     legacy = next((codec for codec in declared if codec != "utf-8"), None)
     if legacy is None:
         text = body.decode("utf-8", "replace")
         if _is_mostly_intact(text):
-            return text
-    return body.decode(legacy or _habit(body, said.language, url), "replace")
+            return text.encode()
+    return _recoded(body, legacy or _habit(body, said.language, url))
+
+
+def _recoded(body: bytes, codec: str) -> bytes:
+    """In UTF-8, with U+FFFD for what is broken."""
+    return body.decode(codec, "replace").encode()
 
 
 def _header_codec(content_type: str | None) -> str | None:

@@ -188,9 +188,10 @@ def _written_plainly(text: str) -> str:
         text = _WRITTEN_DOT.sub(".", _WRITTEN_AT.sub("@", text))
     elif "@" in text and any(bracket in text for bracket in _BRACKETS):
         text = _WRITTEN_DOT.sub(".", text)
-    if " dot " in text or " DOT " in text:
+    # What ends in a blank takes twice as long to look for, since texts are full of them.
+    if (" dot" in text and " dot " in text) or (" DOT" in text and " DOT " in text):
         text = _SPOKEN.sub(lambda found: f"{found[1]}@{_SPOKEN_DOT.sub('.', found[2])}", text)
-    return _SPACED.sub(r"\1@", text) if "@" in text and " @ " in text else text
+    return _SPACED.sub(r"\1@", text) if _has_spaced_at(text) else text
 
 
 def _has_written_at(text: str) -> bool:
@@ -201,6 +202,16 @@ def _has_written_at(text: str) -> bool:
             if _AT_BEGINNING.match(text, at + 1):
                 return True
             at = text.find(bracket, at + 1)
+    return False
+
+
+def _has_spaced_at(text: str) -> bool:
+    """Whether there is an `@` between two blanks."""
+    at = text.find("@", 1)
+    while at >= 0:
+        if text[at - 1] == text[at + 1 : at + 2] == " ":
+            return True
+        at = text.find("@", at + 1)
     return False
 
 

@@ -1,6 +1,7 @@
 """Sorts the events of one page's push parse: head elements to a soup, text and everything else to plain lists.
 
-Every element of a page passes here, so `start`, `end` and `data` do little more than ask whether the element matters.
+Every element of a page passes here, so `start` and `end` do little more than ask whether the element matters, and
+`data` is a list's `append`.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,6 +37,11 @@ _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e
 _DATA_KINDS = ("json", "html", "template", "importmap", "speculationrules", "x-magento-init")
 
 
+# Of the text of a muted element. A piece is a character at least, and every second one may be a break: this holds all
+# that is kept of any, without a copy of a whole page of pieces.
+_MAX_TAKEN_PIECES: Final = 2 * MAX_SCRIPT_CHARS
+
+
 class TooDeepError(Exception):
     """The document nests beyond MAX_DEPTH; what was gathered before stands."""
 
@@ -43,27 +49,26 @@ class TooDeepError(Exception):
 class PageReader:
     """The target of one parse (lxml's parser target interface). Use a new one for each page."""
 
-    def __init__(self, soup: BeautifulSoup, *, has_microdata: bool) -> None:
+    def __init__(self, soup: BeautifulSoup) -> None:
         self.comments: list[str] = []
         self.scripts: list[str] = []
         self.data_blocks: list[str] = []
         self.noscripts: list[str] = []
         self.truncated = False
         self._pieces: list[str] = [BREAK]
+        # Any text at first: that of muted elements is taken out at their end. A list's own method is the cheapest call.
+        self.data = self._pieces.append
         self.layout = Layout()
         self.anchors = AnchorReader(self._pieces, self.layout)
         self.microdata = MicrodataReader()
         self._soup = soup
-        self._has_microdata = has_microdata
         self._depth = 0
+        self._shallow_depth = SHALLOW_DEPTH
         self._svg = 0
         self._muted = 0
-        self._sink: Callable[[str], None] | None = None  # takes the text of muted elements, or nothing does
         self._head_tags = 0
         self._script_chars = 0
-        self._data_chars = 0
         self._noscript_chars = 0
-        self._open_tag: str | None = None
         # What is to be done when the element at a depth ends, innermost last.
         self._scopes: list[tuple[int, Callable[[], object]]] = []
         self._scope_depth = 0
@@ -99,18 +104,18 @@ class PageReader:
         self._depth = depth = self._depth + 1
         if tag not in INLINE and self._pieces[-1] is not BREAK:
             self._pieces.append(BREAK)
-        if tag in self._starts:
-            self._starts[tag](tag, attrib)
-        if depth <= SHALLOW_DEPTH:
-            if attrib and (place := self.layout.shallow(tag, attrib)):
-                self._start_place(place, attrib)
-        elif depth > MAX_DEPTH:
+        if start := self._starts.get(tag):
+            start(tag, attrib)
+        if attrib:  # asking lxml's empty mapping for a key costs twenty times a dict's
+            if depth <= self._shallow_depth:
+                self._start_shallow(tag, attrib)
+            if "itemprop" in attrib or "itemscope" in attrib:
+                self._start_microdata(tag, attrib)
+        if depth > MAX_DEPTH:
             raise TooDeepError
-        if self._has_microdata and ("itemprop" in attrib or "itemscope" in attrib):
-            self._start_microdata(tag, attrib)
 
     def end(self, tag: str) -> None:
-        if self._depth <= self._scope_depth:
+        if self._depth == self._scope_depth:
             self._end_scopes()
         self._depth -= 1
         if tag in INLINE:
@@ -119,21 +124,15 @@ class PageReader:
         elif self._pieces[-1] is not BREAK:
             self._pieces.append(BREAK)
 
-    def data(self, data: str) -> None:
-        if self._open_tag:
-            self._soup.handle_data(data)
-        elif not self._muted:
-            self._pieces.append(data)
-        elif self._sink:
-            self._sink(data)
-
     def comment(self, text: str) -> None:
         if len(self.comments) < MAX_COMMENTS:
             self.comments.append(text[:MAX_COMMENT_CHARS])
 
     def close(self) -> None:
-        """The document's end, or where reading it ended."""
+        """The document's end, or where reading it ended, with elements still open."""
         self.anchors.end_anchor()
+        self._depth = 0
+        self._end_scopes()
         self.truncated = self.truncated or self.anchors.truncated
 
     def _at_end(self, action: Callable[[], object]) -> None:
@@ -146,6 +145,12 @@ class PageReader:
             self._scopes.pop()[1]()
         self._scope_depth = self._scopes[-1][0] if self._scopes else 0
 
+    def _start_shallow(self, tag: str, attrib: Mapping[str, str]) -> None:
+        if place := self.layout.shallow(tag, attrib):
+            self._start_place(place, attrib)
+        if self.layout.has_seen_enough:
+            self._shallow_depth = 0
+
     def _start_place(self, tag: str, _attrib: Mapping[str, str]) -> None:
         if self.layout.enter(tag):
             self._at_end(self.layout.leave)
@@ -153,10 +158,9 @@ class PageReader:
     def _start_muted(self, tag: str, attrib: Mapping[str, str]) -> None:
         if tag == "iframe" and (src := attrib.get("src") or later(attrib)):
             self.anchors.asset("iframe", src)
-        self._mute(self._noscript_data if tag == "noscript" else None)
+        self._mute(self._take_noscript if tag == "noscript" else None)
 
     def _start_script(self, tag: str, attrib: Mapping[str, str]) -> None:
-        # Most have no attributes, and asking lxml's empty mapping for a key costs twenty times a dict's.
         if attrib and (src := attrib.get("src") or later(attrib)):
             self.anchors.asset("script", src)
             self._mute(None)
@@ -166,10 +170,9 @@ class PageReader:
             self.layout.classes.update(attrib.get("class", "").split())
             self._open(tag, attrib)
         elif any(word in kind for word in _DATA_KINDS):
-            self._data_chars = 0
-            self._mute(self._block_data)
+            self._mute(self._take_data_block)
         else:  # also of types that a consent manager gives to code that is to wait
-            self._mute(self._script_data)
+            self._mute(self._take_script)
 
     def _start_span(self, _tag: str, attrib: Mapping[str, str]) -> None:
         if attrib:
@@ -201,35 +204,48 @@ class PageReader:
             self._at_end(partial(self._end_property, names, len(self._pieces)))
 
     def _end_property(self, names: str, start: int) -> None:
-        self.microdata.add(names, "".join(self._pieces[start:]).replace(BREAK, " "))
+        visible = self._pieces[start : self.anchors.muted_from]
+        self.microdata.add(names, "".join(visible).replace(BREAK, " "))
 
-    def _mute(self, sink: Callable[[str], None] | None) -> None:
-        self._at_end(partial(self._unmute, self._sink))
+    def _mute(self, take: Callable[[str], None] | None) -> None:
+        """Keep the text of the element that has just started out of the page's; `take` gets it when that ends."""
+        start = len(self._pieces)
+        if not self._muted:
+            self.anchors.muted_from = start
         self._muted += 1
-        self._sink = sink
+        self._at_end(partial(self._unmute, start, take))
 
-    def _unmute(self, sink: Callable[[str], None] | None) -> None:
+    def _unmute(self, start: int, take: Callable[[str], None] | None) -> None:
         self._muted -= 1
-        self._sink = sink
+        if not self._muted:
+            self.anchors.muted_from = None
+        pieces = self._pieces
+        if take and len(pieces) > start:
+            take("".join(pieces[start : start + _MAX_TAKEN_PIECES]))
+        # Only an element within a line has none before it.
+        has_break = pieces[start - 1] is not BREAK and BREAK in pieces[start:]
+        del pieces[start:]
+        if has_break:
+            pieces.append(BREAK)
 
-    def _script_data(self, data: str) -> None:
-        if self._script_chars < MAX_SCRIPT_CHARS:
-            self._script_chars += len(data)
-            self.scripts.append(data)
-
-    def _block_data(self, data: str) -> None:
-        room = MAX_DATA_BLOCK_CHARS - self._data_chars
+    def _take_script(self, text: str) -> None:
+        room = MAX_SCRIPT_CHARS - self._script_chars
         if room > 0:
-            self._data_chars += len(data)
-            if self._script_chars < MAX_SCRIPT_CHARS:
-                self._script_chars += len(data)
-                self.data_blocks.append(data[:room])
+            self.scripts.append(text[:room])
+            self._script_chars += len(text)
 
-    def _noscript_data(self, data: str) -> None:
+    def _take_data_block(self, text: str) -> None:
+        text = text[:MAX_DATA_BLOCK_CHARS]
+        if self._script_chars < MAX_SCRIPT_CHARS:
+            self._script_chars += len(text)
+            self.data_blocks.append(text)
+
+    def _take_noscript(self, text: str) -> None:
         room = MAX_NOSCRIPT_CHARS - self._noscript_chars
         if room > 0:
-            self._noscript_chars += len(data)
-            self.noscripts.append(data[:room])
+            text = text.replace(BREAK, "")
+            self.noscripts.append(text[:room])
+            self._noscript_chars += len(text)
 
     def _link(self, tag: str, attrib: Mapping[str, str]) -> None:
         """Most of a head's links are stylesheets, which need no Tag."""
@@ -250,9 +266,7 @@ class PageReader:
         if self._head_tags < MAX_HEAD_TAGS:
             self._head_tags += 1
             self._soup.handle_starttag(tag, None, None, dict(attrib))
-            self._open_tag = tag
-            self._at_end(partial(self._close_tag, tag))
-
-    def _close_tag(self, tag: str) -> None:
-        self._soup.handle_endtag(tag)
-        self._open_tag = None
+            self._at_end(partial(self._soup.handle_endtag, tag))
+            self._mute(self._soup.handle_data)
+        else:
+            self._mute(None)

@@ -32,12 +32,13 @@ class PageFindings:
 def read(page: PageFacts, answer: Fetched) -> PageFindings:
     """The page's findings; the page can be dropped afterwards."""
     cookies = [text.partition("=")[0].strip() for text in answer.set_cookies]
+    folders = wordpress.paths(page)
     return PageFindings(
         url=page.url,
         contacts=contacts.read(page),
         identity=identity.read(page),
-        technologies=technology.find_technologies(page, answer.headers, cookies),
-        wordpress_theme=wordpress.theme(page),
+        technologies=technology.find_technologies(page, answer.headers, cookies, folders),
+        wordpress_theme=wordpress.theme(folders),
         truncated=page.truncated,
     )
 

@@ -7,11 +7,12 @@ structured data of `organization`.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from scrapersky.scraping import organization
 from scrapersky.scraping.gathered import Icon, Picture
+from scrapersky.scraping.jsonld import Graph
 from scrapersky.scraping.page_urls import INDEX
 from scrapersky.scraping.urls import absolute_url
 
@@ -68,11 +69,6 @@ def ranked(icons: Iterable[Icon]) -> list[Icon]:
     return list({icon.url: icon for _, icon in reversed(order)}.values())[::-1]
 
 
-def favicon(icons: Iterable[Icon]) -> Icon | None:
-    """The best of ranked icons that shows the site in its colours."""
-    return next((icon for icon in icons if icon.rel != "mask-icon"), None)
-
-
 def manifest_icons(body: bytes, url: str) -> tuple[Icon, ...]:
     """The icons of a web app manifest fetched from `url`, which its URLs start from. Never raises on any bytes."""
     if len(body) > MAX_MANIFEST_BYTES:
@@ -95,8 +91,8 @@ def manifest_icons(body: bytes, url: str) -> tuple[Icon, ...]:
 
 def logos(
     base_url: str,
-    json_ld: tuple[dict[str, Any], ...],
-    microdata_items: tuple[dict[str, Any], ...],
+    json_ld: Graph,
+    microdata: Graph,
     open_graph: Mapping[str, str],
     pictures: Iterable[Picture],
     unnamed: Iterable[Picture] = (),
@@ -108,7 +104,7 @@ def logos(
     home = [picture.src for picture in pictures if _leads_home(base_url, picture.anchor_href)]
     stated: list[tuple[str, str | None]] = [
         ("json-ld", organization.logo(json_ld)),
-        ("microdata", organization.logo(microdata_items)),
+        ("microdata", organization.logo(microdata)),
         ("og:logo", open_graph.get("og:logo")),
         *(("header", src) for src in home),
         *(("header", picture.src) for picture in pictures if picture.in_header),
@@ -120,11 +116,6 @@ def logos(
         if url := absolute_url(base_url, href):
             found.setdefault(url, Logo(url, source))
     return list(found.values())
-
-
-def logo(candidates: Iterable[Logo]) -> Logo | None:
-    """The best of a page's candidates that says that it is a logo."""
-    return next((candidate for candidate in candidates if candidate.source != "og:image"), None)
 
 
 def _is_brand(base: str, picture: Picture) -> bool:

@@ -124,12 +124,12 @@ def read(page: PageFacts) -> PageIdentity:
         open_graph=page.open_graph,
         twitter=page.twitter,
         organizations=(
-            *(("json-ld", summary) for summary in organization.organizations(page.json_ld, page.base_url)),
-            *(("microdata", summary) for summary in organization.organizations(page.microdata_items, page.base_url)),
+            *(("json-ld", summary) for summary in organization.organizations(page.graph, page.base_url)),
+            *(("microdata", summary) for summary in organization.organizations(page.microdata_graph, page.base_url)),
         ),
         addresses=(
-            *organization.addresses(page.json_ld, page.url),
-            *organization.addresses(page.microdata_items, page.url, "microdata"),
+            *organization.addresses(page.graph, page.url),
+            *organization.addresses(page.microdata_graph, page.url, "microdata"),
         ),
     )
 

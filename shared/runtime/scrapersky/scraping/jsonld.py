@@ -131,6 +131,7 @@ class Graph:
 
     def __init__(self, objects: tuple[dict[str, Any], ...]) -> None:
         self.objects = objects
+        self._organizations: list[dict[str, Any]] | None = None
         self._named: dict[str, dict[str, Any]] = {}
         for thing in walk(objects):
             name = thing.get("@id")
@@ -148,22 +149,19 @@ class Graph:
 
     def organizations(self) -> list[dict[str, Any]]:
         """The organisations that the page speaks for: top objects first, then publishers of its site and pages."""
-        found = [thing for thing in self.objects if is_organization(thing)]
-        for thing in self.objects:
-            if not _SITE_TYPES.isdisjoint(types(thing)):
-                found += [linked for linked in self.things(thing, *_SPEAKS_FOR_SITE) if is_organization(linked)]
-        return list({id(thing): thing for thing in found}.values())
+        if self._organizations is None:
+            found = [thing for thing in self.objects if is_organization(thing)]
+            for thing in self.objects:
+                if not _SITE_TYPES.isdisjoint(types(thing)):
+                    found += [linked for linked in self.things(thing, *_SPEAKS_FOR_SITE) if is_organization(linked)]
+            self._organizations = list({id(thing): thing for thing in found}.values())
+        return self._organizations
 
     def _follow(self, value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("@id"), str):
             named = self._named.get(value["@id"], value)
             return named if len(named) > len(value) else value
         return value
-
-
-def organizations(objects: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    """See `Graph.organizations`."""
-    return Graph(objects).organizations()
 
 
 def _values(text: str) -> list[Any]:

@@ -30,13 +30,11 @@ class Layout:
         self.lang: str | None = None
         self.place: str | None = None
         """Where the element that is being read stands, as `Link.place` says it."""
-        self._places: list[str | None] = []
-        self._seen = 0
-
-    @property
-    def is_header(self) -> bool:
+        self.is_header = False
         """Whether a header or navigation is open, be it the innermost place or not."""
-        return "header" in self._places or "nav" in self._places
+        self._places: list[str | None] = []
+        self.has_seen_enough = False
+        self._seen = 0
 
     def enter(self, tag: str) -> bool:
         """A header, nav, footer or article begins; whether `leave` is due at its end.
@@ -45,19 +43,25 @@ class Layout:
         """
         if tag != "article" and self._places and self._places[-1] is None:
             return False
-        self.place = None if tag == "article" else tag
-        self._places.append(self.place)
+        self._places.append(None if tag == "article" else tag)
+        self._settle()
         return True
 
     def leave(self) -> None:
         self._places.pop()
+        self._settle()
+
+    def _settle(self) -> None:
         self.place = self._places[-1] if self._places else None
+        self.is_header = "header" in self._places or "nav" in self._places
 
     def shallow(self, tag: str, attrib: Mapping[str, str]) -> str | None:
-        """An element near the root: keeps its marks, and says which place it is if its names say so."""
+        """An element near the root: keeps its marks, and says which place it is if its names say so.
+
+        Not to be called any more when `has_seen_enough`.
+        """
         self._seen += 1
-        if self._seen > MAX_SHALLOW:
-            return None
+        self.has_seen_enough = self._seen >= MAX_SHALLOW
         if not _PLAIN_ATTRIBUTES.issuperset(attrib):
             for name in attrib:
                 if name not in _PLAIN_ATTRIBUTES and name not in self.marks:

@@ -12,8 +12,6 @@ from scrapersky.scraping import emails, phones
 from scrapersky.scraping.jsonld import MAX_LIST, MAX_VALUE_CHARS, Graph, strings, types, walk
 from scrapersky.scraping.urls import absolute_url
 
-Things = tuple[dict[str, Any], ...]
-
 # Ours -> schema.org's.
 _ADDRESS_PARTS: Final = {
     "street_address": "streetAddress",
@@ -38,14 +36,11 @@ _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturda
 _HOURS = re.compile(r"([A-Za-z,\s-]{2,60}?)\s*(\d{1,2}:\d{2})\s*[-\u2013]\s*(\d{1,2}:\d{2})")
 
 
-def organization(objects: Things, base_url: str) -> dict[str, Any] | None:
-    """The fullest of the page's organisations, in the HTTP contract's words. `base_url` is what its URLs start from."""
-    return max(organizations(objects, base_url), key=fullness, default=None)
+def organizations(graph: Graph, base_url: str) -> list[dict[str, Any]]:
+    """Every organisation that the page speaks for and names, in the page's order, in the HTTP contract's words.
 
-
-def organizations(objects: Things, base_url: str) -> list[dict[str, Any]]:
-    """Every organisation that the page speaks for and names, in the page's order."""
-    graph = Graph(objects)
+    `base_url` is what its URLs start from.
+    """
     summaries = [_summary(graph, thing, base_url) for thing in graph.organizations()[:MAX_LIST]]
     return [summary for summary in summaries if summary["name"]]
 
@@ -55,10 +50,9 @@ def fullness(summary: dict[str, Any]) -> int:
     return sum(value not in (None, []) for value in summary.values())
 
 
-def addresses(objects: Things, page_url: str, method: str = "json-ld") -> list[dict[str, Any]]:
+def addresses(graph: Graph, page_url: str, method: str = "json-ld") -> list[dict[str, Any]]:
     """Postal addresses of the page's organisations and their departments and places, without repeats."""
     found: list[dict[str, Any]] = []
-    graph = Graph(objects)
     for thing in walk(tuple(graph.organizations())):
         for item in graph.values(thing, "address"):
             address = _address(item)
@@ -69,9 +63,8 @@ def addresses(objects: Things, page_url: str, method: str = "json-ld") -> list[d
     return found
 
 
-def logo(objects: Things) -> str | None:
+def logo(graph: Graph) -> str | None:
     """The `logo` of the page's organisations, as written: a URL, or an ImageObject with one."""
-    graph = Graph(objects)
     return next((url for thing in graph.organizations() if (url := _url_of(graph.values(thing, "logo")))), None)
 
 

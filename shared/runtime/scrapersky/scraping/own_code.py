@@ -36,7 +36,9 @@ def is_of(other: str, host: str) -> bool:
 
 def written_host(url: str) -> str:
     """The host as it stands in `url`, "" for a relative one. Cheap: it only sorts a page's assets."""
-    match = _HOST.match(url, url.find("//") if "//" in url[:8] else len(url))
+    if "//" not in url[:8]:
+        return ""
+    match = _HOST.match(url, url.find("//"))
     return match[1] if match else ""
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 
 from scrapersky.scraping import icons, jsonld
-from scrapersky.scraping.charset import decode
+from scrapersky.scraping.charset import to_utf8
 from scrapersky.scraping.gathered import Asset, Icon, Link
 from scrapersky.scraping.icons import Logo
+from scrapersky.scraping.jsonld import Graph
 from scrapersky.scraping.soup import parse, release
 from scrapersky.scraping.urls import absolute_url
 
-__all__ = ["PageFacts", "decode", "parse_page"]
+__all__ = ["PageFacts", "parse_page"]
 
 # Longer than any title or description that a search engine reads; bounds a row and an answer.
 MAX_VALUE_CHARS = 2_000
@@ -33,8 +34,8 @@ class PageFacts:
     `base_url` is what the page's relative URLs start from. `text` is what a reader sees, one line for each block, and
     `noscript` what one without JavaScript sees besides. `cfemail` are Cloudflare's hex tokens. `open_graph` and
     `twitter` are card tags with their prefix, `metas` all other named ones (name, property or http-equiv, lower case).
-    `microdata_items` have the shape of `json_ld`; `microdata` are all (itemprop, value). `icons` and `logos` are
-    candidates, best first.
+    `microdata_items` have the shape of `json_ld`, and both their graph; `microdata` are all (itemprop, value). `icons`
+    and `logos` are candidates, best first.
 
     `scripts`, `data_blocks` (the beginnings of script elements that are no code), `comments`, `classes` (of html, body,
     forms and JSON-LD), `head_links` (rel, href), `marks` (attributes of the outermost elements: name -> first value),
@@ -48,8 +49,6 @@ class PageFacts:
     description: str | None
     language: str | None
     canonical_url: str | None
-    favicon_url: str | None
-    logo_url: str | None
     icons: tuple[Icon, ...]
     logos: tuple[Logo, ...]
     manifest_url: str | None
@@ -57,15 +56,15 @@ class PageFacts:
     twitter: dict[str, str]
     metas: dict[str, str]
     json_ld: tuple[dict[str, Any], ...]
+    graph: Graph
     microdata: tuple[tuple[str, str], ...]
     microdata_items: tuple[dict[str, Any], ...]
+    microdata_graph: Graph
     generators: tuple[str, ...]
     links: tuple[Link, ...]
     assets: tuple[Asset, ...]
     text: str
     noscript: str
-    mailto: tuple[str, ...]
-    tel: tuple[str, ...]
     cfemail: tuple[str, ...]
     head_links: tuple[tuple[str, str], ...]
     scripts: str
@@ -82,18 +81,15 @@ class PageFacts:
 
 def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
     """Reads a page's bytes as sent (after content decoding) from `url`, with its response headers, lower-case keys."""
-    soup, seen = parse(decode(body, headers.get("content-type"), url))
+    soup, seen = parse(to_utf8(body, headers.get("content-type"), url))
     head = _Head(soup, url)
-    json_ld = tuple(head.json_ld[:MAX_JSON_LD])
-    microdata = tuple(seen.microdata.items)
+    graph = Graph(tuple(head.json_ld[:MAX_JSON_LD]))
+    microdata_graph = Graph(tuple(seen.microdata.items))
     ranked_icons = tuple(icons.ranked(head.icons))
-    favicon = icons.favicon(ranked_icons)
     anchors, layout = seen.anchors, seen.layout
-    stated = (json_ld, microdata, head.open_graph)
+    stated = (graph, microdata_graph, head.open_graph)
     logos = tuple(icons.logos(head.base, *stated, anchors.pictures, anchors.unnamed_pictures))
-    logo = icons.logo(logos)
     links = tuple(anchors.links)
-    hrefs = [link.href for link in links]
     facts = PageFacts(
         url=url,
         base_url=head.base,
@@ -101,25 +97,26 @@ def parse_page(body: bytes, url: str, headers: Mapping[str, str]) -> PageFacts:
         description=head.named.get("description"),
         language=_language(layout.lang, head.named.get("content-language"), headers.get("content-language")),
         canonical_url=head.canonical_url,
-        favicon_url=favicon.url if favicon else None,
-        logo_url=logo.url if logo else None,
         icons=ranked_icons,
         logos=logos,
         manifest_url=head.manifest_url,
         open_graph=head.open_graph,
         twitter=head.twitter,
         metas=head.named,
-        json_ld=json_ld,
+        json_ld=graph.objects,
+        graph=graph,
         microdata=tuple(seen.microdata.pairs),
-        microdata_items=microdata,
+        microdata_items=microdata_graph.objects,
+        microdata_graph=microdata_graph,
         generators=tuple(head.generators),
         links=links,
         assets=tuple(anchors.assets + anchors.stylesheets),
         text=seen.text,
         noscript="".join(seen.noscripts),
-        mailto=tuple(href[7:] for href in hrefs if href[:7].lower() == "mailto:"),
-        tel=tuple(href[4:] for href in hrefs if href[:4].lower() == "tel:"),
-        cfemail=tuple(anchors.cfemails + [href.partition("#")[2] for href in hrefs if _CLOUDFLARE_PATH in href]),
+        cfemail=(
+            *anchors.cfemails,
+            *(link.href.partition("#")[2] for link in links if _CLOUDFLARE_PATH in link.href),
+        ),
         head_links=tuple(head.links),
         scripts="".join(seen.scripts),
         data_blocks="".join(seen.data_blocks),

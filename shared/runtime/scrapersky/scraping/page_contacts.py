@@ -69,7 +69,7 @@ class PageContacts:
 def read(page: PageFacts) -> PageContacts:
     """What one page shows of its site's contacts, undecided. Cheap: no numbering plans are looked at."""
     things = list(jsonld.walk(page.json_ld))
-    organizations = jsonld.organizations(page.json_ld)
+    organizations = page.graph.organizations()
     addresses = [thing.get("addressCountry") for thing in things if "addressCountry" in thing]
     countries = [name for value in addresses for name in _country_names(value)]
     countries += [value for name, value in page.microdata if name == "addressCountry"]
@@ -97,6 +97,8 @@ def _emails(page: PageFacts, things: _Things) -> Iterator[SeenEmail]:
     makers = {address for address, before in set(placed) if email_classes.names_maker(before)}
     looked_back = 0
     for link in page.links:
+        if link.href[0] == "/":  # as most begin
+            continue
         if (target := _mail_target(link.href)) is not None:
             looked_back += 1
             made_by = looked_back <= MAX_LOOKED_BACK and _made_by(page.text, link.text)
@@ -132,7 +134,7 @@ def _mail_target(href: str) -> str | None:
 def _phones(page: PageFacts, things: _Things) -> Iterator[SeenPhone]:
     fixed_country = regions.country_of_domain(_host(page.url)) is not None
     for link in page.links:
-        if seen := _phone_of_link(link.href):
+        if link.href[0] != "/" and (seen := _phone_of_link(link.href)):
             yield seen
         elif link.label and not link.text:  # an icon or a picture of the number
             yield from (SeenPhone("text", c.text, c.label, None, True) for c in phones.numbers_in(link.label))
@@ -176,6 +178,8 @@ def _phone_of_link(href: str) -> SeenPhone | None:
 
 def _profiles(page: PageFacts, organizations: _Things) -> Iterator[tuple[str, social.Profile]]:
     for link in page.links:
+        if link.href[0] == "/" and link.href[1:2] != "/":
+            continue
         if found := social.profile(link.href):
             names = f"{link.text or ''} {link.label or ''}"
             # "f", "in", "IG"

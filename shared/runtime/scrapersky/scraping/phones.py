@@ -25,6 +25,13 @@ _BLANKS = " \t\xa0\u2000-\u200a\u202f\u3000"
 # First a class of what a number begins with, in ASCII, and no lookbehind: several times faster than `\d`. The whole
 # run is taken, whatever it ends with, so that nothing is ever read twice.
 _RUN = re.compile(rf"[+(0-9][0-9()/.{_BLANKS}{_DASHES}\u00b7\uff08\uff09]{{6,}}")
+# The same characters as bytes of Latin-1, and `?`, which stands for all others: `0` for these, `x` for what ends a run.
+_IN_RUN = frozenset(b"+()0123456789/. \t\xa0-\xb7?")
+_RUN_OR_NOT = bytes(ord("0" if code in _IN_RUN else "x") for code in range(256))
+_LEAST_RUN = b"0000000"
+_RUN_ENDS = re.compile(b"x")
+# A text of more runs than these is a table of numbers, where looking for the next one saves nothing.
+_FEW_RUNS = 50
 # "1-800-FLOWERS" from its 8 on: a literal first, which is looked for many times as fast.
 _VANITY = re.compile(
     rf"8(?:00|33|44|55|66|77|88)\)?[{_BLANKS}.{_DASHES}]{{1,3}}"
@@ -35,6 +42,7 @@ _CONTEXT = re.compile(
     r"@|\b(?:contact|kontakt|conta[ct]|tel|tél|phone|call|ruf|adres|address|anschrift)", re.IGNORECASE
 )
 
+_DIGIT = re.compile(r"[0-9]")
 _NOT_DIGIT = re.compile(r"[^0-9]")
 _MESSY = re.compile(rf"[{_BLANKS}]{{1,}}")
 _DASH = re.compile(f"[{_DASHES}]")
@@ -147,8 +155,10 @@ def is_number(text: str) -> bool:
 
 def numbers_in(text: str) -> Iterator[Candidate]:
     """Candidates in running text (see `readable`), in order, with repeats; numbers of other things are left out."""
+    if not _DIGIT.search(text):  # as in most labels of links
+        return
     last_end, last_label = -1, ""
-    for match in islice(_RUN.finditer(text), _MAX_RUNS):
+    for match in islice(_runs(text), _MAX_RUNS):
         start = match.start()
         if _DATE.match(text, start):  # what most runs are
             continue
@@ -175,6 +185,21 @@ def numbers_in(text: str) -> Iterator[Candidate]:
         start = prefix.start() if prefix else match.start()
         if not text[start - 1 : start].isalnum() and is_number(match[0]):
             yield Candidate(_plain(text[start : match.end()]), "phone", False, start, match.end())
+
+
+def _runs(text: str) -> Iterator[re.Match[str]]:
+    """All matches of _RUN, which is tried only where there are as many of its characters in a row as it needs."""
+    kinds = text.encode("latin-1", "replace").translate(_RUN_OR_NOT)
+    start = kinds.find(_LEAST_RUN)
+    for _ in range(_FEW_RUNS):
+        if start < 0:
+            return
+        ends = _RUN_ENDS.search(kinds, start)
+        end = ends.start() if ends else len(text)
+        yield from _RUN.finditer(text, start, end)
+        start = kinds.find(_LEAST_RUN, end)
+    if start >= 0:
+        yield from _RUN.finditer(text, start)
 
 
 def is_typical(number: str) -> bool:

@@ -8,6 +8,8 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final
 
+from scrapersky.scraping.pieces import Pieces
+
 _PLUGIN_CATEGORY: Final = "WordPress plugin"
 _THEME_CATEGORY: Final = "WordPress theme"
 
@@ -89,12 +91,12 @@ class Table:
         }
 
     @cached_property
-    def paths(self) -> list[tuple[str, Signature]]:
-        return [(piece, s) for s in self.signatures for piece in s.path]
+    def paths(self) -> Pieces[Signature]:
+        return Pieces((piece, s) for s in self.signatures for piece in s.path)
 
     @cached_property
-    def files(self) -> list[tuple[str, Signature]]:
-        return [(piece, s) for s in self.signatures for piece in s.file]
+    def files(self) -> Pieces[Signature]:
+        return Pieces((piece, s) for s in self.signatures for piece in s.file)
 
     @cached_property
     def comments(self) -> list[tuple[str, Signature]]:
@@ -105,8 +107,8 @@ class Table:
         return [(piece, s) for s in self.signatures for piece in s.link]
 
     @cached_property
-    def scripts(self) -> list[tuple[str, Signature]]:
-        return [(piece, s) for s in self.signatures for piece in s.script]
+    def scripts(self) -> Pieces[Signature]:
+        return Pieces((piece, s) for s in self.signatures for piece in s.script)
 
     @cached_property
     def anchors(self) -> list[tuple[str, Signature]]:

@@ -6,7 +6,7 @@ text go to plain lists (`events.PageReader`), and nothing is kept of any other e
 """
 
 from collections.abc import Iterator
-from io import StringIO
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from bs4 import BeautifulSoup
@@ -21,7 +21,7 @@ else:
     from bs4.builder import LXMLTreeBuilder
 
 # An error in an event stops libxml2 only at the end of the slice it was given, so slices are small.
-SLICE_CHARS = 64 * 1024
+SLICE_BYTES = 64 * 1024
 
 
 class LeanBuilder(LXMLTreeBuilder):
@@ -31,42 +31,30 @@ class LeanBuilder(LXMLTreeBuilder):
         super().__init__(multi_valued_attributes=None)
         self.reader: PageReader | None = None
 
-    def prepare_markup(self, markup: Any, *_args: Any, **_kwargs: Any) -> Iterator[tuple[str, None, None, bool]]:
-        """One try, with text whose charset is already decided."""
+    def prepare_markup(self, markup: Any, *_args: Any, **_kwargs: Any) -> Iterator[tuple[bytes, None, None, bool]]:
+        """One try, with markup whose charset is already decided."""
         yield markup, None, None, False
 
     def feed(self, markup: Any) -> None:
         if self.soup is None:
             raise RuntimeError("a builder is fed by the soup that it builds")
-        self.reader = PageReader(self.soup, has_microdata="itemprop" in markup)
-        self.parser = etree.HTMLParser(target=self.reader, recover=True, huge_tree=True)
+        self.reader = PageReader(self.soup)
+        # In UTF-8, libxml2's own: text would be put into it once more.
+        self.parser = etree.HTMLParser(target=self.reader, recover=True, huge_tree=True, encoding="utf-8")
         try:
-            for start in range(0, len(markup) or 1, SLICE_CHARS):
-                self.parser.feed(markup[start : start + SLICE_CHARS])
+            for start in range(0, len(markup) or 1, SLICE_BYTES):
+                self.parser.feed(markup[start : start + SLICE_BYTES])
             self.parser.close()
         except TooDeepError:
             self.reader.truncated = True
             self.reader.close()
 
 
-class _Markup(StringIO):
-    """A page as a file, because the soup warns of short strings that could have been meant as a file name or URL.
-
-    A StringIO of its own content would hold it once more, at four bytes a character.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
-
-    def read(self, size: int | None = -1, /) -> str:  # noqa: ARG002  the soup asks for all of it
-        return self._text
-
-
-def parse(markup: str) -> tuple[BeautifulSoup, PageReader]:
-    """The head's Tags as a flat soup, and the reader that holds the rest. Never raises on any text."""
+def parse(markup: bytes) -> tuple[BeautifulSoup, PageReader]:
+    """The head's Tags as a flat soup, and the reader that holds the rest. `markup` is UTF-8; never raises on any."""
     builder = LeanBuilder()
-    soup = BeautifulSoup(_Markup(markup), builder=builder)
+    # As a file, because the soup warns of short texts that could have been meant as a file name or URL.
+    soup = BeautifulSoup(BytesIO(markup), builder=builder)
     reader = builder.reader
     if reader is None:
         raise RuntimeError("a soup feeds its builder when it is made")

@@ -31,14 +31,18 @@ Clue = tuple[Signature, str, str, str | None]
 
 
 def find_technologies(
-    page: PageFacts, headers: Mapping[str, str], set_cookies: Iterable[str] = ()
+    page: PageFacts,
+    headers: Mapping[str, str],
+    set_cookies: Iterable[str] = (),
+    wordpress_paths: wordpress.Paths | None = None,
 ) -> tuple[Technology, ...]:
     """Everything that the page and its response give away, in the table's order.
 
-    `headers` have lower-case keys; `set_cookies` are the names of the cookies that the response sets. WordPress plugins
-    and themes that the table does not know follow under their folder's name, without a version.
+    `headers` have lower-case keys; `set_cookies` are the names of the cookies that the response sets. `wordpress_paths`
+    are those of the page, if they are known. WordPress plugins and themes that the table does not know follow under
+    their folder's name, without a version.
     """
-    seen = _Seen(page)
+    seen = _Seen(page, wordpress.paths(page) if wordpress_paths is None else wordpress_paths)
     found: dict[str, Technology] = {}
     for signature, method, text, version in chain(_of_response(headers, set_cookies), seen.clues()):
         known = found.get(signature.name)
@@ -70,11 +74,11 @@ def merge(per_page: Iterable[Iterable[Technology]]) -> tuple[Technology, ...]:
 class _Seen:
     """One page, laid out so that each kind of sign is a few look-ups or substring searches."""
 
-    def __init__(self, page: PageFacts) -> None:
+    def __init__(self, page: PageFacts, wordpress_paths: wordpress.Paths) -> None:
         self.page = page
+        self.wordpress_paths = wordpress_paths
         self.code = [asset.url for asset in page.assets if asset.kind in ("script", "stylesheet")]
         self.code_urls = "\n".join(self.code)
-        self.wordpress_paths = wordpress.paths(page)
 
     def clues(self) -> Iterator[Clue]:
         yield from self._of_head()
@@ -109,15 +113,12 @@ class _Seen:
 
     def _of_own_code(self) -> Iterator[tuple[Signature, str]]:
         own = own_code(self.page)
-        urls = "\n".join(own)
-        for piece, signature in table().paths:
-            if piece in urls:
-                yield signature, next(url for url in own if piece in url)
+        for piece, signature in table().paths.found_in("\n".join(own)):
+            yield signature, next(url for url in own if piece in url)
 
     def _of_files(self) -> Iterator[tuple[Signature, str]]:
-        for piece, signature in table().files:
-            if piece in self.code_urls:
-                yield signature, next(url for url in self.code if piece in url)
+        for piece, signature in table().files.found_in(self.code_urls):
+            yield signature, next(url for url in self.code if piece in url)
 
     def _of_folders(self) -> Iterator[tuple[Signature, str]]:
         for folder, url in self.wordpress_paths.items():
@@ -129,7 +130,8 @@ class _Seen:
         known: set[tuple[str, str, bool]] = set()
         places = [(asset.url, asset.kind in ("script", "stylesheet")) for asset in self.page.assets]
         for url, is_code in chain(places, ((action, False) for action in self.page.form_actions)):
-            match = _LOADED.search(url, 0, 300)
+            # Most are of the site itself, and written without a host.
+            match = _LOADED.search(url, 0, 300) if "//" in url[:10] else None
             if match and match.start() < 8 and len(known) < MAX_HOSTS:
                 place = match[1].lower(), match[2] or "/", is_code
                 if place not in known:
@@ -147,11 +149,12 @@ class _Seen:
                 text = next(text for text in page.comments if piece in text).strip()
                 found = version_in(signature.comment_version, comments)
                 yield signature, "comment", text, found[1] if found else None
-        for name in page.classes:
+        classes = sorted(page.classes)  # a set's own order is another in each process, and with it the evidence
+        for name in classes:
             for signature in table().classes.of(name):
-                versions = (version_in(signature.class_version, other) for other in page.classes)
+                versions = (version_in(signature.class_version, other) for other in classes)
                 yield signature, "class", name, next((found[1] for found in versions if found), None)
-        for name in page.body_ids:
+        for name in sorted(page.body_ids):
             yield from ((signature, "id", name, None) for signature in table().ids.of(name))
         for name, value in page.marks.items():
             for signature in table().attributes.of(name):
@@ -164,13 +167,12 @@ class _Seen:
 
     def _of_scripts(self) -> Iterator[Clue]:
         for scripts in (self.page.scripts, self.page.data_blocks):
-            for piece, signature in table().scripts:
-                if piece in scripts:
-                    found = version_in(signature.script_version, scripts)
-                    yield signature, "script", found[0] if found else piece, found[1] if found else None
+            for piece, signature in table().scripts.found_in(scripts):
+                found = version_in(signature.script_version, scripts)
+                yield signature, "script", found[0] if found else piece, found[1] if found else None
         # An address in a data block is somebody's text as likely as something to load.
         loaders = self.page.scripts[:MAX_LOADER_CHARS]
-        if "\\/" in loaders:  # as JSON writes it
+        if "\\/\\/" in loaders:  # as JSON writes it
             loaders = loaders.replace("\\/", "/")
         places = dict.fromkeys(_LOADED.findall(loaders)[: 10 * MAX_HOSTS])
         for host, path in places:

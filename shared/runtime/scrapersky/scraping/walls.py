@@ -170,7 +170,8 @@ class _Seen:
         return False
 
     def _addresses(self) -> Iterator[str]:
-        for target in islice(self.page.mailto, MAX_ADDRESSES):
+        written_to = (link.href[7:] for link in self.page.links if link.href[:7].lower() == "mailto:")
+        for target in islice(written_to, MAX_ADDRESSES):
             yield from islice(emails.addresses_of_mailto(target), MAX_ADDRESSES)
         for token in islice(self.page.cfemail, MAX_ADDRESSES):
             if address := emails.address_of_cfemail(token):

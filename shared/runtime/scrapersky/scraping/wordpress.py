@@ -26,9 +26,9 @@ _QUOTED_PATH = re.compile(r"/wp-content/(?:plugins|themes)/[A-Za-z0-9][\w.-]{0,7
 _URL = re.compile(r"(?:https?:)?//[\w.:-]{4,80}[\w./~%-]*\Z|[\"'(]([\w./~%-]*)\Z")
 
 
-def theme(page: PageFacts) -> str | None:
-    """The folder of the theme that the page's own assets come from; of parent and child theme, the one named first."""
-    return next((name for kind, name in paths(page) if kind == "themes"), None)
+def theme(found: Paths) -> str | None:
+    """Of a page's `paths`, the theme's folder; of parent and child theme, the one named first."""
+    return next((name for kind, name in found if kind == "themes"), None)
 
 
 def paths(page: PageFacts) -> Paths:

@@ -117,19 +117,24 @@ def wait(
     seconds: float,
     changed: Callable[[Job], bool],
     kind: JobKind | None = None,
+    figures: Callable[[], object] = lambda: None,
 ) -> Job:
     """The job as soon as `changed` says so of it, it is final, or `seconds` have passed.
+
+    `changed` is asked when the job's row is another, or the `figures` that are shown beside it are.
 
     Raises:
         NotFound: as `get`.
     """
     job = get(db, tenant_id, job_id, kind=kind)
+    seen: object = None  # a request that does not wait does not ask for them; the first look counts as a change
     deadline = time.monotonic() + seconds
     pause = POLL_SECONDS
     while not job.status.is_final and not changed(job) and (left := deadline - time.monotonic()) > 0:
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, POLL_MAX_SECONDS)
-        if jobs.status(db, tenant_id, job_id) != (job.status, job.progress, job.updated_at):
+        before, seen = seen, figures()
+        if seen != before or jobs.status(db, tenant_id, job_id) != (job.status, job.progress, job.updated_at):
             job = get(db, tenant_id, job_id)
     return job
 

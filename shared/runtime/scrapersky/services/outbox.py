@@ -1,12 +1,26 @@
 """Sends what committed rows owe to the queues."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from scrapersky.db import outbox
 from scrapersky.db.connection import Database
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
+
+
+def deliver_of_job(db: Database, sender: Sender, tenant_id: UUID, job_id: UUID) -> int:
+    """Send what a job owes right now, as a worker of it has just written; return how many the queue took.
+
+    What does not get sent here is the sweep's, so that the worker goes on with its work whatever happens.
+    """
+    try:
+        messages = outbox.take_of_job(db, tenant_id, job_id)
+    except Unavailable:
+        logger().warning("messages not taken", extra={"job_id": str(job_id)})
+        return 0
+    return deliver(db, sender, messages)
 
 
 def deliver(db: Database, sender: Sender, messages: Sequence[Message]) -> int:

@@ -17,17 +17,19 @@ from uuid import uuid4
 import psycopg
 
 from scrapersky.db import leases, sitemap_add, sitemap_ends, sitemap_work
-from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim
 from scrapersky.db.sitemap_lines import Failure, Line, Read, Site, Turn
 from scrapersky.domain.sitemaps import MAX_LANES
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
+from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS
 from scrapersky.scraping.sitemaps.discovery import Discovery, discover
 from scrapersky.scraping.visit import Visit
+from scrapersky.services import outbox
+from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_reading import Left, NotModified, Outcome, Reading, Terms, Watch
 
 DISCOVERY_SECONDS: Final = 60.0
@@ -35,7 +37,6 @@ DISCOVERY_SECONDS: Final = 60.0
 
 MIN_FILE_SECONDS: Final = 15.0
 """With less time left a file is left for the next invocation rather than begun: most are read in five."""
-
 
 SITE_SECONDS: Final = 240.0
 """For one site of a batch in one invocation: nobody goes on with it when its round is over."""
@@ -54,11 +55,20 @@ class Lane:
     """One lane, to be run once, in a thread of its own. `stopped` ends it early, with nothing given back."""
 
     def __init__(
-        self, db: Database, job: Claim, fetcher: Fetcher, terms: Terms, *, is_leading: bool, stopped: Event
+        self,
+        db: SharedDatabase,
+        job: Claim,
+        fetcher: Fetcher,
+        sender: Sender | None,
+        terms: Terms,
+        *,
+        is_leading: bool,
+        stopped: Event,
     ) -> None:
         self._db = db
         self._job = job
         self._fetcher = fetcher
+        self._sender = sender
         self._terms = terms
         self._is_leading = is_leading
         self._stopped = stopped
@@ -85,6 +95,8 @@ class Lane:
             return LaneEnd.LEFT
         with Visit(self._fetcher, self._terms.deadline, lambda: self._should_stop()) as visit:
             end = self._lead(site, visit) if site.discovery is None else self._work_off(site, visit)
+            if end is LaneEnd.RELEASED:
+                self._send_owed()
             if end in (LaneEnd.ENDED, LaneEnd.RELEASED) and (pause := visit.times.pause_seconds):
                 leases.leave_alone(self._db, site.job_id, token=site.run_token, pause=timedelta(seconds=pause))
             return end
@@ -137,6 +149,7 @@ class Lane:
         told = _told(found) if found else {}
         lanes = 1 if told.get("pause_seconds") else MAX_LANES
         turn = sitemap_add.add(self._db, site, files, discovery=told, lanes=lanes, failure=failure)
+        self._send_owed()
         return self._end_of(turn) or replace(site, discovery=told)
 
     def _renewal(self, site: Site) -> Callable[[], bool]:
@@ -175,7 +188,10 @@ class Lane:
         """Write down what a file came to."""
         try:
             if isinstance(outcome, Read):
-                return sitemap_ends.finish(self._db, line, outcome, lanes=lanes)
+                turn = sitemap_ends.finish(self._db, line, outcome, lanes=lanes)
+                if outcome.children:
+                    self._send_owed()
+                return turn
             if isinstance(outcome, NotModified):
                 return sitemap_ends.not_modified(
                     self._db,
@@ -189,6 +205,11 @@ class Lane:
             logger().exception("result refused by the database", extra={**self._keys, "sitemap": line.url})
             outcome = Failure(ErrorCode.INTERNAL, "its result could not be stored")
         return sitemap_ends.fail(self._db, line, outcome)
+
+    def _send_owed(self) -> None:
+        """Call further lanes, or whoever goes on with the job."""
+        if self._sender is not None:
+            outbox.deliver_of_job(self._db, self._sender, self._job.tenant_id, self._job.id)
 
     def _leave(self, site: Site, line: Line | None = None) -> LaneEnd:
         """The time is over: leave the rest to whoever comes next or, where nobody does, end the job as it is."""

@@ -20,17 +20,17 @@ from enum import Enum
 from typing import Final
 
 from scrapersky.db import sitemap_store, sitemap_work
-from scrapersky.db.connection import Database
-from scrapersky.db.sitemap_lines import Child, Failure, Known, Line, Read
-from scrapersky.db.sitemap_work import Address
+from scrapersky.db.sitemap_lines import Address, Child, Failure, Known, Line, Read
 from scrapersky.domain.sitemaps import MAX_FILES, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import NO_HEADERS, FetchFailure, Streamed
 from scrapersky.scraping.limits import SITEMAP_LIMITS
+from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS, fits
 from scrapersky.scraping.sitemaps.declared import bare_host, is_of_site
 from scrapersky.scraping.sitemaps.entry import Entry, lastmod_time
 from scrapersky.scraping.sitemaps.reader import SitemapReader
 from scrapersky.scraping.visit import Visit
+from scrapersky.services.shared_database import SharedDatabase
 
 CHUNK_ROWS: Final = 10_000
 """Entries of a chunk: some 4 MB, and a transaction of a fifth of a second. Larger ones are hardly cheaper a row."""
@@ -107,7 +107,7 @@ class Watch:
 class Reading:
     """The reading of one file. `watch.should_stop` is to be asked by the fetch, several times a second."""
 
-    def __init__(self, db: Database, line: Line, hosts: frozenset[str], terms: Terms) -> None:
+    def __init__(self, db: SharedDatabase, line: Line, hosts: frozenset[str], terms: Terms) -> None:
         self.line = line
         self.watch = Watch(self._step)
         self.stored = line.url_count
@@ -138,15 +138,18 @@ class Reading:
         Raises:
             Unavailable: the database did not answer; what was stored stays, and the rest is read by who comes next.
         """
+        wait = visit.wait_for(self.line.url)
+        if not self._terms.is_last and wait <= MAX_PAUSE_SECONDS and not fits(wait, self._terms.deadline):
+            return Left.UNDONE  # the host is left alone for that long, and then another lane asks it
         limits = replace(SITEMAP_LIMITS, seconds=self._terms.file_seconds)
         headers = _conditional(self.line.known)
         with visit.stream(self.line.url, limits=limits, headers=headers) as answer:
-            outcome = self._failed(visit, answer) if isinstance(answer, FetchFailure) else self._read(answer)
+            outcome = self._failed(answer) if isinstance(answer, FetchFailure) else self._read(answer)
         self.watch.close()
         return outcome if self._is_held else Left.LOST
 
-    def _failed(self, visit: Visit, answer: FetchFailure) -> Outcome:
-        if answer.code is ErrorCode.TIMEOUT and self._is_out_of_time(visit.wait_for(answer.url)):
+    def _failed(self, answer: FetchFailure) -> Outcome:
+        if answer.code is ErrorCode.TIMEOUT and self._is_out_of_time():
             return Left.UNDONE
         return Failure(answer.code, answer.message, answer.status_code, answer.wire_bytes, ms=answer.ms)
 
@@ -190,36 +193,37 @@ class Reading:
 
     def _flush(self) -> None:
         """Store the rows, and know then whether the file is still this lane's and whether there is room for more."""
-        rows, self._rows, self._flush_at = self._rows, [], None
-        for start in range(0, len(rows), CHUNK_ROWS):
-            stored = sitemap_store.store_chunk(
-                self._db, self.line, rows[start : start + CHUNK_ROWS], time_of=lastmod_time, lease=self._terms.lease
+        self._flush_at = None
+        while self._rows and self._is_held and self._cut_by is None:
+            rows, self._rows = self._rows[:CHUNK_ROWS], self._rows[CHUNK_ROWS:]
+            stored = self._db.call(
+                sitemap_store.store_chunk, self.line, rows, time_of=lastmod_time, lease=self._terms.lease
             )
             self._is_held = stored.held
             self.stored = stored.url_count
             self._has_room = stored.room > 0
             if stored.cut:
                 self._cut_by = Truncation.URLS
-            if stored.cut or not stored.held:
-                break
         self._renew_at = time.monotonic() + self._terms.renew_seconds
 
     def _end(self, answer: Streamed) -> Outcome:
         """What the file came to, now that no more of it comes."""
         failure = answer.failure
         is_undone = failure is not None and failure.code is ErrorCode.TIMEOUT and self._is_out_of_time()
-        self._take(self._reader.close(is_cut=failure is not None or self._cut_by is not None))
+        was_refused = self._reader.error is not None
+        self._take(self._reader.close(is_cut=failure is not None, cut_by=self._cut_by or _cut_of(failure)))
         if self._rows:
             self._flush()
         if not self._is_held:
             return Left.LOST
         if is_undone:
             return Left.UNDONE
-        if self._reader.error is not None:
+        if failure is not None and self._reader.sitemap_type is None and not was_refused:
+            # Too little came to tell what it is: the beginning of a word or of a gzip file is no broken one.
+            return self._failure(answer, failure.code, failure.message)
+        if self._reader.error is not None and not (self.stored or self._children):  # else what came before is kept
             return self._failure(answer, *self._reader.error)
         if self._reader.sitemap_type is None:
-            if failure is not None:
-                return self._failure(answer, failure.code, failure.message)
             return self._failure(answer, ErrorCode.INVALID_SITEMAP, "it is no sitemap")
         return self._result(answer, self._reader.sitemap_type)
 
@@ -230,7 +234,7 @@ class Reading:
             sitemap_type,
             status_code=answer.status_code,
             is_gzip=reader.is_gzip,
-            is_partial=reader.is_partial or (answer.failure is not None and cut_by is None),
+            is_partial=reader.is_partial or bool(reader.error) or (answer.failure is not None and cut_by is None),
             skipped_count=reader.skipped_count,
             has_lastmod=reader.has_lastmod,
             has_priority=reader.has_priority,
@@ -257,9 +261,9 @@ class Reading:
     def _failure(self, answer: Streamed, code: ErrorCode, message: str) -> Failure:
         return Failure(code, message, answer.status_code, answer.wire_bytes, self._reader.bytes, answer.ms)
 
-    def _is_out_of_time(self, wait: float = 0.0) -> bool:
+    def _is_out_of_time(self) -> bool:
         """Whether it was the lane's time that ended the fetch, and another lane may do better."""
-        return not self._terms.is_last and time.monotonic() + wait >= self._terms.deadline
+        return not self._terms.is_last and time.monotonic() >= self._terms.deadline
 
 
 def _conditional(known: Known | None) -> Mapping[str, str]:

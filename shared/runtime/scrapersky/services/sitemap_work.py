@@ -24,6 +24,7 @@ from scrapersky.db.leases import Claim, ClaimOutcome
 from scrapersky.domain.status import JobKind
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
+from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import SITEMAP_LIMITS
 from scrapersky.services.shared_database import SharedDatabase
@@ -52,6 +53,7 @@ def work_off(
     db: Database,
     job_ids: Sequence[UUID],
     fetcher: Fetcher,
+    sender: Sender | None = None,
     *,
     lease: timedelta,
     concurrency: int,
@@ -61,17 +63,19 @@ def work_off(
     """Claim `job_ids` and run a lane of each, `concurrency` at a time, until `deadline` (monotonic).
 
     A batch's job has nobody who brings it on before the next round: it is ended after SITE_SECONDS with what there is,
-    and its host is waited for. Other jobs go on in another invocation, by a message that they are owed.
+    and its host is waited for. Other jobs go on in another invocation, by a message that they are owed. `sender` sends
+    it, and what calls further lanes, at once; without one that is left to the sweep.
 
     Raises:
-        Unavailable: the database could not be reached for a claim; lanes that run are stopped.
+        Unavailable: the database could not be reached for the claim; nothing was begun.
     """
     tally = Tally()
     end = deadline - STORE_SECONDS
     file_seconds = min(SITEMAP_LIMITS.seconds, end - time.monotonic() - MIN_FILE_SECONDS)
-    window = _Window(SharedDatabase(db), fetcher, lease, end, file_seconds, concurrency, in_batch, tally)
-    window.todo.extend(dict.fromkeys(job_ids))
-    window.run()
+    with SharedDatabase(db) as shared:
+        window = _Window(shared, fetcher, sender, lease, end, file_seconds, concurrency, in_batch, tally)
+        window.todo.extend(dict.fromkeys(job_ids))
+        window.run()
     return tally
 
 
@@ -79,8 +83,9 @@ def work_off(
 class _Window:
     """The jobs of one invocation: `todo` are to be claimed, `busy` wait for their host, `running` have a lane."""
 
-    db: Database
+    db: SharedDatabase
     fetcher: Fetcher
+    sender: Sender | None
     lease: timedelta
     deadline: float
     file_seconds: float
@@ -125,7 +130,14 @@ class _Window:
         wanted = [self.todo.popleft() for _ in range(min(self.concurrency - len(self.running), len(self.todo)))]
         if not wanted:
             return
-        claims = leases.claim(self.db, wanted, kind=JobKind.SITEMAP_SCAN, token=self.token, lease=self.lease)
+        try:
+            claims = leases.claim(self.db, wanted, kind=JobKind.SITEMAP_SCAN, token=self.token, lease=self.lease)
+        except Unavailable:
+            if not self.running:
+                raise
+            logger().error("no claim", extra={"jobs": len(wanted)})
+            self.tally.later.extend(wanted)
+            return
         for job in claims:
             if job.outcome is ClaimOutcome.CLAIMED:
                 self._begin(pool, job, is_leading=True)
@@ -145,7 +157,7 @@ class _Window:
         site_end = time.monotonic() + SITE_SECONDS
         is_last = self.in_batch and site_end <= self.deadline
         terms = Terms(self.lease, site_end if is_last else self.deadline, self.file_seconds, is_last)
-        lane = Lane(self.db, job, self.fetcher, terms, is_leading=is_leading, stopped=self.stopped)
+        lane = Lane(self.db, job, self.fetcher, self.sender, terms, is_leading=is_leading, stopped=self.stopped)
         self.running[pool.submit(lane.run)] = job
 
     def _end(self, future: Future[LaneEnd]) -> None:

@@ -66,9 +66,14 @@ class SitemapReader:
                     break
         return self._taken()
 
-    def close(self, *, is_cut: bool = False) -> list[Entry]:
-        """The last entries, when no more bytes come. `is_cut`: they broke off, so that the file is not whole."""
+    def close(self, *, is_cut: bool = False, cut_by: Truncation | None = None) -> list[Entry]:
+        """The last entries, when no more bytes come. `is_cut`: they broke off, so that the file is not whole.
+
+        `cut_by`: the rest was not asked for, which says nothing about the file.
+        """
         if not self.is_done:
+            self.truncated_by = cut_by
+            is_cut = is_cut or cut_by is not None
             self._inflate(b"", is_last=True)
             if self._gunzip and not self.is_done:
                 self._gunzip.close()
@@ -186,7 +191,7 @@ class SitemapReader:
     def _look_at(self, body: Markup | Lines) -> None:
         """Take what the format's reader says of the file."""
         self.error = body.error
-        self.is_partial = body.is_broken and not self.truncated_by and not self.error
+        self.is_partial = body.is_broken and not self.error
         self.is_done = self.is_done or bool(body.error or body.is_over)
 
     def _end(self, is_whole: bool) -> None:
@@ -194,11 +199,12 @@ class SitemapReader:
         if self._decoder is None and not self.is_done:
             self._begin()
         if self._body and self._decoder and not self.is_done:
+            was_broken = self._body.is_broken
             self._body.feed(self._decoder.decode(b"", True) if is_whole else "")
             self._body.close(is_whole)
             self._look_at(self._body)
-            if not is_whole and not self.truncated_by and not self.error:
-                self.is_partial = True
+            if not is_whole and not self.error:
+                self.is_partial = was_broken or not self.truncated_by
         self.is_done = True
         if self._gunzip and self._gunzip.fault and self.sitemap_type is None:
             self._refuse(self._gunzip.fault)
