@@ -27,7 +27,7 @@ from support.places_answers import (
     words,
 )
 
-COST = "At most 4 requests to Google, $0.11 by list price.\n"
+COST = "At most 4 requests to Google, $0.11 by list price; tries that fail not counted.\n"
 
 
 def test_a_search_says_what_it_may_cost_and_shows_the_places_and_what_it_came_to() -> None:
@@ -195,10 +195,12 @@ def test_places_may_be_all_that_is_printed() -> None:
         ["--radius", "0.5"],
         ["--radius", "51"],
         ["--max-results", "0"],
-        ["--max-results", "1001"],
+        ["--max-results", "1001", "--split"],
+        ["--max-results", "61"],
+        ["--max-requests", "5"],
         ["--fields", "all"],
-        ["--max-requests", "0"],
-        ["--max-requests", "201"],
+        ["--max-requests", "0", "--split"],
+        ["--max-requests", "201", "--split"],
         ["--budget", "much"],
         ["--center", "30.27"],
         ["--center", "30.27;97.74"],

@@ -107,6 +107,8 @@ def places(
     """
     if scan and not wait:
         raise UsageError("--scan needs the places: leave out --no-wait, or use `scrapersky places-scan` later")
+    if not split and (max_results > limits.MAX_PLACES or max_requests is not None):
+        raise UsageError(f"more than {limits.MAX_PLACES} places, and --max-requests, are for a search with --split")
     ending = Ending.of(file_format, output, wait=wait, as_json=as_json)
     latitude, longitude = _centre(center)
     session = session_of(context)

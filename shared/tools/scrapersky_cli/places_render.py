@@ -39,7 +39,7 @@ def cost_line(accepted: Document) -> str:
     """What a search that was just accepted may come to."""
     requests = int(number(accepted, "max_requests"))
     cost = money(accepted.get("max_cost_usd"))
-    return f"At most {_counted(requests, 'request')} to Google, {cost} by list price."
+    return f"At most {_counted(requests, 'request')} to Google, {cost} by list price; tries that fail not counted."
 
 
 def search_figures(document: Document) -> str:
