@@ -12,6 +12,7 @@ import pytest
 
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
+from scrapersky.db import places_store
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.places import FieldPreset
@@ -299,6 +300,27 @@ def test_a_resumed_search_links_nothing_twice(google: Searching) -> None:
     assert google.job(job_id)["status"] == "complete"
     assert len(set(google.listed(job_id))) == 60
     assert len(google.ledger()) == sum(google.emulator.counts().values()) == 5
+
+
+def test_a_budget_that_a_lost_worker_used_up_ends_the_search_with_what_it_found(google: Searching) -> None:
+    job_id = google.start(budget="0.04")
+    real = places_store.store_page
+
+    def store_and_die(*arguments: Any, **named: Any) -> bool:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places_store, "store_page", store_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            google.work(job_id)
+    google.postgres.rows("update scrapersky.jobs set lease_until = now() - interval '1 second' where id = %s", job_id)
+    google.postgres.rows("update scrapersky.host_leases set until = now() - interval '1 second'")
+    google.work(job_id)
+    job = google.job(job_id)
+    assert (job["status"], job["result"]["stopped"]) == ("complete", "budget")
+    assert (job["result"]["total_places"], job["result"]["stored_places"], job["result"]["requests"]) == (20, 20, 1)
+    assert google.emulator.counts() == {ENTERPRISE: 1}
 
 
 def test_the_key_is_in_no_row(google: Searching) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from scrapersky.db import leases, places_ledger, places_store
+from scrapersky.db import leases, places, places_ledger, places_store
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim, ClaimOutcome
 from scrapersky.db.places_ledger import Outcome, Reservation, Search
@@ -200,6 +200,8 @@ class _Run:
         except UnusableKeyError:
             return self.end(error=ScanError(ErrorCode.INVALID_KEY, "the key for Google is none"))
         except _OutOfMoneyError:
+            # What a lost worker found counts as well: its requests were of the same budget.
+            self.found = max(self.found, places.count(self.db, self.claim.tenant_id, self.claim.id))
             if not self.found:
                 message = "budget_usd is less than the search costs up to its first page"
                 return self.end(error=ScanError(ErrorCode.BUDGET_EXCEEDED, message))
@@ -208,18 +210,18 @@ class _Run:
 
     def _take(self, steps: PlacesSearch, request: SearchRequest, request_id: UUID, answer: Answer) -> None:
         try:
-            places = steps.take(answer)
+            found = steps.take(answer)
         except LocationNotFoundError as error:
             self._settle(request_id, Outcome.ANSWERED, OK)
             raise _FailedError(ErrorCode.LOCATION_NOT_FOUND, "Google knows no such location") from error
         if not isinstance(answer, Page):
             self._settle(request_id, Outcome.ANSWERED, OK)
             return
-        self.found += len(places)
+        self.found += len(found)
         is_held = places_store.store_page(
             self.db,
             self.search,
-            [(place, *_website(place, request.preset)) for place in places],
+            [(place, *_website(place, request.preset)) for place in found],
             preset=request.preset,
             business_type=request.business_type,
             max_results=request.max_results,
