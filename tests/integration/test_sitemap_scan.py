@@ -151,15 +151,40 @@ def test_two_addresses_that_lead_to_one_file_are_one_sitemap(scan: Scan, postgre
     assert stored_urls(postgres) == page_urls(0, 3)
 
 
-def test_an_index_names_no_file_of_another_site(scan: Scan, postgres: TestDatabase) -> None:
+@pytest.mark.parametrize("named", ["", "http://other.example/sitemap-0.xml"])
+def test_an_index_names_no_file_of_another_site(scan: Scan, postgres: TestDatabase, named: str) -> None:
+    """Not of one either that the site's robots.txt names a file of: that one's index has a say over its files alone."""
     pages = site_of(0)
+    pages["/robots.txt"] = robots(INDEX, *filter(None, [named]))
     pages["/sitemap.xml"] = xml(index([file_url(0), "http://other.example/sitemap-9.xml"]))
     pages["/sitemap-9.xml"] = xml(urlset(page_urls(9, 3)))
     table = Table(pages)
     with Listener(table, keep_alive=True) as listener:
         assert scan.at(listener.port).status is JobStatus.COMPLETE
-    assert lines(postgres, "status", "error_code")[2] == ("failed", "off_site")
+    assert lines(postgres, "status", "error_code")[-1] == ("failed", "off_site")
     assert "/sitemap-9.xml" not in table.asked()
+
+
+def test_only_a_scan_s_first_files_may_lead_to_other_sites(
+    scan: Scan, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index is the first, and names four more, of which the last leads to another file of the site itself."""
+    monkeypatch.setattr("scrapersky.services.sitemap_reading.MAX_ELSEWHERE", 3)
+    pages = site_of(0, 1, 2, 3)
+    for number in range(3):
+        pages[f"/sitemap-{number}.xml"] = redirect(f"http://other.example/map-{number}.xml")
+        pages[f"/map-{number}.xml"] = xml(urlset(page_urls(number)))
+    pages["/sitemap-3.xml"] = redirect("/own.xml")
+    pages["/own.xml"] = xml(urlset(page_urls(3)))
+    table = Table(pages)
+    with Listener(table, keep_alive=True) as listener:
+        scan.at(listener.port)
+    refused = ("failed", "off_site", 0)
+    assert lines(postgres, "status", "error_code", "url_count")[1:] == [
+        ("complete", None, 3), ("complete", None, 3), refused, ("complete", None, 3),
+    ]  # fmt: skip
+    assert "/map-1.xml" in table.asked()
+    assert "/map-2.xml" not in table.asked()
 
 
 def test_a_second_scan_tells_what_changed(scan: Scan, postgres: TestDatabase) -> None:

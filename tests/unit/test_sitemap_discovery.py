@@ -7,6 +7,7 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.signatures import table
 from scrapersky.scraping.sitemaps import common_paths
+from scrapersky.scraping.sitemaps.declared import MAX_ELSEWHERE
 from scrapersky.scraping.sitemaps.discovery import MAX_PAGE_LINKS, PATHS_BESIDE_NAMED, Candidate
 from support.sitemap_search import HOME, URLSET, Found, robots, site, xml
 from support.table_web import answer, page, redirect
@@ -22,10 +23,24 @@ ROBOTS, LINK_TAG, PAGE_LINK, COMMON = (
 def test_what_robots_txt_names_is_found_in_its_order_whatever_it_answers() -> None:
     found = Found(site(robots=robots("Sitemap: /b.xml", "Sitemap: https://cdn.example/a.xml", "Sitemap: /b.xml")))
     assert found.candidates == [("/b.xml", ROBOTS), ("https://cdn.example/a.xml", ROBOTS)]
-    assert found.result.declared_hosts == {"shop.example", "cdn.example"}
     assert f"{HOME}/b.xml" not in found.web.asked
     assert list(found.probed.values()) == ["none"] * PATHS_BESIDE_NAMED
     assert found.code is None
+
+
+def test_of_files_on_others_hosts_only_so_many_are_taken() -> None:
+    """Whoever could name any number could have somebody else's host asked for as many."""
+    ours = [f"https://{host}/{n}.xml" for n in range(MAX_ELSEWHERE) for host in ("shop.example", "maps.shop.example")]
+    theirs = [f"https://other.example/?{n}" for n in range(MAX_ELSEWHERE + 5)]
+    lines = [f"Sitemap: {url}" for url in (*theirs, *ours)]
+    found = Found(site(robots=robots(*lines)))
+    urls = [candidate.url for candidate in found.result.candidates]
+    assert urls == theirs[:MAX_ELSEWHERE] + ours
+    # Nor by sending its visitors there.
+    moved = site(redirect("https://other.example/"), robots=robots(*lines)) | {"https://other.example/": page("Home")}
+    urls = [candidate.url for candidate in Found(moved).result.candidates]
+    assert urls == theirs[:MAX_ELSEWHERE] + ours
+    assert found.result.left_out == 5
 
 
 def test_a_robots_txt_that_forbids_everything_still_names_its_sitemaps() -> None:
@@ -175,7 +190,6 @@ def test_a_home_page_that_leads_elsewhere_is_the_site_there(there: str) -> None:
         | {f"{there}/": page("Home"), f"{there}/robots.txt": robots("Sitemap: /new.xml")}
     )
     assert found.candidates == [("/old.xml", ROBOTS), (f"{there}/new.xml", ROBOTS)]
-    assert found.result.declared_hosts == {"shop.example", there.split("//")[1].removeprefix("www.")}
     assert [probe["url"] for probe in found.result.probed if probe["url"].startswith(there)]
 
 
@@ -188,7 +202,6 @@ def test_a_profile_elsewhere_does_not_make_its_network_s_sitemaps_the_site_s(pat
         | {f"{network}/sitemap.xml": xml()}
     )
     assert found.candidates == [("/own.xml", ROBOTS)]
-    assert found.result.declared_hosts == {"shop.example"}
     assert not [url for url in found.web.asked if url.startswith(network) and url.endswith(".xml")]
 
 

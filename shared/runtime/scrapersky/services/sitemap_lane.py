@@ -19,7 +19,7 @@ import psycopg
 from scrapersky.db import leases, sitemap_add, sitemap_ends, sitemap_work
 from scrapersky.db.leases import Claim
 from scrapersky.db.sitemap_lines import Failure, Line, Read, Site, Turn
-from scrapersky.domain.sitemaps import MAX_LANES
+from scrapersky.domain.sitemaps import MAX_LANES, Truncation
 from scrapersky.domain.status import ErrorCode, JobStatus
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
@@ -107,13 +107,12 @@ class Lane:
 
     def _work_off(self, site: Site, visit: Visit) -> LaneEnd:
         discovery = site.discovery or {}
-        hosts = frozenset(discovery.get("hosts", ()))
         lanes = 1 if discovery.get("pause_seconds") else MAX_LANES
         while self._left() >= MIN_FILE_SECONDS + visit.times.pause_seconds:
             turn = sitemap_work.claim(self._db, site, token=uuid4(), lease=self._terms.lease, lanes=lanes)
             if turn.line is None:
                 return self._end_of(turn) or LaneEnd.LEFT
-            outcome = self._read(turn.line, hosts, visit)
+            outcome = self._read(turn.line, visit)
             if outcome is Left.LOST:
                 return LaneEnd.LOST
             if outcome is Left.UNDONE:
@@ -166,8 +165,8 @@ class Lane:
 
         return renew
 
-    def _read(self, line: Line, hosts: frozenset[str], visit: Visit) -> Outcome:
-        reading = Reading(self._db, line, hosts, self._terms)
+    def _read(self, line: Line, visit: Visit) -> Outcome:
+        reading = Reading(self._db, line, self._terms)
         self._should_stop = lambda: self._stopped.is_set() or reading.watch.should_stop()
         try:
             outcome = reading.run(visit)
@@ -268,10 +267,11 @@ class Lane:
 
 def _told(found: Discovery) -> dict[str, Any]:
     """What is kept of a discovery: for people, and for the lanes that come later."""
+    cut = f"{found.left_out} files on hosts of others are left out"
     return {
         "cms": found.cms,
         "home": found.home,
         "probed": found.probed,
-        "hosts": sorted(found.declared_hosts),
         "pause_seconds": min(found.crawl_delay, MAX_PAUSE_SECONDS),
+        **({"truncated_by": Truncation.FILES.value, "truncated_at": cut} if found.left_out else {}),
     }

@@ -15,7 +15,7 @@ Left.UNDONE          to be given back: the invocation's time is over, and a new 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -26,7 +26,7 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.fetch import NO_HEADERS, FetchFailure, Streamed
 from scrapersky.scraping.limits import SITEMAP_LIMITS
 from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS, fits
-from scrapersky.scraping.sitemaps.declared import bare_host, is_of_site
+from scrapersky.scraping.sitemaps.declared import MAX_ELSEWHERE, bare_host, is_of_site
 from scrapersky.scraping.sitemaps.entry import Entry, lastmod_time
 from scrapersky.scraping.sitemaps.reader import SitemapReader
 from scrapersky.scraping.visit import Visit
@@ -107,12 +107,12 @@ class Watch:
 class Reading:
     """The reading of one file. `watch.should_stop` is to be asked by the fetch, several times a second."""
 
-    def __init__(self, db: SharedDatabase, line: Line, hosts: frozenset[str], terms: Terms) -> None:
+    def __init__(self, db: SharedDatabase, line: Line, terms: Terms) -> None:
         self.line = line
         self.watch = Watch(self._step)
         self.stored = line.url_count
         self._db = db
-        self._hosts = hosts
+        self._host = bare_host(line.url)
         self._terms = terms
         self._reader = SitemapReader()
         self._rows: list[Entry] = []
@@ -143,10 +143,16 @@ class Reading:
             return Left.UNDONE  # the host is left alone for that long, and then another lane asks it
         limits = replace(SITEMAP_LIMITS, seconds=self._terms.file_seconds)
         headers = _conditional(self.line.known)
-        with visit.stream(self.line.url, limits=limits, headers=headers) as answer:
+        with visit.stream(self.line.url, limits=limits, headers=headers, permit=self._permit) as answer:
             outcome = self._failed(answer) if isinstance(answer, FetchFailure) else self._read(answer)
         self.watch.close()
         return outcome if self._is_held else Left.LOST
+
+    def _permit(self, url: str) -> FetchFailure | None:
+        """Asked for the file and each of its redirects: leading to others counts as naming them."""
+        if self.line.position <= MAX_ELSEWHERE or is_of_site(url, self.line.domain, (self._host,)):
+            return None
+        return FetchFailure(url, ErrorCode.OFF_SITE, "it leads to another site", 0, datetime.now(UTC))
 
     def _failed(self, answer: FetchFailure) -> Outcome:
         if answer.code is ErrorCode.TIMEOUT and self._is_out_of_time():
@@ -162,7 +168,7 @@ class Reading:
         if address is not Address.OWN:
             return Left.LOST if address is Address.LOST else Left.ENDED
         self._reader = SitemapReader(content_type=answer.headers.get("content-type", ""), url=answer.url)
-        self._hosts |= {bare_host(answer.url)}
+        self._host = bare_host(answer.url)
         for piece in _small_pieces(answer.chunks(), self._reader):
             self._take(self._reader.feed(piece))
             if self._reader.is_done or self._cut_by is not None or self.watch.should_stop():
@@ -187,7 +193,7 @@ class Reading:
 
     def _child(self, url: str) -> Child:
         """An index that could name any file of the web would make a scanner of one site a fetcher of all others."""
-        if is_of_site(url, self.line.domain, self._hosts):
+        if is_of_site(url, self.line.domain, (self._host,)):
             return Child(url)
         return Child(url, (ErrorCode.OFF_SITE, "the index that names it is of another site"))
 

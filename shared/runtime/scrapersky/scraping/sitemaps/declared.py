@@ -11,6 +11,11 @@ from scrapersky.scraping.urls import absolute_url, parse_web_url
 _AROUND: Final = "<>[]()\"'`,;"
 """What people put addresses into; the format knows none of it (https://www.sitemaps.org/protocol.html#submit_robots)."""
 
+MAX_ELSEWHERE: Final = 100
+"""Of a scan's files, those that a robots.txt may name on hosts that are none of the site's, and the first ones that may
+lead there: a site that keeps its sitemaps elsewhere needs a few. With more, it could have us ask somebody else's host
+for ten thousand files."""
+
 _ABSOLUTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
@@ -49,13 +54,18 @@ def bare_host(url: str) -> str:
         return ""
 
 
+def place_of(url: str) -> str:
+    """The same for all addresses that sites answer with the same file: http or https, with `www.` or without."""
+    parts = urlsplit(url)
+    return f"{bare_host(url)}:{parts.port or ''}{parts.path or '/'}?{parts.query}"
+
+
 def is_of_site(url: str, domain: str, hosts: Iterable[str] = ()) -> bool:
     """Whether a sitemap at `url` is one of the site `domain` (a domain key): on it, on one below it, or on `hosts`.
 
-    Those are others that count: the hosts that its robots.txt names, by which a site says that they speak for it
-    (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits), and that of the index that names the file. `www.`
-    makes no difference. What lies beside a subdomain is not its own: `a.example.com` has no say over `b.example.com`,
-    since without a list of public suffixes nobody can tell that from `a.co.uk` and `b.co.uk`.
+    Those are others that count, such as the host that names it. `www.` makes no difference. What lies beside a
+    subdomain is not its own: `a.example.com` has no say over `b.example.com`, since without a list of public suffixes
+    nobody can tell that from `a.co.uk` and `b.co.uk`.
     """
     host = bare_host(url)
     return bool(host) and (host == domain or host.endswith(f".{domain}") or host in map(_bare, hosts))

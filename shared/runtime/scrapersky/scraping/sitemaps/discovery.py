@@ -31,7 +31,7 @@ from scrapersky.scraping.page import PageFacts, parse_page
 from scrapersky.scraping.page_urls import SiteUrls
 from scrapersky.scraping.refresh import only_leads_to
 from scrapersky.scraping.sitemaps import common_paths
-from scrapersky.scraping.sitemaps.declared import bare_host, is_of_site
+from scrapersky.scraping.sitemaps.declared import MAX_ELSEWHERE, bare_host, is_of_site, place_of
 from scrapersky.scraping.sitemaps.reader import looks_like_sitemap
 from scrapersky.scraping.technology import find_technologies
 from scrapersky.scraping.urls import absolute_url
@@ -78,8 +78,8 @@ class Discovery:
 
     `cms` is what the home page is made with, by its name in `technologies.toml`. `probed` tells each file that was
     tried: `{url, discovery_method, status_code, final_url, outcome}` with the outcome `sitemap`, `duplicate`, `none` or
-    an error's code. `declared_hosts` are those that speak for the site by its own word (see `is_of_site`), without
-    `www.`. `home` is how the home page was found, as a domain scan's metadata has it. `crawl_delay` is in seconds.
+    an error's code. `left_out` are the files that are named beyond MAX_ELSEWHERE. `home` is how the home page was
+    found, as a domain scan's metadata has it. `crawl_delay` is in seconds.
     """
 
     candidates: tuple[Candidate, ...]
@@ -87,7 +87,7 @@ class Discovery:
     probed: list[dict[str, Any]]
     failure: ScanError | None
     crawl_delay: float
-    declared_hosts: frozenset[str]
+    left_out: int
     home: dict[str, Any]
 
 
@@ -118,12 +118,14 @@ class _Search:
     visit: Visit
     deadline: float
     found: dict[str, Candidate] = field(default_factory=dict)
-    """By `_place`, so that each is found once."""
+    """By `place_of`, so that each is found once."""
     tried: set[str] = field(default_factory=set)
     probed: list[dict[str, Any]] = field(default_factory=list)
     silent: int = 0
     answers: bool = False
     """Whether a probe was answered in a way that says that there is no sitemap."""
+    elsewhere: int = 0  # files on hosts of others that were taken
+    left_out: int = 0
     error: ScanError | None = None
     """Why the last probe that was not answered so said nothing."""
 
@@ -131,12 +133,12 @@ class _Search:
         way = HomePage(self.visit)
         home = self._read_home(way, way.find(self.domain))
         named = self._robots_sitemaps(home)
-        hosts = {bare_host(url) for url in (home.origin, *named)}
-        for url in named:
-            self._take(Candidate(url, DiscoveryMethod.ROBOTS_TXT), home.origin)
+        hosts = {bare_host(url) for url in (home.origin, *(url for url, _ in named))}
+        for url, origin in named:
+            self._take_named(Candidate(url, DiscoveryMethod.ROBOTS_TXT), origin, home)
         for url in home.named:
             if is_of_site(url, self.domain, hosts):
-                self._take(Candidate(url, DiscoveryMethod.LINK_TAG), home.origin)
+                self._take_named(Candidate(url, DiscoveryMethod.LINK_TAG), home.origin, home)
             elif len(self.probed) < MAX_PROBES:
                 self._tell(url, DiscoveryMethod.LINK_TAG, None, ErrorCode.OFF_SITE.value)
         if not (self.found and self.visit.crawl_delay):
@@ -148,7 +150,7 @@ class _Search:
             probed=self.probed,
             failure=self._failure(home),
             crawl_delay=self.visit.crawl_delay,
-            declared_hosts=frozenset(hosts),
+            left_out=self.left_out,
             home=way.metadata,
         )
 
@@ -191,10 +193,11 @@ class _Search:
             linked=tuple(url for url in linked if url),
         )
 
-    def _robots_sitemaps(self, home: _Home) -> list[str]:
+    def _robots_sitemaps(self, home: _Home) -> list[tuple[str, str]]:
+        # What they name, and the origin whose file it is.
         hosts = {bare_host(home.origin)}
-        own = [urls for origin, urls in self.visit.robots.sitemaps.items() if is_of_site(origin, self.domain, hosts)]
-        return [url for urls in own for url in urls]
+        files = self.visit.robots.sitemaps.items()
+        return [(url, origin) for origin, urls in files if is_of_site(origin, self.domain, hosts) for url in urls]
 
     def _origin(self, answer: Fetched | FetchFailure) -> str:
         """Where the site is: where its home page was found, or where it began to lead away from itself."""
@@ -218,9 +221,17 @@ class _Search:
             if self.found and not is_named:
                 return
 
+    def _take_named(self, candidate: Candidate, origin: str, home: _Home) -> None:
+        """Take what `origin` names, unless it has named too much that is on hosts of others."""
+        is_elsewhere = not is_of_site(candidate.url, self.domain, (bare_host(origin),))
+        if is_elsewhere and self.elsewhere >= MAX_ELSEWHERE:
+            self.left_out += place_of(candidate.url) not in self.found
+        elif self._take(candidate, home.origin):
+            self.elsewhere += is_elsewhere
+
     def _take(self, candidate: Candidate, origin: str = "") -> bool:
         """Whether it is one that was not known before. Of two spellings the one at the site's `origin` is kept."""
-        place = _place(candidate.url)
+        place = place_of(candidate.url)
         known = self.found.get(place)
         if known is not None and origin and candidate.url.startswith(f"{origin}/"):
             self.found[place] = candidate._replace(method=known.method)
@@ -236,7 +247,7 @@ class _Search:
 
     def _probe(self, url: str, method: DiscoveryMethod) -> None:
         """Look at the beginning of the file at `url`, unless it is known."""
-        place = _place(url)
+        place = place_of(url)
         if place in self.found or place in self.tried or not self._may_ask(url):
             return
         self.tried.add(place)
@@ -282,9 +293,3 @@ class _Search:
         statuses = {probe["status_code"] for probe in self.probed}
         has_said_no = bool(statuses & _IS_NONE) if home.is_wall else self.answers
         return None if has_said_no else home.failure or self.error
-
-
-def _place(url: str) -> str:
-    """The same for all addresses that sites answer with the same file: http or https, with `www.` or without."""
-    parts = urlsplit(url)
-    return f"{bare_host(url)}:{parts.port or ''}{parts.path or '/'}?{parts.query}"
