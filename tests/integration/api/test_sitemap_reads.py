@@ -79,6 +79,19 @@ def test_a_read_of_a_part_shows_that_part(client: Client, scan: Scan) -> None:
     assert pages_of(items(client, f"{SITEMAP_FILES}/{file_id}/urls?state=all")) == [1, 2, 3, 4]
 
 
+def test_a_file_that_could_not_be_read_shows_nothing(client: Client, scan: Scan, db: Database, caller: Caller) -> None:
+    scan(a=pages(1, 2))
+    site = sitemap_lines.scan_of(db, caller, "a")
+    sitemap_lines.fail(db, sitemap_lines.line_of(db, site))
+    target = f"{SITEMAP}/scan/{site.job_id}/urls"
+    assert items(client, target) == []
+    scan(a=pages(1, 2))  # what the scans before and after it have seen, it has not
+    (file,) = items(client, f"{SITEMAP_FILES}?job_id={site.job_id}")
+    assert (file["status"], file["url_count"]) == ("failed", 0)
+    assert items(client, target) == items(client, f"{SITEMAP_FILES}/{file['id']}/urls") == []
+    assert client.get(f"{target}/export?format=txt").body == ""
+
+
 def test_a_file_that_was_not_modified_shows_what_it_named_before(
     client: Client, scan: Scan, db: Database, caller: Caller
 ) -> None:

@@ -15,6 +15,12 @@ from scrapersky.api.sitemap_site_schemas import SitemapSummary
 
 _SCANS, _FILES = "Sitemap scan", "Sitemap files"
 
+_KEPT = (
+    "A file's URL is kept once, with what the last scan that named it says of it. So the list of an earlier scan shows "
+    "later values, and holds as well what both a scan before and one after it named and it did not: gone for a while, "
+    "or beyond where it was cut. The counts in its status stay as they were."
+)
+
 START = operation(
     "start_sitemap_scan",
     "Start a sitemap scan",
@@ -64,7 +70,9 @@ SCAN_URLS = operation(
     "list_sitemap_scan_urls",
     "The URLs of a sitemap scan",
     tag=_SCANS,
-    description="File by file, as first found. What two files name stands there twice, each time with its file.",
+    description=(
+        f"File by file, as first found. What two files name stands there twice, each time with its file.\n\n{_KEPT}"
+    ),
     content=json_of(sitemap_schemas.SitemapUrlPage, sitemap_examples.URLS),
     problems=OF_AN_ITEM,
 )
@@ -121,7 +129,7 @@ FILE_URLS = operation(
     "list_sitemap_file_urls",
     "The URLs of a sitemap file",
     tag=_FILES,
-    description="As first found.",
+    description=f"As first found.\n\n{_KEPT}",
     content=json_of(sitemap_schemas.SitemapUrlPage, sitemap_examples.URLS),
     problems=OF_AN_ITEM,
 )

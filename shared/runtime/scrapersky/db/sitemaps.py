@@ -78,7 +78,9 @@ _NAMED = """
       else u.first_seen <= f.read_at
     end
 """
-NAMED = _FILES + _NAMED + _IN_ORDER + _LIMITED
+# A read that stored nothing, because it failed, has seen nothing of what others found before and after it.
+_STORED = " and (f.url_count > 0 or %(state)s <> 'present')"
+NAMED = _FILES + _NAMED + _IN_ORDER + _STORED + _LIMITED
 _URLS = (
     "select u.id, f.position, f.id as sitemap_id, f.url as sitemap_url, u.url, u.lastmod, u.changefreq, u.priority,"
     " u.image_count, u.video_count, u.news_count, u.alternate_count, u.first_seen, u.last_seen, u.removed_at" + NAMED
