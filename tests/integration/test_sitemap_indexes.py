@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from conftest import TestDatabase
-from scrapersky.db import jobs, leases, sitemap_ends
+from scrapersky.db import jobs, leases, sitemap_ends, sitemap_work
 from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Child, Line
 from scrapersky.domain.jobs import Caller
@@ -27,6 +27,7 @@ from support.sitemap_lines import (
     make_scan,
     pages,
     partial,
+    read_all,
     result_of,
     scan_of,
     store,
@@ -238,3 +239,23 @@ def test_the_same_bytes_are_told_to_be_unchanged(db: Database, caller: Caller) -
         finish(db, line, whole(sha256=sha256))
         (file,) = result_of(db, site)["sitemaps"]
         assert file["is_unchanged"] is is_unchanged
+
+
+def test_a_file_that_another_scan_has_read_meanwhile_is_begun_anew(
+    db: Database, postgres: TestDatabase, caller: Caller
+) -> None:
+    """Else it would end as of a time before that scan, whose URLs it would count and not show."""
+    site = scan_of(db, caller)
+    line = line_of(db, site)
+    store(db, line, pages(1, 2))
+    assert sitemap_work.give_back(db, line)
+    read_all(db, caller, pages(1, 3))
+    again = line_of(db, lead(db, caller, site.job_id))
+    assert again.read_at > postgres.one("select read_at from scrapersky.sitemaps")[0]
+    assert again.url_count == 0
+    assert store(db, again, pages(1, 2, 4)).stored == 3
+    finish(db, again)
+    assert postgres.one(
+        "select url_count, added_count, unchanged_count, removed_count from scrapersky.sitemap_files where id = %s",
+        again.id,
+    ) == (3, 2, 1, 1)

@@ -104,8 +104,10 @@ with next as (
       lease_token = %(token)s,
       lease_until = now() + %(lease)s,
       started_at = coalesce(f.started_at, now()),
-      -- Later than every read before, whatever became of the clock.
-      read_at = coalesce(f.read_at, greatest(now(), s.read_at + interval '1 microsecond')),
+      -- Later than every read before, whatever became of the clock; anew when another scan has read it meanwhile.
+      read_at = case when f.read_at is null or f.read_at <= s.read_at
+        then greatest(now(), s.read_at + interval '1 microsecond') else f.read_at end,
+      url_count = case when f.read_at <= s.read_at then 0 else f.url_count end,
       updated_at = now()
   from next, scrapersky.sitemaps as s
   where f.tenant_id = %(tenant_id)s and f.id = next.id and s.tenant_id = f.tenant_id and s.id = f.sitemap_id
