@@ -23,13 +23,14 @@ _CUT = {
     Truncation.SECONDS: "took longer than a scan waits",
 }
 
+# Rows without URLs are not shown, so that none may lean on the one above it.
 _AGES = {
     "future": "in the future",
     "last_7_days": "in the last 7 days",
-    "last_30_days": "in the last 30",
-    "last_90_days": "in the last 90",
-    "last_365_days": "in the last 365",
-    "older": "before that",
+    "last_30_days": "8 to 30 days ago",
+    "last_90_days": "31 to 90 days ago",
+    "last_365_days": "91 to 365 days ago",
+    "older": "more than 365 days ago",
     "none": "not told",
 }
 
@@ -89,7 +90,7 @@ def files_table(files: Iterable[Mapping[str, Any]]) -> Table:
     for file in files:
         kind = clean(file.get("sitemap_type"))
         is_index = kind == SitemapType.INDEX.value
-        count = f"{int(number(file, 'child_count'))} files" if is_index else file.get("url_count")
+        count = _counted(int(number(file, "child_count")), "file") if is_index else file.get("url_count")
         cells = (
             file.get("url"),
             f"{kind}, gzip" if file.get("is_gzip") is True else kind,
