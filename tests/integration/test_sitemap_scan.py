@@ -17,6 +17,7 @@ from support.sitemap_site import (
     HOST,
     INDEX,
     SITE,
+    Anew,
     Page,
     Table,
     file_url,
@@ -149,6 +150,23 @@ def test_two_addresses_that_lead_to_one_file_are_one_sitemap(scan: Scan, postgre
     assert job.result is not None
     assert (job.result["total_sitemaps"], job.result["total_urls"]) == (2, 3)
     assert stored_urls(postgres) == page_urls(0, 3)
+
+
+def test_two_addresses_that_lead_to_one_file_are_one_sitemap_when_it_is_not_modified_too(scan: Scan) -> None:
+    pages: dict[str, Page] = {
+        "/robots.txt": robots(f"{SITE}/old.xml", f"{SITE}/older.xml"),
+        "/old.xml": redirect(f"{SITE}/real.xml"),
+        "/older.xml": redirect(f"{SITE}/real.xml"),
+        "/real.xml": xml(urlset(page_urls(0)), 'ETag: "1"'),
+    }
+    first = scan(pages).result
+    # The first address is asked with the ETag, the second without: nothing is known of it.
+    answers = iter([response(status="304 Not Modified"), xml(urlset(page_urls(0)), 'ETag: "1"')])
+    second = scan(pages | {"/real.xml": Anew(lambda: iter([next(answers)]))}).result
+    assert first is not None
+    assert second is not None
+    assert [file["is_unchanged"] for file in second["sitemaps"]] == [True]
+    assert (second["total_urls"], first["total_urls"]) == (3, 3)
 
 
 @pytest.mark.parametrize("named", ["", "http://other.example/sitemap-0.xml"])

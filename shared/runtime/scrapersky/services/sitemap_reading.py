@@ -44,8 +44,6 @@ RENEW_SECONDS: Final = 5.0
 GZIP_PIECE: Final = 4 * 1024
 """What is inflated at a time: deflate makes up to a thousand times of it (zlib, "Maximum Compression Factor")."""
 
-_NOT_MODIFIED: Final = 304
-
 
 class Left(Enum):
     """How the reading of a file ended without anything to be written down."""
@@ -160,13 +158,14 @@ class Reading:
         return Failure(answer.code, answer.message, answer.status_code, answer.wire_bytes, ms=answer.ms)
 
     def _read(self, answer: Streamed) -> Outcome:
-        if answer.status_code == _NOT_MODIFIED and self.line.known is not None:
-            return NotModified(answer.status_code, answer.wire_bytes, answer.ms)
-        if not 200 <= answer.status_code < 300:
+        is_unchanged = answer.status_code == 304 and self.line.known is not None
+        if not (is_unchanged or 200 <= answer.status_code < 300):
             return self._failure(answer, ErrorCode.HTTP_ERROR, f"it answered with status {answer.status_code}")
         address = sitemap_work.address(self._db, self.line, answer.url)
         if address is not Address.OWN:
             return Left.LOST if address is Address.LOST else Left.ENDED
+        if is_unchanged:
+            return NotModified(answer.status_code, answer.wire_bytes, answer.ms)
         self._reader = SitemapReader(content_type=answer.headers.get("content-type", ""), url=answer.url)
         self._host = bare_host(answer.url)
         for piece in _small_pieces(answer.chunks(), self._reader):
