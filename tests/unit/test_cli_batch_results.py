@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,6 +173,46 @@ def test_a_pipe_is_written_to_and_not_replaced(api: FakeApi, tmp_path: Path) -> 
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_pipe_without_a_name_of_its_own_is_written_to(api: FakeApi) -> None:
+    """`-o /dev/stdout` before a pipe: it leads to `pipe:[...]`, which no folder holds."""
+    reader, writer = os.pipe()
+    try:
+        run(api, "-o", f"/dev/fd/{writer}", "--format", "csv")
+        assert os.read(reader, 65_536) == CSV
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.parametrize("arguments", [["--json"], ["--format", "csv"], []], ids=["json", "lines", "table"])
+def test_an_output_that_takes_no_more_is_told_in_a_line(arguments: list[str]) -> None:
+    """In a process of its own, since what is left in the buffer fails once more when the interpreter ends."""
+    program = f"""
+from scrapersky_cli.session import Session
+from scrapersky_cli.main import Commands
+import typer
+app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+@app.command()
+def show() -> None:
+    arguments = {arguments!r}
+    session = Session()
+    if "--json" in arguments:
+        session.show_json({{"a": "b"}})
+    elif arguments:
+        session.show_lines(["a line\\n"] * 10_000)
+    else:
+        session.show("a line")
+@app.command()
+def other() -> None: ...
+app(["show"])
+"""
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ran.returncode, ran.stderr) == (1, "error: cannot write the output: No space left on device\n")
 
 
 def test_a_refusal_is_the_api_s_own(api: FakeApi) -> None:

@@ -159,8 +159,9 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
     A device or a pipe has no place to take and is written to. Raises CliError.
     """
     real = target.resolve()
-    in_place = real.exists() and not real.is_file()
-    beside = real if in_place else real.with_name(f".{real.name}.{secrets.token_hex(4)}")
+    # Asked of the target: what /dev/stdout leads to may be a pipe, which can be opened but has no name in a folder.
+    in_place = target.exists() and not target.is_file()
+    beside = target if in_place else real.with_name(f".{real.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("wb" if in_place else "xb") as file:
             yield file

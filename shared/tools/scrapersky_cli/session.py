@@ -18,6 +18,7 @@ from rich.console import Console, RenderableType
 
 from scrapersky_cli import config
 from scrapersky_cli.client import ApiClient
+from scrapersky_cli.errors import CliError
 from scrapersky_cli.text import clean, to_json
 
 PIPE_WIDTH = 200  # columns when the output goes to a file or a pipe, where there is no window to fit
@@ -40,23 +41,40 @@ class Session:
 
     def show(self, *renderables: RenderableType) -> None:
         """Print results for people to stdout."""
-        console = output()
-        for renderable in renderables:
-            console.print(renderable)
+        with _stdout():
+            console = output()
+            for renderable in renderables:
+                console.print(renderable)
+            sys.stdout.flush()
 
     def show_json(self, document: Any) -> None:
         """Print one JSON document, and nothing else, to stdout."""
-        sys.stdout.write(to_json(document) + "\n")
-        sys.stdout.flush()  # here, where a closed pipe is handled, and not at the interpreter's end
+        with _stdout():
+            sys.stdout.write(to_json(document) + "\n")
+            sys.stdout.flush()  # here, where a closed pipe is handled, and not at the interpreter's end
 
     def show_lines(self, lines: Iterable[str]) -> None:
         """Write results for programs to stdout, each line with its end."""
-        sys.stdout.writelines(lines)
-        sys.stdout.flush()
+        with _stdout():
+            sys.stdout.writelines(lines)
+            sys.stdout.flush()
 
     def say(self, message: str) -> None:
         """Print one line about the run, not a result, to stderr."""
         notices().print(clean(message), soft_wrap=True)
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    """While results are written to stdout. Raises CliError when it takes no more; a reader that left is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is buffered cannot be written either: without this the interpreter would try, and complain, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise CliError(f"cannot write the output: {error.strerror or error}") from error
 
 
 def output() -> Console:
