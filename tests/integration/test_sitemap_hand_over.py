@@ -1,7 +1,7 @@
 """What becomes of a sitemap scan when time is up, the database does not answer or workers are lost."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,7 @@ from scrapersky.db.sitemap_lines import Line
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Unavailable
+from scrapersky.queues import Message, Sender
 from scrapersky.services import jobs, sitemap_lane, sitemap_work, sweep
 from scrapersky.services.sitemap_work import STORE_SECONDS
 from support.loopback import Listener, response
@@ -51,6 +52,30 @@ def test_what_no_time_is_left_for_goes_on_in_the_next_invocation(
     assert "/" not in again  # discovered once
     assert stored_urls(postgres) == expected(*range(4))
     assert jobs.get(db, caller.tenant_id, job_id).attempt == 1
+
+
+class Watching(Sender):
+    """Sends, and remembers how the host stood then: no row at all, asked by a worker (False) or left alone (True)."""
+
+    def __init__(self, sender: Sender, postgres: TestDatabase) -> None:
+        self._sender = sender
+        self._postgres = postgres
+        self.seen: list[object] = []
+
+    def send(self, messages: Sequence[Message]) -> tuple[list[int], dict[int, str]]:
+        self.seen += self._postgres.rows("select is_pause and until > now() from scrapersky.host_leases")
+        return self._sender.send(messages)
+
+
+def test_whoever_goes_on_is_called_when_the_host_is_left_alone_already(
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
+) -> None:
+    job_id = start(db, queue, caller)
+    watching = Watching(queue.sender, postgres)
+    with Listener(Table(site_of(*range(9), rules="Crawl-delay: 2")), keep_alive=True) as listener:
+        tally = work(db, listener.port, job_id, seconds=ENOUGH + 7, sender=watching)
+    assert tally.released == [job_id]
+    assert watching.seen == [(True,)]
 
 
 def test_a_file_that_outlasts_its_invocation_is_given_back_with_what_is_stored_of_it(

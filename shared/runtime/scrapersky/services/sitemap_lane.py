@@ -95,10 +95,10 @@ class Lane:
             return LaneEnd.LEFT
         with Visit(self._fetcher, self._terms.deadline, lambda: self._should_stop()) as visit:
             end = self._lead(site, visit) if site.discovery is None else self._work_off(site, visit)
-            if end is LaneEnd.RELEASED:
-                self._send_owed()
             if end in (LaneEnd.ENDED, LaneEnd.RELEASED) and (pause := visit.times.pause_seconds):
                 leases.leave_alone(self._db, site.job_id, token=site.run_token, pause=timedelta(seconds=pause))
+            if end is LaneEnd.RELEASED:  # not before the host is left alone: whom this calls would ask it at once
+                self._send_owed()
             return end
 
     def _lead(self, site: Site, visit: Visit) -> LaneEnd:
