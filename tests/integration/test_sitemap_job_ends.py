@@ -190,6 +190,14 @@ def test_a_scan_that_is_full_reads_no_further_file(db: Database, caller: Caller)
     ]
 
 
+def test_one_file_that_was_not_read_is_told_as_one(db: Database, caller: Caller) -> None:
+    site = scan_of(db, caller, "a", "b", max_pages=1)
+    line = line_of(db, site)
+    store(db, line, pages(1, 2))
+    finish(db, line, truncated())
+    assert result_of(db, site)["truncations"][-1] == {"url": None, "by": "urls", "detail": "1 file was not read"}
+
+
 def test_a_file_that_filled_the_scan_is_ended_by_whoever_comes_next(
     db: Database, postgres: TestDatabase, caller: Caller
 ) -> None:

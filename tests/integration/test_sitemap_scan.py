@@ -88,7 +88,7 @@ def test_a_job_whose_sitemaps_all_failed_has_failed_itself(scan: Scan, postgres:
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert job.error.code is ErrorCode.INVALID_SITEMAP
-    assert job.error.message.startswith("none of its 1 sitemaps could be read: ")
+    assert job.error.message.startswith("its only sitemap could not be read: ")
     assert lines(postgres, "status", "error_code") == [("failed", "invalid_sitemap")]
 
 

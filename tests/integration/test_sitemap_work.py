@@ -138,7 +138,7 @@ def test_a_job_whose_only_file_takes_workers_along_ends(db: Database, postgres: 
     assert error is not None
     assert (error.code, error.message) == (
         ErrorCode.WORKER_LOST,
-        "none of its 1 sitemaps could be read: its worker was lost 3 times",
+        "its only sitemap could not be read: its worker was lost 3 times",
     )
 
 

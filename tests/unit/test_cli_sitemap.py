@@ -114,13 +114,13 @@ def test_files_that_the_result_has_no_room_for_are_told_of() -> None:
 
 
 def test_a_failed_scan_says_why_of_each_file_and_ends_with_1() -> None:
-    error = {"code": "http_error", "message": "none of its 1 sitemaps could be read: 404", "retryable": True}
+    error = {"code": "http_error", "message": "its only sitemap could not be read: 404", "retryable": True}
     failed = {**job("failed", error=error), "kind": "sitemap_scan"}
     file = sitemap_file("a.xml", status="failed", sitemap_type=None, url_count=0, error={**error, "message": "404"})
     fake = api(failed, **{"GET /api/v3/sitemap-files": httpx.Response(200, json=page(file))})
     ran = fake.run("sitemap", "shop.example", "--format", "table")
     assert ran.exit_code == 1
-    assert "http_error: none of its 1 sitemaps could be read: 404\n" in ran.stdout
+    assert "http_error: its only sitemap could not be read: 404\n" in ran.stdout
     assert f"scrapersky retry {JOB_ID}\n" in ran.stdout
     assert f"{FILE}a.xml sitemap_index 0 failed http_error (404)" in words(ran.stdout)
     assert fake.requests[-1].url.params["job_id"] == JOB_ID

@@ -119,7 +119,8 @@ with job as (
   select url, truncated_by as by, truncated_at as detail, position
   from file where truncated_by is not null and status <> 'cancelled'
   union all
-  select null, 'urls', unread || ' files were not read', 10001 from total where unread > 0
+  select null, 'urls', case unread when 1 then '1 file was not read' else unread || ' files were not read' end, 10001
+  from total where unread > 0
   union all
   select null, 'files', job.metadata #>> '{discovery,truncated_at}', 10002
   from job where job.metadata #>> '{discovery,truncated_by}' is not null
@@ -144,7 +145,8 @@ with job as (
   from total where files = 0 and %(error_code)s::text is not null
   union all
   select first.error_code,
-         'none of its ' || total.files || ' sitemaps could be read: ' || first.error_message
+         case total.files when 1 then 'its only sitemap could not be read: '
+           else 'none of its ' || total.files || ' sitemaps could be read: ' end || first.error_message
   from total, (select * from file where status = 'failed' order by position limit 1) as first
   where total.complete = 0
 ), ended as (
