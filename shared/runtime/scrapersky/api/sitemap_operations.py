@@ -92,8 +92,10 @@ CHANGES = operation(
     "What a sitemap scan found changed",
     tag=_SCANS,
     description=(
-        "Against the read of each file before. A file that was never read before has counts and no list. A URL "
-        "stands in the list of the last scan that saw it change, and in no earlier one."
+        "Against the read of each file before. A URL stands in the list of the last scan that saw it change, and in no "
+        "earlier one. Files that come or go as a whole are in no list: neither the URLs of one that was never read "
+        "before, whose counts are null, nor those of one that the site names no more. `sitemap-files` of both scans "
+        "tells of them."
     ),
     content=json_of(sitemap_schemas.SitemapChangePage, sitemap_examples.CHANGES),
     problems=OF_AN_ITEM,
