@@ -67,7 +67,7 @@ with job as (
 ), message as (
   insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
   select job.tenant_id, job.id, job.kind, scrapersky.job_message(job.id, job.correlation_id), now() + %(hold)s
-  from job left join (select distinct job_id from met) as met on met.job_id = job.id -- after it
+  from job where (select count(*) from met) >= 0 -- after it; a join that changes nothing would be planned away
   on conflict (job_id, lane) where sent_at is null do update set held_until = excluded.held_until
   returning id, queue, body
 )
