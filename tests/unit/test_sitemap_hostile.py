@@ -246,3 +246,17 @@ def test_noise_never_raises() -> None:
         for _ in range(rng.randint(1, 5)):
             body[rng.randrange(len(body))] = rng.randrange(256)
         read(bytes(body), at_random(bytes(body), rng, 500))
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\n", b"<!--a-->", b"<!---a-->", b"<?p q?>", b"\n<!-- -->"])
+@pytest.mark.parametrize(
+    "root", [b"<feed>", b"<sitemapindex>", b"<urlset", b"<urlset/>", b"<!--", b"<?xml", b"<!--a--"]
+)
+def test_what_stands_before_the_root_is_passed_over_at_once(blank: bytes, root: bytes) -> None:
+    """However it can be parted: tried in all ways, each further blank takes twice the time of all before it."""
+    for many in (24, 4000 // len(blank)):  # the first alone is a second, where that is so
+        reader = SitemapReader()
+        begun = time.process_time()
+        reader.feed(b"<?xml version='1.0'?>" + blank * many + root + b" " * 5000)
+        reader.close()
+        assert time.process_time() - begun < 0.5

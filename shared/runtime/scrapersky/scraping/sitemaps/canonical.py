@@ -26,8 +26,9 @@ MAX_ENTRY_CHARS: Final = 8192
 _FIELDS: Final = ("loc", "lastmod", "changefreq", "priority")
 _END: Final = "</url>"
 
-# Instructions and comments, then the root: expat has to agree that it is one.
-_PROLOG = re.compile(r"(?:[ \t\r\n]+|<!--(?:[^-]|-[^-])*-->|<\?[^?]*\?>)*<urlset(?:[ \t\r\n][^<>]*)?(?<!/)>")
+# Instructions and comments, then the root: expat has to agree that it is one. What was taken is not tried in another
+# way (`++`, `*+`): blanks can be parted in as many ways as two to the power of their number.
+_PROLOG = re.compile(r"(?:[ \t\r\n]++|<!--(?:[^-]|-[^-])*+-->|<\?[^?]*+\?>)*+<urlset(?:[ \t\r\n][^<>]*+)?(?<!/)>")
 _NAMES = re.compile("<(" + "|".join(_FIELDS) + ")>")
 
 # Printable ASCII but `&`, `<` and `>`; a host begins with none of `/?#[`. White space is XML's, not `str.strip`'s.
