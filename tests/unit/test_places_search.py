@@ -81,6 +81,24 @@ def test_no_more_is_asked_for_than_is_wanted(wanted: int, requests: int) -> None
     assert search.stopped is Stop.MAX_RESULTS
 
 
+@pytest.mark.parametrize("wanted", [20, 60])
+def test_pages_that_are_not_full_do_not_lead_past_the_bound(wanted: int) -> None:
+    request = replace(PLAIN, max_results=wanted)
+    search = PlacesSearch(request)
+    asked = 0
+    while search.next() is not None and asked < 10:
+        search.take(Page(places(asked * 20, asked % 2), "more"))  # Google promises no size of a page
+        asked += 1
+    assert (asked, search.stopped) == (request.request_bound, Stop.MAX_REQUESTS)
+
+
+def test_a_search_that_ends_with_its_last_request_has_found_all() -> None:
+    search = PlacesSearch(replace(PLAIN, split=True, max_requests=1))
+    search.next()
+    search.take(Page(places(0, 7), None))
+    assert (search.next(), search.stopped) == (None, Stop.ALL_FOUND)
+
+
 def test_a_place_on_two_pages_is_one() -> None:
     search = PlacesSearch(PLAIN)
     search.next()

@@ -99,15 +99,16 @@ class PlacesSearch:
         """What to ask next; None when the search is over. The same again until it was answered."""
         if self.stopped is not None:
             return None
-        if self._asked >= self._request.request_bound and self._request.split:
+        if self._centre is not None and self._current is None and not self._cells:
+            self.stopped = Stop.CAP if self._is_capped else Stop.ALL_FOUND
+            return None
+        # A plain search as well: a page may hold fewer than are asked for, and yet lead on to another.
+        if self._asked >= self._request.request_bound:
             self.stopped = Stop.MAX_REQUESTS
             return None
         if self._centre is None:
             return GeocodeAsk(self._request.location, self._request.language, self._request.region)
         if self._current is None:
-            if not self._cells:
-                self.stopped = Stop.CAP if self._is_capped else Stop.ALL_FOUND
-                return None
             self._current = heapq.heappop(self._cells)
         return TextSearchAsk(self._request.preset, self._body(self._current))
 
