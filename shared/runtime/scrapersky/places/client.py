@@ -5,10 +5,10 @@ The key goes in a header, never in a URL. It stands in no message, no exception 
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import quote
 
 import httpx
@@ -76,10 +76,10 @@ class PlacesClient:
     ) -> None:
         self._http.close()
 
-    def send(self, ask: Ask, *, should_stop: Callable[[], bool] = lambda: False) -> Answer | PlacesFailure:
-        """Make the request, once. `should_stop` is asked between the pieces of the answer."""
+    def send(self, ask: Ask) -> Answer | PlacesFailure:
+        """Make the request, once."""
         try:
-            status_code, headers, body = self._exchange(self._request(ask), should_stop)
+            status_code, headers, body = self._exchange(self._request(ask))
         except httpx.TimeoutException:
             return PlacesFailure(ErrorCode.TIMEOUT, "Google did not answer in time", is_passing=True)
         except (httpx.ConnectError, httpx.UnsupportedProtocol):
@@ -114,9 +114,7 @@ class PlacesClient:
     def _headers(self, mask: str) -> dict[str, str]:
         return {"X-Goog-Api-Key": self._key, "X-Goog-FieldMask": mask, "Accept": "application/json"}
 
-    def _exchange(
-        self, request: httpx.Request, should_stop: Callable[[], bool]
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def _exchange(self, request: httpx.Request) -> tuple[int, Mapping[str, str], bytes]:
         deadline = time.monotonic() + ANSWER_SECONDS
         response = self._http.send(request, stream=True)
         try:
@@ -126,7 +124,7 @@ class PlacesClient:
                 if len(body) > MAX_ANSWER_BYTES:
                     raise _TooLargeError
                 # httpx counts the time of each read, not of the whole answer.
-                if time.monotonic() > deadline or should_stop():
+                if time.monotonic() > deadline:
                     raise httpx.ReadTimeout("the answer takes too long")
             return response.status_code, response.headers, bytes(body)
         finally:
@@ -135,10 +133,3 @@ class PlacesClient:
 
 class _TooLargeError(Exception):
     """An answer that is none of Google's."""
-
-
-def describe(ask: Ask) -> dict[str, Any]:
-    """What a log line says of a request: never its key, never its token."""
-    if isinstance(ask, GeocodeAsk):
-        return {"sku": ask.price.sku}
-    return {"sku": ask.price.sku, "goes_on": ask.has_token}
