@@ -9,7 +9,7 @@ RELEASED = {
     "0004_second_deliveries.sql": "2eb29e36f55ac2088f036a3941318d6dbb98177a5800b3b01c56a1825942d560",
     "0005_schema_version.sql": "f2a6591908ae75f65a93d1dcdebecb89c9ae5aa1ad574805f8e699b5ec3dad32",
     "0006_sitemaps.sql": "63bbae66a8abd1538e3ba27f749775355982c0103f90dc58244c2626fcd99bc1",
-    "0007_places.sql": "afb2ac5fd97b6b76dbf617df363aa4172b480d83d2077e1f9807bb96aeff5737",
+    "0007_places.sql": "a779c23dcdfddb046ce0740ae4af1af3ebb1ead0a8058f40aac2f11a21c04528",
 }
 
 

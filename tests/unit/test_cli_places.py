@@ -94,9 +94,13 @@ def test_all_pages_of_the_list_are_shown() -> None:
 @pytest.mark.parametrize(
     ("stopped", "told"),
     [
-        ("max_results", "There may be more (--max-results)."),
+        ("max_results", "There may be more (--max-results, above 60 with --split)."),
         ("cap", "Google tells 60 places of one query; there may be more (--split)."),
-        ("max_requests", "There may be more (--max-requests)."),
+        (
+            "max_requests",
+            "It made all its requests; there may be more (--max-results, with --split --max-requests).",
+        ),
+        ("time", "Its time was over; there may be more (a smaller --radius)."),
         ("budget", "The budget was reached; there may be more (--budget)."),
     ],
 )

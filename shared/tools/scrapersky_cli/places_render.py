@@ -15,10 +15,11 @@ from scrapersky_cli.text import clean
 # Why a search asked for nothing more, for people.
 _STOPPED: dict[str, str] = {
     Stop.ALL_FOUND: "That is all that Google has.",
-    Stop.MAX_RESULTS: "There may be more (--max-results).",
+    Stop.MAX_RESULTS: "There may be more (--max-results, above 60 with --split).",
     Stop.CAP: "Google tells 60 places of one query; there may be more (--split).",
-    Stop.MAX_REQUESTS: "There may be more (--max-requests).",
+    Stop.MAX_REQUESTS: "It made all its requests; there may be more (--max-results, with --split --max-requests).",
     Stop.BUDGET: "The budget was reached; there may be more (--budget).",
+    Stop.TIME: "Its time was over; there may be more (a smaller --radius).",
 }
 
 _NOT_SCANNED = {

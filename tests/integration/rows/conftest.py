@@ -83,9 +83,10 @@ def seed(database: TestDatabase, queue: ScanQueue, db: Database) -> UUID:
     )
     read_all(db, caller, pages(1))
     place = database.one(
-        "insert into scrapersky.places (tenant_id, place_id, business_type)"
-        " values (%s, 'place-1', 'cafe') returning id",
+        "insert into scrapersky.places (tenant_id, place_id, business_type, found_by)"
+        " values (%s, 'place-1', 'cafe', %s) returning id",
         caller.tenant_id,
+        started.job_id,
     )
     database.rows(
         "insert into scrapersky.place_results (tenant_id, job_id, place_id, rank) values (%s, %s, %s, 1)",

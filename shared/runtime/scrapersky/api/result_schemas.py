@@ -284,6 +284,6 @@ class PlacesSearchResult(Stored):
     cost_usd: float = Field(description="What they come to by list price, in USD.")
     stopped: Stop | None = Field(
         description="Why nothing more was asked for: `all_found`, `max_results`, `cap` (Google tells 60 of a query, and"
-        " there may be more), `max_requests` or `budget`."
+        " there may be more), `max_requests`, `budget` or `time` (its worker had no more of it)."
     )
     reused_from: UUID | None = Field(description="The search whose list was taken over, so that nothing was asked.")

@@ -13,34 +13,40 @@ from scrapersky.domain.places import PlaceStatus, WebsiteClass
 # UUID() takes braces and what else surrounds one; a name is one of ours only where it is written as we write it.
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-# What is past its time is not shown, also when the sweep has not come to it yet.
-_LIST = """
-select p.id, p.place_id, r.rank, p.business_type, p.website_class, p.domain, p.status, p.status_changed_at,
-       p.content_at, p.expires_at, r.found_at as search_time, r.job_id as search_job_id, content.*
+# What is past its time is not shown, also when the sweep (expire_places) has not come to it yet; what that leaves is.
+_LISTED = """
 from scrapersky.place_results as r
 join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
 left join lateral (
   select p.name, p.primary_type, p.types, p.formatted_address, p.latitude, p.longitude, p.rating, p.user_ratings_total,
-         p.phone, p.website, p.business_status
+         p.phone, p.website, p.business_status, p.content_at, p.expires_at
   where p.expires_at > now()
 ) as content on true
+left join lateral (
+  select p.website_class, p.domain
+  where p.expires_at is null or p.expires_at > now() or exists (
+    select from scrapersky.domains as d
+    where d.tenant_id = p.tenant_id and d.domain = p.domain and d.site_data is not null)
+) as site on true
 where r.tenant_id = %(tenant_id)s and r.job_id = %(job_id)s
-  and r.rank > %(after)s
   and (%(status)s::text is null or p.status = %(status)s)
-  and (%(website_class)s::text is null or p.website_class = %(website_class)s)
+  and (%(website_class)s::text is null or site.website_class = %(website_class)s)
+"""
+
+_LIST = (
+    """
+select p.id, p.place_id, r.rank, p.business_type, p.status, p.status_changed_at, r.found_at as search_time,
+       r.job_id as search_job_id, site.*, content.*
+"""
+    + _LISTED
+    + """
+  and r.rank > %(after)s
   and (%(place_ids)s::text[] is null or p.place_id = any (%(place_ids)s) or p.id = any (%(own_ids)s::uuid[]))
 order by r.rank
 limit %(limit)s
 """
-
-_COUNT = """
-select count(*) as total
-from scrapersky.place_results as r
-join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
-where r.tenant_id = %(tenant_id)s and r.job_id = %(job_id)s
-  and (%(status)s::text is null or p.status = %(status)s)
-  and (%(website_class)s::text is null or p.website_class = %(website_class)s)
-"""
+)
+_COUNT = "select count(*) as total" + _LISTED
 
 # The page is cut first: a history is long, and what a search has come to is counted row by row.
 _SEARCHES = (
@@ -52,7 +58,7 @@ _WITH_FIGURES = """
 )
 select j.*, listed.*, spent.*
 from j, lateral (
-  select count(*) as stored_places, count(*) filter (where p.created_at >= j.created_at) as new_places
+  select count(*) as stored_places, count(*) filter (where p.found_by = r.job_id) as new_places
   from scrapersky.place_results as r
   join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
   where r.tenant_id = j.tenant_id and r.job_id = j.id

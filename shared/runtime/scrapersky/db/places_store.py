@@ -22,7 +22,8 @@ _FENCED = """
 """
 
 # What a search did not ask for is left as an earlier one brought it, with the earlier one's end: content is never kept
-# longer because a part of it is fresh. Whose place it is, and what its tenant thinks of it, no search changes.
+# longer because a part of it is fresh. What is past its end goes at once, or the fresh part would go with it. Whose
+# place it is, and what its tenant thinks of it, no search changes.
 _STORE = (
     "with fenced as materialized ("  # noqa: S608 - constants alone
     + _FENCED
@@ -35,10 +36,10 @@ _STORE = (
 ), kept as (
   insert into scrapersky.places as p (
     tenant_id, place_id, name, primary_type, types, formatted_address, latitude, longitude, rating, user_ratings_total,
-    phone, website, business_status, website_class, domain, business_type, content_at, expires_at)
+    phone, website, business_status, website_class, domain, business_type, found_by, content_at, expires_at)
   select %(tenant_id)s, told.place_id, told.name, told.primary_type, told.types, told.formatted_address, told.latitude,
          told.longitude, told.rating, told.user_ratings_total, told.phone, told.website, told.business_status,
-         told.website_class, told.domain, %(business_type)s,
+         told.website_class, told.domain, %(business_type)s, %(job_id)s,
          case when %(has_basic)s then now() end, case when %(has_basic)s then now() + %(content_kept)s end
   from told, fenced
   order by told.place_id -- two searches lock the same places in the same order
@@ -50,19 +51,37 @@ _STORE = (
     latitude = case when %(has_basic)s then excluded.latitude else p.latitude end,
     longitude = case when %(has_basic)s then excluded.longitude else p.longitude end,
     business_status = case when %(has_basic)s then excluded.business_status else p.business_status end,
-    rating = case when %(has_contact)s then excluded.rating else p.rating end,
-    user_ratings_total = case when %(has_contact)s then excluded.user_ratings_total else p.user_ratings_total end,
-    phone = case when %(has_contact)s then excluded.phone else p.phone end,
-    website = case when %(has_contact)s then excluded.website else p.website end,
-    website_class = case when %(has_contact)s then excluded.website_class else p.website_class end,
-    domain = case when %(has_contact)s then excluded.domain else p.domain end,
+    rating = case
+      when %(has_contact)s then excluded.rating
+      when %(has_basic)s and p.expires_at <= now() then null
+      else p.rating end,
+    user_ratings_total = case
+      when %(has_contact)s then excluded.user_ratings_total
+      when %(has_basic)s and p.expires_at <= now() then null
+      else p.user_ratings_total end,
+    phone = case
+      when %(has_contact)s then excluded.phone
+      when %(has_basic)s and p.expires_at <= now() then null
+      else p.phone end,
+    website = case
+      when %(has_contact)s then excluded.website
+      when %(has_basic)s and p.expires_at <= now() then null
+      else p.website end,
+    website_class = case
+      when %(has_contact)s then excluded.website_class
+      when %(has_basic)s and p.expires_at <= now() then null
+      else p.website_class end,
+    domain = case
+      when %(has_contact)s then excluded.domain
+      when %(has_basic)s and p.expires_at <= now() then null
+      else p.domain end,
     content_at = case when %(has_basic)s then now() else p.content_at end,
     expires_at = case
-      when %(has_contact)s then excluded.expires_at
+      when %(has_contact)s or %(has_basic)s and p.expires_at <= now() then excluded.expires_at
       when %(has_basic)s then least(excluded.expires_at, p.expires_at)
       else p.expires_at end,
     updated_at = now()
-  returning p.id, p.place_id, p.created_at = now() as is_new
+  returning p.id, p.place_id
 ), first as (
   select coalesce(max(r.rank), 0) as rank
   from scrapersky.place_results as r
@@ -128,7 +147,8 @@ def store_page(
     return bool(row and row["held"])
 
 
-# Content that has gone, or goes before a client could read it, is no list to take over.
+# Content that has gone, or goes before a client could read it, is no list to take over. Neither is one that was itself
+# taken over, or a search could be answered with older and older ones; and a list that was begun is not mixed with one.
 _REUSE = (
     "with fenced as materialized ("  # noqa: S608 - constants alone
     + _FENCED
@@ -138,12 +158,17 @@ _REUSE = (
   where j.tenant_id = %(tenant_id)s and j.kind = 'places_search' and j.status = 'complete' and j.id <> %(job_id)s
     and md5(j.request ->> 'search') = md5(%(search)s) and j.request ->> 'search' = %(search)s
     and j.finished_at > now() - %(within)s
-    and coalesce(j.result ->> 'stopped', '') <> 'budget' -- with more money there may be more
+    and j.result ->> 'reused_from' is null
+    and coalesce(j.result ->> 'stopped', '') not in ('budget', 'time') -- with more of it there may be more
     and not exists (
       select from scrapersky.place_results as r
       join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
       where r.tenant_id = j.tenant_id and r.job_id = j.id
         and %(has_basic)s and (p.expires_at is null or p.expires_at < now() + interval '1 hour'))
+    and not exists (
+      select place_id, rank from scrapersky.place_results where tenant_id = %(tenant_id)s and job_id = %(job_id)s
+      except
+      select place_id, rank from scrapersky.place_results where tenant_id = j.tenant_id and job_id = j.id)
   order by j.finished_at desc
   limit 1
 ), linked as (
@@ -178,11 +203,10 @@ _END = """
 with host as (
   select scrapersky.free_hosts(array[%(job_id)s::uuid], %(token)s, interval '0')
 ), listed as (
-  select count(*) as stored, count(*) filter (where p.created_at >= j.created_at) as new
-  from scrapersky.jobs as j
-  left join scrapersky.place_results as r on r.tenant_id = j.tenant_id and r.job_id = j.id
-  left join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
-  where j.tenant_id = %(tenant_id)s and j.id = %(job_id)s and r.place_id is not null
+  select count(*) as stored, count(*) filter (where p.found_by = r.job_id) as new
+  from scrapersky.place_results as r
+  join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
+  where r.tenant_id = %(tenant_id)s and r.job_id = %(job_id)s
 ), spent as (
   select count(*) as requests, coalesce(sum(price_usd), 0) as usd
   from scrapersky.places_ledger

@@ -75,3 +75,4 @@ class Stop(StrEnum):
     CAP = "cap"  # Google tells 60 places of a query, and there may be more
     MAX_REQUESTS = "max_requests"
     BUDGET = "budget"
+    TIME = "time"  # its worker had none left

@@ -61,7 +61,7 @@ def start(
         metadata={
             "business_type": request.business_type,
             "location": request.location,
-            "radius_km": request.radius_km,
+            "radius_km": float(request.radius_km),
             "max_results": request.max_results,
             "fields": request.preset.value,
             "split": request.split,
@@ -78,11 +78,11 @@ def to_json(request: SearchRequest, budget_usd: Decimal | None, refresh: bool) -
     asked = {
         "business_type": request.business_type,
         "location": request.location,
-        "radius_km": request.radius_km,
+        "radius_km": float(request.radius_km),  # 10 and 10.0 are the same, and not the same text
         "max_results": request.max_results,
         "fields": request.preset.value,
-        "latitude": request.centre.latitude if request.centre else None,
-        "longitude": request.centre.longitude if request.centre else None,
+        "latitude": float(request.centre.latitude) if request.centre else None,
+        "longitude": float(request.centre.longitude) if request.centre else None,
         "split": request.split,
         "max_requests": request.max_requests,
         "language": request.language,

@@ -118,6 +118,10 @@ class _OutOfMoneyError(Exception):
     """The budget has no room for the next request."""
 
 
+class _OutOfTimeError(Exception):
+    """The invocation has no time for the next request."""
+
+
 def _one(
     db: Database,
     claim: Claim,
@@ -143,6 +147,8 @@ def _one(
         # A fault of ours must not leave the job running until its lease is over; it is told in the job and in the log.
         logger().exception("search broke", extra=keys)
         end = run.end(error=ScanError(ErrorCode.INTERNAL, "the search broke"))
+    if end is _End.FENCED:  # nobody is to wait for a search that nobody makes any more
+        leases.leave_alone(db, claim.id, token=token, pause=timedelta(0))
     {_End.ENDED: tally.ended, _End.FENCED: tally.fenced, _End.RELEASED: tally.released}[end].append(claim.id)
     logger().info("search ended", extra={**keys, "outcome": run.outcome if end is _End.ENDED else end.value})
 
@@ -159,6 +165,7 @@ class _Run:
     wait: Callable[[float], None]
     outcome: str = ""
     found: int = 0
+    has_asked: bool = False
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     def reuse(self) -> _End | None:
@@ -180,7 +187,7 @@ class _Run:
             result={
                 "total_places": result["total_places"],
                 "stopped": result["stopped"],
-                "reused_from": result["reused_from"] or str(job_id),
+                "reused_from": str(job_id),
             }
         )
 
@@ -200,12 +207,10 @@ class _Run:
         except UnusableKeyError:
             return self.end(error=ScanError(ErrorCode.INVALID_KEY, "the key for Google is none"))
         except _OutOfMoneyError:
-            # What a lost worker found counts as well: its requests were of the same budget.
-            self.found = max(self.found, places.count(self.db, self.claim.tenant_id, self.claim.id))
-            if not self.found:
-                message = "budget_usd is less than the search costs up to its first page"
-                return self.end(error=ScanError(ErrorCode.BUDGET_EXCEEDED, message))
-            return self.end(result=self._told(Stop.BUDGET))
+            message = "budget_usd is less than the search costs up to its first page"
+            return self._stop(Stop.BUDGET, ScanError(ErrorCode.BUDGET_EXCEEDED, message))
+        except _OutOfTimeError:
+            return self._stop(Stop.TIME, ScanError(ErrorCode.TIMEOUT, "its time was over before its first page came"))
         return self.end(result=self._told(steps.stopped))
 
     def _take(self, steps: PlacesSearch, request: SearchRequest, request_id: UUID, answer: Answer) -> None:
@@ -242,6 +247,7 @@ class _Run:
                 raise _LeftError(_End.FENCED)
             if reserved is Reservation.OVER_BUDGET:
                 raise _OutOfMoneyError
+            self.has_asked = True
             answer = client.send(ask)
             if not isinstance(answer, PlacesFailure):
                 self.policy.succeeded()
@@ -257,10 +263,18 @@ class _Run:
             self.wait(seconds)
 
     def _require_time(self, seconds: float) -> None:
-        """With less left, give the job back: another invocation begins anew, and links nothing twice."""
-        if time.monotonic() + seconds > self.deadline:
-            leases.release(self.db, [self.claim.id], token=self.search.token)
-            raise _LeftError(_End.RELEASED)
+        """With less left, give the job back while that costs nothing; later another would pay for all of it again."""
+        if time.monotonic() + seconds <= self.deadline:
+            return
+        if self.has_asked:
+            raise _OutOfTimeError
+        leases.release(self.db, [self.claim.id], token=self.search.token)
+        raise _LeftError(_End.RELEASED)
+
+    def _stop(self, why: Stop, otherwise: ScanError) -> _End:
+        """End early with what was found, also by a worker that was lost; with nothing it is the error."""
+        self.found = max(self.found, places.count(self.db, self.claim.tenant_id, self.claim.id))
+        return self.end(result=self._told(why)) if self.found else self.end(error=otherwise)
 
     def _settle(self, request_id: UUID, outcome: Outcome, status_code: int | None) -> None:
         places_ledger.settle(self.db, self.claim.tenant_id, request_id, outcome, status_code)

@@ -33,6 +33,7 @@ create table scrapersky.places (
   expires_at timestamptz,                                    -- when it must go (Google Maps Platform terms)
   -- Ours.
   business_type text not null,                               -- what the search that found it first asked for
+  found_by uuid not null,                                    -- the job of that search
   website_class text check (website_class in ('own_site', 'social', 'directory', 'none')), -- null: not asked for
   domain text check (length(domain) between 1 and 253),      -- the key of an own site
   status text not null default 'New' check (status in ('New', 'Selected', 'Maybe', 'Not a Fit', 'Archived')),
@@ -99,6 +100,90 @@ begin
   end loop;
 end $$;
 grant delete on scrapersky.place_results to scrapersky_app; -- a retried search starts with an empty list
+
+-- claim_jobs of 0004 for searches as well: what a search leases in the place of a host is the very search, which is its
+-- tenant's own, so that no tenant waits for another's, or learns of it.
+create or replace function scrapersky.claim_jobs(p_ids uuid[], p_token uuid, p_lease interval, p_max_attempts integer)
+returns table (
+  outcome text, id uuid, tenant_id uuid, kind text, domain text, request jsonb, attempt integer, correlation_id text)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with claimable as (
+    select j.id, subject.host, row_number() over (partition by subject.host order by j.created_at, j.id) as place
+    from scrapersky.jobs as j, lateral (
+      select case j.kind when 'places_search' then j.tenant_id || ' ' || md5(j.request ->> 'search') else j.domain end
+    ) as subject (host)
+    where j.id = any (p_ids)
+      and (
+        (j.status = 'pending' and j.attempt < p_max_attempts)
+        or (j.status = 'running' and j.lease_token = p_token)
+        or (j.status = 'running' and j.lease_until < now() and j.attempt < p_max_attempts))
+  ), hosts as (
+    insert into scrapersky.host_leases as h (host, job_id, token, until)
+    select c.host, c.id, p_token, now() + p_lease
+    from claimable as c
+    where c.place = 1
+    order by c.host -- two workers lock the same hosts in the same order
+    on conflict (host) do update
+      set job_id = excluded.job_id, token = excluded.token, until = excluded.until, is_pause = false
+      -- Not by the job alone: a second delivery at the same moment must not take the host from under its worker.
+      where h.until < now() or (h.job_id = excluded.job_id and h.token = excluded.token and not h.is_pause)
+    returning h.job_id
+  ), claimed as (
+    update scrapersky.jobs as j
+    set status = 'running',
+        attempt = j.attempt + (j.lease_token is distinct from p_token)::integer,
+        lease_token = p_token,
+        lease_until = now() + p_lease,
+        started_at = coalesce(j.started_at, now()),
+        updated_at = now()
+    from hosts
+    where j.id = hosts.job_id
+      -- Looked at again: it may have changed hands between our two looks.
+      and (
+        (j.status = 'pending' and j.attempt < p_max_attempts)
+        or (j.status = 'running' and j.lease_token = p_token)
+        or (j.status = 'running' and j.lease_until < now() and j.attempt < p_max_attempts))
+    returning j.*
+  )
+  select 'claimed', c.id, c.tenant_id, c.kind, c.domain, c.request, c.attempt, c.correlation_id
+  from claimed as c
+  union all
+  select
+    case
+      when j.status in ('complete', 'failed', 'cancelled') then 'final'
+      when j.status = 'running' and j.lease_until >= now() then 'leased'
+      when j.attempt >= p_max_attempts then 'spent'
+      else 'busy'
+    end,
+    j.id, j.tenant_id, j.kind, j.domain, j.request, j.attempt, j.correlation_id
+  from scrapersky.jobs as j
+  where j.id = any (p_ids) and not exists (select from claimed as c where c.id = j.id)
+$$;
+
+-- As in 0002, but for a host that is not told by the job's domain.
+create or replace function scrapersky.renew_leases(
+  p_ids uuid[], p_progress double precision[], p_token uuid, p_lease interval)
+returns setof uuid
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with renewed as (
+    update scrapersky.jobs as j
+    set lease_until = now() + p_lease,
+        progress = greatest(j.progress, held.progress),
+        -- A renewed lease is no news to those who wait for some.
+        updated_at = case when held.progress > j.progress then now() else j.updated_at end
+    from unnest(p_ids, p_progress) as held (id, progress)
+    where j.id = held.id and j.lease_token = p_token and j.status = 'running'
+    returning j.id
+  ), hosts as (
+    update scrapersky.host_leases as h
+    set until = now() + p_lease
+    from renewed
+    where h.job_id = renewed.id and h.token = p_token
+  )
+  select id from renewed
+$$;
 
 -- Google's content that is past its time, over all tenants. The site's own domain stays where a scan of ours read it.
 create policy across_tenants on scrapersky.places to scrapersky_system using (true) with check (true);
