@@ -94,7 +94,7 @@ def test_a_geocoding_keeps_the_address_one_segment_and_the_key_out_of_the_url() 
     assert send(GEOCODE, handler) == Geocoded(LatLng(30.27, -97.74))
     (request,) = seen
     assert str(request.url) == (
-        "https://geocode.googleapis.com/v4beta/geocode/address/7%2F1%20King%20St%20%232%2C%20Austin%20TX?languageCode=en"
+        "https://geocode.googleapis.com/v4/geocode/address/7%2F1%20King%20St%20%232%2C%20Austin%20TX?languageCode=en"
     )
     assert (request.headers["X-Goog-Api-Key"], request.headers["X-Goog-FieldMask"]) == (KEY, "results.location")
 

@@ -1,7 +1,8 @@
 """What is asked of Google, and what comes of it: requests and answers as values, without a network.
 
 Text Search (New): https://developers.google.com/maps/documentation/places/web-service/text-search
-Geocoding v4: https://developers.google.com/maps/documentation/geocoding/geocoding
+Geocoding v4, generally available since 30 March 2026 (v4beta is its preview):
+https://developers.google.com/maps/documentation/geocoding/geocoding-v4-overview
 """
 
 from dataclasses import dataclass

@@ -100,7 +100,7 @@ class PlacesClient:
             parameters = {"languageCode": ask.language, "regionCode": ask.region}
             return self._http.build_request(
                 "GET",
-                f"{self._urls.geocoding}/v4beta/geocode/address/{quote(ask.address, safe='')}",
+                f"{self._urls.geocoding}/v4/geocode/address/{quote(ask.address, safe='')}",
                 params={name: value for name, value in parameters.items() if value},
                 headers=self._headers("results.location"),
             )

@@ -15,7 +15,7 @@ from scrapersky_local.places_emulator.businesses import Business, businesses, fi
 from scrapersky_local.places_emulator.errors import RefusedError, Reply, error, invalid
 
 TEXT_SEARCH_PATH: Final = "/v1/places:searchText"
-GEOCODING_PATH: Final = "/v4beta/geocode/address/"
+GEOCODING_PATH: Final = "/v4/geocode/address/"
 
 PAGE_SIZE: Final = 20
 RESULTS_CAP: Final = 60
