@@ -1,5 +1,6 @@
 """The commands that search for businesses and go on to their sites."""
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Annotated
@@ -109,6 +110,8 @@ def places(
         raise UsageError("--scan needs the places: leave out --no-wait, or use `scrapersky places-scan` later")
     if not split and (max_results > limits.MAX_PLACES or max_requests is not None):
         raise UsageError(f"more than {limits.MAX_PLACES} places, and --max-requests, are for a search with --split")
+    if not all(math.isfinite(number) for number in (radius, budget or 0.0)):  # which JSON has no word for
+        raise UsageError("--radius and --budget are numbers")
     ending = Ending.of(file_format, output, wait=wait, as_json=as_json)
     latitude, longitude = _centre(center)
     session = session_of(context)
