@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
@@ -17,6 +18,8 @@ from scrapersky.domain.jobs import Caller
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres
 
+TESTS = Path(__file__).parent
+SUITES = ("e2e", "integration", "contract", "unit")  # the slowest first
 APP_ROLE = "scrapersky_app"
 TEMPLATE = "scrapersky_template"
 POOL_SIZE = 2  # fewer server connections than clients, so that sharing shows
@@ -62,6 +65,12 @@ def pytest_sessionstart() -> None:
     """The width of the terminal that tests are run in is none of what they look at: it would reach what they start."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest first, so that in the end no process is left alone with them. Their order is random otherwise."""
+    items.sort(key=lambda item: SUITES.index(item.path.relative_to(TESTS).parts[0]))
 
 
 @pytest.hookimpl(wrapper=True)
