@@ -76,7 +76,8 @@ class PlacesSearchRequest(Asked):
     )
     radius_km: Annotated[float, Field(strict=True, ge=1, le=limits.MAX_RADIUS_KM)] = Field(
         limits.DEFAULT_RADIUS_KM,
-        description="Of the circle, in kilometres. Places in it come first; a split search holds to it.",
+        description="Of the circle, in kilometres. Places in it come first; a split search holds to it or, with `ids`, "
+        "which tell no place's point, to the square around it.",
     )
     fields: FieldPreset = Field(
         FieldPreset.CONTACT,
