@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,9 +63,11 @@ class TestDatabase:
 
 
 def pytest_sessionstart() -> None:
-    """The width of the terminal that tests are run in is none of what they look at: it would reach what they start."""
+    """What tests are run in is none of what they look at, and would reach the programs that they start."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

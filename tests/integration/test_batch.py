@@ -255,7 +255,7 @@ def test_a_plan_is_for_the_workers_of_the_batchs_kind(
 ) -> None:
     hosts = [f"s{n}.example" for n in range(16)]
     planned = []
-    for kind in JobKind:
+    for kind in SITES:
         started = start(db, queue, caller, hosts, kind=kind, max_concurrent=8)
         run_id = run_of(postgres, started.batch_id)
         plan = batch.plan(db, run_id, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)

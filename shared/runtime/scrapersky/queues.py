@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MESSAGE_VERSION = 1
 BATCH_LIMIT = 10  # SendMessageBatch's own; ours are about 150 bytes each, far from its 1 MiB
 CORRELATION_ID_LIMIT = 128
-# `max_pages` by kind: the most, and what counts when none is named.
+# `max_pages` of the kinds that come in batches: the most, and what counts when none is named.
 _PAGES = {
     JobKind.DOMAIN_SCAN: (MAX_PAGES, DEFAULT_PAGES),
     JobKind.SITEMAP_SCAN: (MAX_SITEMAP_URLS, DEFAULT_SITEMAP_URLS),
@@ -155,10 +155,11 @@ def _uuid(data: Mapping[str, Any], name: str) -> UUID:
 
 def _kind(data: Mapping[str, Any]) -> JobKind:
     """What the batch's jobs are to do: domain scans, unless the message says otherwise."""
-    try:
-        return JobKind(data.get("kind", JobKind.DOMAIN_SCAN))
-    except ValueError as error:
-        raise MalformedMessage(f"`kind` is none of {', '.join(JobKind)}") from error
+    named = data.get("kind", JobKind.DOMAIN_SCAN.value)
+    kind = next((kind for kind in _PAGES if kind == named), None)
+    if kind is None:
+        raise MalformedMessage(f"`kind` is none of {', '.join(_PAGES)}")
+    return kind
 
 
 def _whole(data: Mapping[str, Any], name: str, least: int, most: int, default: int | None) -> int:
