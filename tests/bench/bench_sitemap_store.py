@@ -4,6 +4,7 @@
 
 floor        inside the server, rows that are there already: INSERT … SELECT from a filled temporary table into the very
              same table with both its indexes, one transaction for 50,000 rows
+merge floor  the same with ON CONFLICT DO NOTHING: what the server needs where a row may be there already
 store_chunk  what a worker does, with hashing, encoding and fences, for each chunk of a file that nobody knows yet
 again        the same chunks a second time: every row is stored already
 rescan       the same chunks by the next scan: every row is updated
@@ -11,8 +12,9 @@ unnest       INSERT … SELECT unnest(arrays) … ON CONFLICT, 5,000 rows a stat
 executemany  INSERT … ON CONFLICT for each row, pipelined by psycopg
 
 store_chunk, again and rescan go directly and through PgBouncer in transaction mode; the server syncs every commit. Ways
-take turns, and the fastest round counts. `x floor` is time over the floor's time. CPU is in ms for 50,000 rows: the
-client's, and that of the server's processes with its ratio to the floor's, which stays the same on a busy machine.
+take turns, and the fastest round counts. `x floor` and `x merge` are time over the floors' times. CPU is in ms for
+50,000 rows: the client's, and that of the server's processes with its ratio to the floor's, which stays the same on a
+busy machine.
 """
 
 import argparse
@@ -117,7 +119,8 @@ def connected(bench: Bench) -> psycopg.Connection:
     return connection
 
 
-def floor(bench: Bench, entries: Sequence[Entry]) -> Taken:
+def floor(bench: Bench, entries: Sequence[Entry], *, merging: bool = False) -> Taken:
+    end = sql.SQL(" on conflict do nothing" if merging else "")
     tenant, sitemap = bench.caller.tenant_id, bench.line(len(entries)).sitemap_id
     with connected(bench) as connection:
         for start in range(0, len(entries), SLICE):
@@ -133,8 +136,8 @@ def floor(bench: Bench, entries: Sequence[Entry]) -> Taken:
                 connection.execute(
                     sql.SQL(
                         "insert into scrapersky.sitemap_urls (tenant_id, sitemap_id, first_seen, last_seen, "
-                        + COLUMNS + ") select %s, %s, now(), now(), " + COLUMNS + " from {}"
-                    ).format(sql.Identifier(f"filled_{start}")),
+                        + COLUMNS + ") select %s, %s, now(), now(), " + COLUMNS + " from {}{}"
+                    ).format(sql.Identifier(f"filled_{start}"), end),
                     (tenant, sitemap),
                 )  # fmt: skip
 
@@ -209,6 +212,8 @@ def measured(bench: Bench, entries: Sequence[Entry], rounds: int, chunk: int) ->
     for _ in range(rounds):
         bench.empty()
         note("floor", floor(bench, entries))
+        bench.empty()
+        note("merge floor", floor(bench, entries, merging=True))
         for label, dsn in (("direct", bench.direct), ("pooled", bench.pooled)):
             bench.empty()
             for name, taken in chunks(bench, dsn, entries, chunk).items():
@@ -241,13 +246,15 @@ def main() -> None:
             for rows in options.rows:
                 print(f"{rows:,} rows, {options.chunk:,} a chunk, fastest of {options.rounds} rounds")
                 print(
-                    f"{'':24}{'rows/s':>10}{'ms':>10}{'x floor':>9}{'client CPU':>12}{'server CPU':>12}{'x floor':>9}"
+                    f"{'':24}{'rows/s':>12}{'ms':>12}{'x floor':>9}{'x merge':>9}{'client CPU':>12}{'server CPU':>12}"
+                    f"{'x floor':>12}"
                 )
                 taken = measured(bench, entries_of(rows), options.rounds, options.chunk)
-                base = taken["floor"]
+                base, merging = taken["floor"], taken["merge floor"]
                 for name, one in taken.items():
                     print(
-                        f"{name:24}{rows / one.wall:12,.0f}{one.wall * 1000:12,.0f}{one.wall / base.wall:12.2f}"
+                        f"{name:24}{rows / one.wall:12,.0f}{one.wall * 1000:12,.0f}{one.wall / base.wall:9.2f}"
+                        f"{one.wall / merging.wall:9.2f}"
                         f"{one.cpu * 1000 * SLICE / rows:12.0f}{one.server * 1000 * SLICE / rows:12.0f}"
                         f"{one.server / base.server:12.2f}",
                         flush=True,
