@@ -1,6 +1,5 @@
 """Batches: many domains under one name, in rounds that the state machine asks for."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -18,7 +17,7 @@ from scrapersky.errors import Conflict, NotFound
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
 from scrapersky.services import jobs, outbox, paging
-from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS, first_holder, own_key
+from scrapersky.services.jobs import first_holder, own_key, wait_for
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
 RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
@@ -149,15 +148,11 @@ def wait(
     Raises:
         NotFound: as `get`.
     """
-    deadline = time.monotonic() + seconds
-    pause = POLL_SECONDS
-    while True:
-        batch = get(db, tenant_id, batch_id, kind=kind)
-        left = deadline - time.monotonic()
-        if batch.status.is_final or changed(batch) or left <= 0:
-            return batch
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, POLL_MAX_SECONDS)
+    return wait_for(
+        lambda: get(db, tenant_id, batch_id, kind=kind),
+        seconds=seconds,
+        is_enough=lambda batch: batch.status.is_final or changed(batch),
+    )
 
 
 def listing(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from scrapersky.db import idempotency as keys
@@ -17,8 +17,10 @@ from scrapersky.observability import logger
 from scrapersky.queues import JobMessage, Message, Sender
 from scrapersky.services import outbox, paging
 
-POLL_SECONDS = 0.25  # of a waiting client; each look is one indexed row
+POLL_SECONDS = 0.25  # of a waiting client; each look is an indexed row or two
 POLL_MAX_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 def create(
@@ -109,6 +111,18 @@ def get(db: Database, tenant_id: UUID, job_id: UUID, *, kind: JobKind | None = N
     return job
 
 
+def wait_for(look: Callable[[], T], *, seconds: float, is_enough: Callable[[T], bool]) -> T:
+    """What `look` says as soon as that `is_enough`, or when `seconds` have passed. It looks once at the least."""
+    deadline = time.monotonic() + seconds
+    pause = POLL_SECONDS
+    while True:
+        seen = look()
+        if is_enough(seen) or (left := deadline - time.monotonic()) <= 0:
+            return seen
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, POLL_MAX_SECONDS)
+
+
 def wait(
     db: Database,
     tenant_id: UUID,
@@ -126,17 +140,20 @@ def wait(
     Raises:
         NotFound: as `get`.
     """
-    job = get(db, tenant_id, job_id, kind=kind)
+    known: Job | None = None
     seen: object = None  # a request that does not wait does not ask for them; the first look counts as a change
-    deadline = time.monotonic() + seconds
-    pause = POLL_SECONDS
-    while not job.status.is_final and not changed(job) and (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, POLL_MAX_SECONDS)
+
+    def look() -> Job:
+        nonlocal known, seen
+        if known is None:
+            known = get(db, tenant_id, job_id, kind=kind)
+            return known
         before, seen = seen, figures()
-        if seen != before or jobs.status(db, tenant_id, job_id) != (job.status, job.progress, job.updated_at):
-            job = get(db, tenant_id, job_id)
-    return job
+        if seen != before or jobs.status(db, tenant_id, job_id) != (known.status, known.progress, known.updated_at):
+            known = get(db, tenant_id, job_id)
+        return known
+
+    return wait_for(look, seconds=seconds, is_enough=lambda job: job.status.is_final or changed(job))
 
 
 def listing(

@@ -1,6 +1,5 @@
 """What a tenant can do with its searches and places: read them, judge them, have their sites scanned."""
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from uuid import UUID, uuid4
@@ -14,7 +13,7 @@ from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, Invalid, NotFound
 from scrapersky.queues import Sender
 from scrapersky.services import batch, paging
-from scrapersky.services.jobs import POLL_MAX_SECONDS, POLL_SECONDS
+from scrapersky.services.jobs import wait_for
 
 LISTED_AT_MOST = 1_000  # of a search: the most that one finds
 LEDGER_DAYS = 366  # of one answer: a year by day and SKU is some thousand lines
@@ -40,15 +39,11 @@ def wait(
     Raises:
         NotFound: this tenant has no such search.
     """
-    deadline = time.monotonic() + seconds
-    pause = POLL_SECONDS
-    while True:
-        search = get(db, tenant_id, job_id)
-        left = deadline - time.monotonic()
-        if search.job.status.is_final or changed(search) or left <= 0:
-            return search
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, POLL_MAX_SECONDS)
+    return wait_for(
+        lambda: get(db, tenant_id, job_id),
+        seconds=seconds,
+        is_enough=lambda search: search.job.status.is_final or changed(search),
+    )
 
 
 def history(
