@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapersky.domain.jobs import Caller
 from scrapersky.errors import Conflict
-from scrapersky.observability import count, logger, observed
+from scrapersky.metrics import Metric, count
+from scrapersky.observability import logger, observed
 from scrapersky.queues import BatchRequest, BatchStart, MalformedMessage, parse_batch_message
 from scrapersky.services import batch
 from scrapersky.settings import BatchStartSettings
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 QUEUE_USER = "batch-queue"  # `created_by` of what no token's user asked for
-MALFORMED = "MalformedMessages"
 
 
 @observed
@@ -98,4 +98,4 @@ def set_aside(record: dict[str, Any], reason: str, settings: BatchStartSettings)
             "source": {"DataType": "String", "StringValue": record["eventSourceARN"]},
         },
     )
-    count(MALFORMED)
+    count(Metric.MALFORMED_MESSAGES)

@@ -26,7 +26,7 @@ VISIBILITY_FACTOR = 6  # what Lambda asks of a queue that it polls
 GATEWAY_SECONDS = 30  # the most an HTTP API waits for a function
 AUTHORIZER_SECONDS = 10  # the most it waits for an authorizer
 # Read by Powertools, not by scrapersky.settings; every function logs.
-LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+LOGGING_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
 ALLOCATOR_VARIABLES = {"MALLOC_ARENA_MAX"}  # read by the C library, of functions that run threads
 
 

@@ -17,6 +17,7 @@ from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.services import batch
+from support import emf
 from support.http_events import Context, function
 from support.log_lines import recorded
 
@@ -173,16 +174,16 @@ def test_a_message_may_ask_for_a_batch_of_sitemap_scans(aws: Aws, queue: ScanQue
     ],
 )
 def test_a_malformed_message_is_set_aside_with_its_reason_and_counted(
-    aws: Aws, capsys: pytest.CaptureFixture[str], body: object, reason: str
+    aws: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, body: object, reason: str
 ) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScraperSky/test")
     run = uuid4()
     assert deliver(body, begin(run)) == []
     (message,) = aws.dead()
     assert message["Body"] == (body if isinstance(body, str) else json.dumps(body))
     assert reason in message["MessageAttributes"]["reason"]["StringValue"]
     assert message["MessageAttributes"]["source"]["StringValue"] == SOURCE
-    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert [metric["MalformedMessages"] for metric in metrics] == [[1.0]]
+    assert emf.values(emf.documents(capsys.readouterr().out))["MalformedMessages"] == [1]
     assert [name for name, _ in aws.executions()] == [f"{run}-1"]
 
 

@@ -1,4 +1,4 @@
-"""Logs and metrics: one JSON object a line, the same keys everywhere, no secret in any of them.
+"""Logs: one JSON object a line, the same keys everywhere, no secret in any of them.
 
 What a line may show is decided here alone (`shown`). Nothing is read or opened at import.
 """
@@ -13,11 +13,13 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from scrapersky import metrics
+from scrapersky.metrics import Metric
+
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-NAMESPACE = "ScraperSky"  # of every metric of ours
 HIDDEN = "***"
 # CloudWatch takes 256 KB an event and cuts what is longer, and half an object is no JSON. A line has a traceback at
 # most, and a character takes up to 6 bytes of it.
@@ -26,6 +28,7 @@ LONGEST_READ = 100_000  # of a text that is longer nothing behind this is even l
 SHORTEST_SECRET = 6  # what is shorter stands in ordinary words as well
 
 _secrets: set[str] = set()
+_is_cold = True  # until the process's first invocation
 
 # The password of a DSN, as a URI or as keywords (libpq, 32.1.1).
 _PASSWORD = re.compile(
@@ -82,12 +85,15 @@ def logger() -> "Logger":
 def observed(handler: "Callable[[Any, LambdaContext], Any]") -> "Callable[[Any, LambdaContext], Any]":
     """Put request id and cold start on every log line of an invocation, and let none leak into the next one.
 
+    What was counted is written when it ends, however it does.
+
     An error of the handler is logged and raised again, for the runtime logs it and answers with it: where its text is
     not to be shown, an error of the same name (state machines go by it) says the rest.
     """
 
     @wraps(handler)
     def invoke(event: Any, context: "LambdaContext") -> Any:
+        _count_cold_start()
         try:
             return logger().inject_lambda_context(handler, clear_state=True)(event, context)
         except Exception as error:
@@ -96,16 +102,25 @@ def observed(handler: "Callable[[Any, LambdaContext], Any]") -> "Callable[[Any, 
             if shown(text) == text:
                 raise
             raise type(type(error).__name__, (Exception,), {})(shown(text)) from None
+        finally:
+            _write_metrics()
 
     return invoke
 
 
-def count(metric: str, value: int = 1) -> None:
-    """Add to a metric of this function: a log line that CloudWatch reads as one (embedded metric format)."""
-    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+def _count_cold_start() -> None:
+    global _is_cold
+    if _is_cold and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency":
+        metrics.count(Metric.COLD_STARTS)
+    _is_cold = False
 
-    with single_metric(name=metric, unit=MetricUnit.Count, value=value, namespace=NAMESPACE):
-        pass
+
+def _write_metrics() -> None:
+    """An invocation's work is done or failed by now, and what it comes to does not hang on its metrics."""
+    try:
+        metrics.flush()
+    except Exception:
+        logger().exception("metrics not written")
 
 
 def _write_all_through(handler: logging.Handler) -> None:
