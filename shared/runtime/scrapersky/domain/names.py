@@ -64,13 +64,13 @@ def domain_key(text: str) -> str:
     Raises InvalidDomain, and nothing else, for any other text.
     """
     host = _host(text)
-    reason = _dns_refusal(host)
+    reason = dns_refusal(host)
     if reason is not None:
         raise InvalidDomain(reason)
     return _without_www(host)
 
 
-def _dns_refusal(host: str) -> str | None:
+def dns_refusal(host: str) -> str | None:
     """Why an ASCII host, as the URL parser gives it, is no public DNS name; None when it is one.
 
     RFC 1035 2.3.1 and RFC 1123 2.1: two labels or more, each of 1 to 63 letters, digits and inner hyphens.
