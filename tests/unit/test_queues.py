@@ -11,6 +11,8 @@ from scrapersky.domain.status import JobKind
 from scrapersky.queues import (
     BatchRequest,
     BatchStart,
+    DeliveryMessage,
+    EventNudge,
     JobMessage,
     MalformedMessage,
     Message,
@@ -61,9 +63,11 @@ class Answers:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.calls: list[list[str]] = []
+        self.delays: list[int] = []
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803, ARG002 - boto3's names
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803, ARG002 - boto3's names
         self.calls.append([entry["Id"] for entry in Entries])
+        self.delays.extend(entry["DelaySeconds"] for entry in Entries)
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
@@ -111,6 +115,26 @@ def test_a_kind_without_a_queue_is_refused_by_name() -> None:
 def batch_body(**changes: Any) -> str:
     request = {"version": 1, "tenant_id": JOB, "batch_id": JOB, "domains": ["a.example"], "max_pages": 2}
     return json.dumps({**request, **changes})
+
+
+def test_a_message_is_handed_out_after_its_delay_and_at_once_without_one() -> None:
+    client = Answers()
+    sender(client).send([Message(1, "domain_scan", {}), Message(2, "domain_scan", {}, delay_seconds=300)])
+    assert client.delays == [0, 300]
+
+
+def test_a_nudge_is_read_as_it_was_sent() -> None:
+    message = EventNudge("request-1").message()
+    assert message.queue == "event"
+    assert EventNudge.parse(json.dumps(message.body)) == EventNudge("request-1")
+    with pytest.raises(MalformedMessage, match="^`version` is not 1$"):
+        EventNudge.parse("{}")
+
+
+def test_a_delivery_message_names_its_delivery() -> None:
+    assert DeliveryMessage.parse(body(delivery_id=JOB)) == DeliveryMessage(UUID(JOB), "request-1")
+    with pytest.raises(MalformedMessage, match="^`delivery_id` is no UUID$"):
+        DeliveryMessage.parse(body())
 
 
 def test_a_batch_message_is_the_start_of_a_round_or_a_whole_request() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MESSAGE_VERSION = 1
 BATCH_LIMIT = 10  # SendMessageBatch's own; ours are about 150 bytes each, far from its 1 MiB
+DELAY_LIMIT_SECONDS = 900  # SQS delays no message longer
 CORRELATION_ID_LIMIT = 128
 # `max_pages` of the kinds that come in batches: the most, and what counts when none is named.
 _PAGES = {
@@ -42,11 +43,15 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that a committed outbox row owes: `queue` is the job's kind, `body` the JSON to send."""
+    """A message that a committed outbox row owes: `queue` is the job's kind, `body` the JSON to send.
+
+    The queue hands it out after `delay_seconds`, DELAY_LIMIT_SECONDS at the most.
+    """
 
     id: int
     queue: str
     body: dict[str, Any]
+    delay_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,44 @@ class JobMessage:
         """
         data = _object(body)
         return cls(_uuid(data, "job_id"), _correlation_id(data))
+
+
+@dataclass(frozen=True, slots=True)
+class EventNudge:
+    """There may be events to dispatch. It names none: they are rows, and whoever is called takes what there is."""
+
+    correlation_id: str
+
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Read an SQS body.
+
+        Raises:
+            MalformedMessage: as `JobMessage.parse`.
+        """
+        return cls(_correlation_id(_object(body)))
+
+    def message(self) -> Message:
+        """As it is sent. No row owes it: one that is lost costs a minute, for the sweeper looks as well."""
+        return Message(0, "event", {"version": MESSAGE_VERSION, "correlation_id": self.correlation_id})
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryMessage:
+    """What a webhook worker is told: which delivery, and which request its event came from."""
+
+    delivery_id: UUID
+    correlation_id: str
+
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Read an SQS body.
+
+        Raises:
+            MalformedMessage: as `JobMessage.parse`.
+        """
+        data = _object(body)
+        return cls(_uuid(data, "delivery_id"), _correlation_id(data))
 
 
 def jobs_of(records: Sequence[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]], list[str]]:
@@ -181,7 +224,7 @@ class Sender:
 
     Args:
         client: gives the SQS client when the first message is sent, since loading boto3 takes a cold start's half.
-        urls: queue URL by job kind.
+        urls: queue URL by job kind, or by what else is sent (`batch`, `event`, `webhook`).
     """
 
     def __init__(self, client: "Callable[[], SQSClient]", urls: Mapping[str, str]) -> None:
@@ -211,7 +254,11 @@ class Sender:
         from botocore.exceptions import BotoCoreError, ClientError
 
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(message.id), "MessageBody": json.dumps(message.body, separators=(",", ":"))}
+            {
+                "Id": str(message.id),
+                "MessageBody": json.dumps(message.body, separators=(",", ":")),
+                "DelaySeconds": message.delay_seconds,
+            }
             for message in messages
         ]
         try:

@@ -73,12 +73,14 @@ QUEUE_VARIABLES = {
     "sitemap_scan": "SITEMAP_QUEUE_URL",
     "places_search": "PLACES_QUEUE_URL",
     "batch": "BATCH_QUEUE_URL",
+    "event": "EVENT_QUEUE_URL",
+    "webhook": "WEBHOOK_QUEUE_URL",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """Queue URL by what is owed: a job's kind, or `batch`."""
+    """Queue URL by what is owed: a job's kind, `batch`, `event` or `webhook`."""
 
     urls: Mapping[str, str]
 
@@ -243,6 +245,23 @@ class ExportSettings:
     @classmethod
     def from_env(cls, env: Environment) -> Self:
         return cls(required(env, "BATCH_BUCKET"))
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySettings:
+    """Where the canary finds the public API, which page it has scanned, and where its bearer token is kept."""
+
+    api_url: str
+    url: str
+    token_secret_arn: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            api_url=required(env, "CANARY_API_URL"),
+            url=required(env, "CANARY_URL"),
+            token_secret_arn=required(env, "CANARY_TOKEN_SECRET_ARN"),
+        )
 
 
 def _words(env: Environment, name: str) -> tuple[str, ...]:

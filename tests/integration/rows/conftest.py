@@ -100,7 +100,36 @@ def seed(database: TestDatabase, queue: ScanQueue, db: Database) -> UUID:
         caller.tenant_id,
         started.job_id,
     )
+    tell_of(database, caller.tenant_id)
     return caller.tenant_id
+
+
+def tell_of(database: TestDatabase, tenant_id: UUID) -> None:
+    """An endpoint of the tenant, to which an event was told at the first try."""
+    webhook = database.one(
+        "insert into scrapersky.webhooks (tenant_id, url, events, created_by)"
+        " values (%s, 'https://told.example/', array['job.complete'], 'user-1') returning id",
+        tenant_id,
+    )
+    event = database.one(
+        "insert into scrapersky.events (tenant_id, type, webhook_id, data, correlation_id)"
+        " values (%s, 'webhook.test', %s, '{}', '') returning id",
+        tenant_id,
+        *webhook,
+    )
+    delivery = database.one(
+        "insert into scrapersky.webhook_deliveries (tenant_id, webhook_id, event_id, tries, attempts)"
+        " values (%s, %s, %s, 1, 1) returning id",
+        tenant_id,
+        *webhook,
+        *event,
+    )
+    database.rows(
+        "insert into scrapersky.webhook_attempts (tenant_id, delivery_id, number, url, started_at, ms, status_code)"
+        " values (%s, %s, 1, 'https://told.example/', now(), 1, 200)",
+        tenant_id,
+        *delivery,
+    )
 
 
 def tenant_tables(connection: Connection) -> list[str]:

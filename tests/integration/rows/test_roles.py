@@ -11,7 +11,7 @@ DOORS = {
     "claim_jobs", "renew_leases", "release_jobs", "sweep_leases", "sweep_stranded", "take_outbox",
     "mark_outbox_sent", "fail_dead_letters", "purge_expired", "gauges", "free_hosts", "postpone_jobs",
     "sweep_batches", "batch_of_run", "schema_version", "claim_jobs_of_kind",
-    "expire_places",
+    "expire_places", "take_events", "closed_batches", "dispatch_events", "has_events_to_dispatch", "purge_events",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ create table scrapersky.events (
   correlation_id text not null,
   occurred_at timestamptz not null default now(),
   held_until timestamptz not null default now(), -- one dispatcher at a time; after this another may try
+  held_by uuid,                                  -- the dispatcher's token: the fence, as of a job
   dispatched_at timestamptz,
   primary key (tenant_id, id),
   constraint events_are_of_something check (
@@ -24,7 +25,7 @@ create index events_of_job on scrapersky.events (tenant_id, job_id) where job_id
 -- A batch whose jobs are retried closes again: each closing is an event, whoever of its dispatchers sees it first.
 create unique index events_of_batch on scrapersky.events (tenant_id, batch_id, occurred_at) where type like 'batch.%';
 create index events_by_time on scrapersky.events (tenant_id, occurred_at desc, id desc);
-create index events_undispatched on scrapersky.events (occurred_at) where dispatched_at is null;
+create index events_undispatched on scrapersky.events (held_until) where dispatched_at is null;
 create index events_old on scrapersky.events using brin (occurred_at); -- they come in their order
 
 -- A tenant's endpoint. Its secret is derived from its id and version, and stands nowhere.
@@ -164,3 +165,151 @@ create trigger jobs_write_event after update on scrapersky.jobs for each row
 create trigger jobs_write_event_of_a_new_one after insert on scrapersky.jobs for each row
   when (new.status in ('complete', 'failed', 'cancelled'))
   execute function scrapersky.write_job_event();
+
+-- --- doors of events ---
+-- Events that nobody is handing on, held for one dispatcher: what was refused before comes after what is new.
+create function scrapersky.take_events(p_token uuid, p_hold interval, p_limit integer)
+returns table (
+  id uuid, tenant_id uuid, type text, job_id uuid, batch_id uuid, webhook_id uuid, data jsonb, correlation_id text,
+  occurred_at timestamptz)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with due as (
+    select e.tenant_id, e.id from scrapersky.events as e
+    where e.dispatched_at is null and e.held_until <= now()
+    order by e.held_until
+    limit p_limit
+    for update skip locked
+  )
+  update scrapersky.events as e
+  set held_until = now() + p_hold, held_by = p_token
+  from due
+  where e.tenant_id = due.tenant_id and e.id = due.id
+  returning e.id, e.tenant_id, e.type, e.job_id, e.batch_id, e.webhook_id, e.data, e.correlation_id, e.occurred_at
+$$;
+
+-- The batches of these job events that have no open job any more, with their figures. Whoever looks after the last job
+-- ended sees that it did: its event can be taken only then.
+create function scrapersky.closed_batches(p_tenant_ids uuid[], p_batch_ids uuid[])
+returns table (
+  id uuid, tenant_id uuid, kind text, request jsonb, created_at timestamptz, correlation_id text,
+  total bigint, pending bigint, running bigint, completed bigint, failed bigint, cancelled bigint,
+  started_at timestamptz, finished_at timestamptz, updated_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  with closed as materialized ( -- first, so that an open batch is not counted over with each of its jobs that ends
+    select b.id, b.tenant_id, b.kind, b.request, b.created_at, b.correlation_id
+    from (select distinct * from unnest(p_tenant_ids, p_batch_ids)) as asked (tenant_id, batch_id)
+    join scrapersky.batches as b on b.tenant_id = asked.tenant_id and b.id = asked.batch_id
+    where not exists (
+      select from scrapersky.jobs as j
+      where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.status in ('pending', 'running'))
+  )
+  select closed.*, figures.*
+  from closed,
+  lateral (
+    select count(*) as total,
+           count(*) filter (where j.status = 'pending') as pending,
+           count(*) filter (where j.status = 'running') as running,
+           count(*) filter (where j.status = 'complete') as completed,
+           count(*) filter (where j.status = 'failed') as failed,
+           count(*) filter (where j.status = 'cancelled') as cancelled,
+           min(j.started_at) as started_at,
+           max(j.finished_at) as finished_at,
+           max(j.updated_at) as updated_at
+    from scrapersky.jobs as j
+    where j.tenant_id = closed.tenant_id and j.batch_id = closed.id
+  ) as figures
+$$;
+
+-- Hand events on: a delivery and its message for each endpoint that asked for the type, the events of batches that
+-- closed (`p_closed`: tenant_id, batch_id, type, data, correlation_id, occurred_at), and of `p_done` that they need not
+-- be taken again. What another token holds by now is left alone; done twice, all of it comes to the same. A row an event
+-- that is dispatched now (event_id), and a row a message that is owed at once.
+create function scrapersky.dispatch_events(
+  p_token uuid, p_tenant_ids uuid[], p_ids uuid[], p_done uuid[], p_closed jsonb, p_hold interval)
+returns table (event_id uuid, message_id bigint, queue text, body jsonb)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with held as (
+    select e.* from unnest(p_tenant_ids, p_ids) as asked (tenant_id, id)
+    join scrapersky.events as e on e.tenant_id = asked.tenant_id and e.id = asked.id
+    where e.held_by = p_token
+    for update of e
+  ), wanted as (
+    select w.tenant_id, w.id as webhook_id, held.id as event_id, held.correlation_id,
+           greatest(now(), w.paused_until) as due_at
+    from held join scrapersky.webhooks as w on w.tenant_id = held.tenant_id
+    where held.dispatched_at is null and w.is_enabled
+      and case when held.type = 'webhook.test' then w.id = held.webhook_id else held.type = any (w.events) end
+      and w.created_at <= held.occurred_at -- nobody is told of what was before
+    for key share of w -- one that is deleted meanwhile must not take the other events along
+  ), told as (
+    insert into scrapersky.webhook_deliveries as d (tenant_id, webhook_id, event_id, next_attempt_at)
+    select wanted.tenant_id, wanted.webhook_id, wanted.event_id, wanted.due_at from wanted
+    on conflict (tenant_id, webhook_id, event_id) do nothing
+    returning d.tenant_id, d.id, d.event_id, d.next_attempt_at
+  ), owed as (
+    insert into scrapersky.outbox as o (tenant_id, delivery_id, queue, body, held_until, due_at)
+    select told.tenant_id, told.id, 'webhook', scrapersky.delivery_message(told.id, held.correlation_id),
+           greatest(now() + p_hold, told.next_attempt_at), told.next_attempt_at
+    from told join held on held.tenant_id = told.tenant_id and held.id = told.event_id
+    on conflict do nothing
+    returning o.id, o.queue, o.body, o.due_at
+  ), closed as (
+    insert into scrapersky.events (tenant_id, type, batch_id, data, correlation_id, occurred_at)
+    select c.tenant_id, c.type, c.batch_id, c.data, c.correlation_id, c.occurred_at
+    from jsonb_to_recordset(p_closed) as c (
+      tenant_id uuid, batch_id uuid, type text, data jsonb, correlation_id text, occurred_at timestamptz)
+    on conflict (tenant_id, batch_id, occurred_at) where type like 'batch.%' do nothing
+  ), dispatched as (
+    update scrapersky.events as e
+    set dispatched_at = coalesce(e.dispatched_at, now())
+    from held
+    where e.tenant_id = held.tenant_id and e.id = held.id and e.id = any (p_done)
+    returning e.id
+  )
+  select dispatched.id, null::bigint, null::text, null::jsonb from dispatched
+  union all
+  select null, owed.id, owed.queue, owed.body from owed where owed.due_at <= now()
+$$;
+
+-- Whether there is an event that nobody is handing on: a dispatcher is called if so.
+create function scrapersky.has_events_to_dispatch() returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select exists (select from scrapersky.events where dispatched_at is null and held_until <= now()) $$;
+
+-- Events that are past their time, with their deliveries. What is still to be told stays.
+create function scrapersky.purge_events(p_kept interval, p_limit integer) returns integer
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with old as (
+    select e.tenant_id, e.id from scrapersky.events as e
+    where e.occurred_at < now() - p_kept and e.dispatched_at is not null
+      and not exists (
+        select from scrapersky.webhook_deliveries as d
+        where d.tenant_id = e.tenant_id and d.event_id = e.id and d.status = 'pending')
+    limit p_limit
+    for update skip locked
+  ), gone as (
+    delete from scrapersky.events as e using old where e.tenant_id = old.tenant_id and e.id = old.id returning 1
+  )
+  select count(*)::integer from gone
+$$;
+
+do $$
+declare
+  door regprocedure;
+begin
+  grant create on schema scrapersky to scrapersky_system; -- an owner of a function must be allowed to make one
+  foreach door in array array[
+    'scrapersky.take_events(uuid, interval, integer)', 'scrapersky.closed_batches(uuid[], uuid[])',
+    'scrapersky.dispatch_events(uuid, uuid[], uuid[], uuid[], jsonb, interval)',
+    'scrapersky.has_events_to_dispatch()', 'scrapersky.purge_events(interval, integer)']::regprocedure[]
+  loop
+    execute format('revoke all on function %s from public', door);
+    execute format('grant execute on function %s to scrapersky_app', door);
+    execute format('alter function %s owner to scrapersky_system', door);
+  end loop;
+  revoke create on schema scrapersky from scrapersky_system;
+end $$;
