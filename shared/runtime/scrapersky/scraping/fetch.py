@@ -58,9 +58,15 @@ class Fetcher:
     @contextmanager
     def site(self) -> Iterator["SiteClient"]:
         """A client for one site, with connections and cookies of its own, for one thread."""
+        with self.guarded() as (transport, backend):
+            yield SiteClient(transport, backend, self.user_agent)
+
+    @contextmanager
+    def guarded(self) -> Iterator[tuple[GuardedTransport, GuardedBackend]]:
+        """Connections of their own, which go nowhere but where the policy lets them, under the backend's meter."""
         backend = GuardedBackend(self._policy, self._resolver, Meter(0.0, PAGE_LIMITS, _never))
         with GuardedTransport(backend, self._ssl_context) as transport:
-            yield SiteClient(transport, backend, self.user_agent)
+            yield transport, backend
 
 
 def _location(response: httpx.Response) -> str | None:

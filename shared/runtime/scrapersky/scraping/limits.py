@@ -96,3 +96,13 @@ PROBE_LIMITS: Final = FetchLimits(
     cut=True,
 )
 """The beginning of a file that may be a sitemap."""
+
+POST_LIMITS: Final = FetchLimits(
+    seconds=15.0,  # the least that Standard Webhooks recommends: a receiver has to take an event in, not to act on it
+    wire_bytes=64 * 1024,  # head and body: the status is what counts, and the beginning of what is said beside it
+    body_bytes=64 * 1024,
+    cut=True,
+    header_bytes=32 * 1024,
+    redirects=0,
+)
+"""The answer of a webhook's receiver."""

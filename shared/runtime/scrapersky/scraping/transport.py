@@ -64,6 +64,7 @@ class GuardedTransport(httpx.BaseTransport):
                 method=request.method,
                 url=httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target),
                 headers=request.headers.raw,
+                content=request.content,
             )
         )
 
