@@ -148,6 +148,7 @@ def silence(sock: socket.socket) -> None:
 
 
 def reset(sock: socket.socket) -> None:
+    sock.recv(1)
     raise Reset
 
 
