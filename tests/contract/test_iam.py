@@ -11,7 +11,10 @@ from contract.settings_use import names_reached
 
 FOLDERS = sorted(path.parent.name for path in cfn.FUNCTIONS.glob("*/app.py"))
 WORKFLOW = "BatchWorkflowRole"
-SCHEDULER = "SweeperFunctionEveryMinuteRole"  # made by the SAM transform
+SCHEDULERS = {  # made by the SAM transform; which function each may invoke
+    "SweeperFunctionEveryMinuteRole": "SweeperFunction",
+    "CanaryFunctionEveryFewMinutesRole": "CanaryFunction",
+}
 # Every resource of a permission that is wider than one thing, with why it cannot be narrower.
 WIDE = {
     ("BatchScanApiRole", "${BatchBucket.Arn}/exports/*"): "objects that have no names yet",
@@ -63,12 +66,12 @@ def role_of(folder: str) -> str:
 def test_every_role_belongs_to_one_function_the_state_machine_or_the_schedule() -> None:
     of_functions = [role_of(folder) for folder in FOLDERS]
     assert len(set(of_functions)) == len(of_functions)
-    assert set(roles()) == {*of_functions, WORKFLOW, SCHEDULER}
+    assert set(roles()) == {*of_functions, WORKFLOW, *SCHEDULERS}
 
 
 @pytest.mark.parametrize("role", sorted(roles()))
 def test_a_role_is_for_one_service_and_has_its_own_policies_alone(role: str) -> None:
-    service = {WORKFLOW: "states", SCHEDULER: "scheduler"}.get(role, "lambda")
+    service = {WORKFLOW: "states", **dict.fromkeys(SCHEDULERS, "scheduler")}.get(role, "lambda")
     (trust,) = roles()[role]["AssumeRolePolicyDocument"]["Statement"]
     principal = trust["Principal"]["Service"]
     assert (principal if isinstance(principal, list) else [principal]) == [f"{service}.amazonaws.com"]
@@ -156,14 +159,15 @@ def test_the_state_machine_is_assumed_for_this_account_alone() -> None:
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_the_schedule_may_invoke_the_sweeper_and_nothing_else() -> None:
+@pytest.mark.parametrize("role", SCHEDULERS)
+def test_a_schedule_may_invoke_its_function_and_nothing_else(role: str) -> None:
     allowed = [
         (action, cfn.target(resource))
-        for statement in cfn.statements(roles()[SCHEDULER])
+        for statement in cfn.statements(roles()[role])
         for action in statement["Action"]
         for resource in statement["Resource"]
     ]
-    assert allowed == [("lambda:InvokeFunction", "SweeperFunction")]
+    assert allowed == [("lambda:InvokeFunction", SCHEDULERS[role])]
 
 
 def test_only_the_gateway_may_invoke_a_function_from_outside() -> None:
@@ -184,13 +188,21 @@ def test_only_migrate_reads_the_owners_secret_and_no_other_one() -> None:
     }
     assert readers.pop("migrate") == {"MigrationDatabaseSecretArn"}
     assert readers.pop("authorizer") == {"JwtSecretArn"}
+    assert readers.pop("canary") == {"CanaryTokenSecretArn"}
+    assert readers.pop("console") == set()
     assert readers.pop("places_search_worker") == {"DatabaseSecretArn", "PlacesKeySecretArn"}
     assert set(map(frozenset, readers.values())) == {frozenset({"DatabaseSecretArn"})}
 
 
 def test_no_secret_is_a_parameter_or_a_variable_itself() -> None:
     secrets = {name for name in cfn.written()["Parameters"] if re.search("(?i)secret|password|token|key", name)}
-    assert secrets == {"DatabaseSecretArn", "MigrationDatabaseSecretArn", "JwtSecretArn", "PlacesKeySecretArn"}
+    assert secrets == {
+        "DatabaseSecretArn",
+        "MigrationDatabaseSecretArn",
+        "JwtSecretArn",
+        "PlacesKeySecretArn",
+        "CanaryTokenSecretArn",
+    }
     for name in secrets:
         pattern = cfn.written()["Parameters"][name]["AllowedPattern"]
         assert re.fullmatch(pattern, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf")
@@ -201,6 +213,7 @@ def test_no_secret_is_a_parameter_or_a_variable_itself() -> None:
             "MIGRATION_DATABASE_SECRET_ARN",
             "JWT_SECRET_ARN",
             "PLACES_KEY_SECRET_ARN",
+            "CANARY_TOKEN_SECRET_ARN",
         }
 
 

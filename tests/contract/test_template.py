@@ -16,7 +16,7 @@ from scrapersky.places import client as places_client
 from scrapersky.places import retrying
 from scrapersky.scraping import politeness
 from scrapersky.scraping.limits import SITEMAP_LIMITS
-from scrapersky.services import places_work, sitemap_lane, sitemap_reading, sitemap_work, work
+from scrapersky.services import canary, places_work, sitemap_lane, sitemap_reading, sitemap_work, work
 from scrapersky.settings import QUEUE_VARIABLES
 from scrapersky_local.openapi import load_function
 
@@ -246,14 +246,19 @@ def test_a_held_answer_leaves_before_the_function_ends_and_the_function_before_t
     assert cfn.functions()["authorizer"]["Timeout"] < AUTHORIZER_SECONDS
 
 
-def test_a_sweep_is_over_before_the_next_begins() -> None:
-    (schedule,) = cfn.of_type("AWS::Scheduler::Schedule").values()
+def test_what_is_scheduled_is_over_before_it_is_due_again() -> None:
+    rates = {
+        cfn.folder_name(cfn.target(schedule["Target"]["Arn"])): schedule["ScheduleExpression"]
+        for schedule in cfn.of_type("AWS::Scheduler::Schedule").values()
+    }
+    shortest = cfn.written()["Parameters"]["CanaryMinutes"]["MinValue"]
 
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert rates == {"sweeper": "rate(1 minute)", "canary": {"Fn::Sub": "rate(${CanaryMinutes} minutes)"}}
     assert cfn.functions()["sweeper"]["Timeout"] < 60
+    assert cfn.functions()["canary"]["Timeout"] < 60 * shortest
 
 
-def test_every_alarm_reaches_the_operator() -> None:
-    for alarm in cfn.of_type("AWS::CloudWatch::Alarm").values():
-        assert alarm["AlarmActions"]["Fn::If"][0] == "HasAlarmTopic"
-        assert alarm["AlarmDescription"]
+def test_a_canary_has_the_time_that_a_scan_may_take() -> None:
+    reserve = load_function(cfn.FUNCTIONS / "canary").RESERVE_SECONDS
+
+    assert cfn.functions()["canary"]["Timeout"] - reserve > work.JOB_SECONDS + canary.ANSWER_SECONDS

@@ -1,0 +1,130 @@
+"""The canary against a running stack: it passes when a client's scan does, and says what is wrong when one does not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from e2e.conftest import RunningStack, token_of
+from scrapersky import metrics
+from scrapersky_local.tokens import Bearer, mint
+from support import emf
+from support.http_events import Context, function
+from support.log_lines import Written, recorded
+from support.loopback import CLOSED_PORT
+
+
+@dataclass
+class CanaryContext(Context):
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run answered, the metrics that it told, and the last line of its log."""
+
+    answer: dict[str, Any]
+    told: dict[str, list[float]]
+    line: dict[str, Any]
+
+
+Run = Callable[..., Ran]
+
+
+def site(stack: RunningStack, **expected: object) -> str:
+    """The first site of the demo web with whose scan it is to go so."""
+    return next(one.host for one in stack.web.sites if expected.items() <= one.expect.items())
+
+
+def final_line(written: Written) -> dict[str, Any]:
+    return [event for event in written.events() if "_aws" not in event][-1]
+
+
+@pytest.fixture
+def run(
+    stack: RunningStack,
+    aws: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run the function as a tenant of its own; a token that is given, or an address, stands for the right one."""
+    tenant_id = uuid4()
+    monkeypatch.setattr(metrics, "_buffer", metrics._Buffer())
+    variables = {
+        "AWS_ENDPOINT_URL": stack.info.aws_endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": stack.info.region,
+        "POWERTOOLS_METRICS_NAMESPACE": "ScraperSky/canary",
+    }
+
+    def run_once(host: str, *, token: str | None = None, api_url: str = stack.info.api_url) -> Ran:
+        text = token_of(stack, tenant_id) if token is None else token
+        arn = aws("secretsmanager").create_secret(Name=f"canary-{uuid4()}", SecretString=text)["ARN"]
+        told = {"CANARY_API_URL": api_url, "CANARY_URL": host, "CANARY_TOKEN_SECRET_ARN": arn}
+        for name, value in {**variables, **told}.items():
+            monkeypatch.setenv(name, value)
+        with recorded(capsys) as written:
+            answer = function("canary").lambda_handler({}, CanaryContext())
+            assert text not in written.text
+            told_of = emf.values(emf.documents(written.text))
+            canarys = {name: values for name, values in told_of.items() if name.startswith("Canary")}
+            return Ran(answer, canarys, final_line(written))
+
+    return run_once
+
+
+def test_a_scan_as_a_clients_passes_and_is_stored(
+    run: Run, stack: RunningStack, database: psycopg.Connection[TupleRow]
+) -> None:
+    ran = run(site(stack, status="complete"))
+    assert ran.answer["is_ok"] is True
+    assert ran.told["CanarySuccess"] == [1]
+    assert ran.told["CanaryMilliseconds"] == [ran.answer["ms"]]
+    assert (ran.line["message"], ran.line["job_id"]) == ("canary passed", ran.answer["job_id"])
+    stored = database.execute("select status from scrapersky.jobs where id = %s", (ran.answer["job_id"],)).fetchone()
+    assert stored == ("complete",)
+
+
+def test_a_scan_that_fails_is_told_with_its_code(run: Run, stack: RunningStack) -> None:
+    ran = run("no-such-name.example")
+    assert ran.told == {"CanarySuccess": [0]}
+    assert ran.line["level"] == "ERROR"
+    assert (ran.line["message"], ran.line["step"]) == ("canary failed", "follow")
+    assert ran.line["reason"].startswith("the scan ended as failed: ")
+    assert ran.line["job_id"] == ran.answer["job_id"]
+
+
+def test_an_expired_token_is_told_with_the_request_that_was_refused(run: Run, stack: RunningStack) -> None:
+    secret = json.loads((stack.data_dir / "secrets.json").read_text("utf-8"))["jwt_secret"]
+    expired = mint(secret, Bearer(str(uuid4()), "canary"), ttl_seconds=-60)
+    ran = run("shop.example", token=expired)
+    assert ran.told == {"CanarySuccess": [0]}
+    assert (ran.line["step"], ran.line["reason"], ran.line["status"]) == ("start", "refused: token_expired", 401)
+    assert ran.line["request_id"]
+    assert ran.answer["job_id"] is None
+
+
+def test_an_api_that_is_down_is_told(run: Run) -> None:
+    ran = run("shop.example", api_url=f"http://127.0.0.1:{CLOSED_PORT}")
+    assert ran.told == {"CanarySuccess": [0]}
+    assert (ran.line["step"], ran.line["reason"]) == ("start", "not reached: ConnectError")
+
+
+@pytest.mark.parametrize(
+    ("token", "api_url"),
+    [("two words", "https://api.example"), ("a.b.c", "http://api.example")],
+    ids=["token", "address"],
+)
+def test_a_canary_that_cannot_even_begin_has_failed(
+    run: Run, token: str, api_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Exception, match=r"CANARY_"):
+        run("shop.example", token=token, api_url=api_url)
+    assert emf.values(emf.documents(capsys.readouterr().out))["CanarySuccess"] == [0]
