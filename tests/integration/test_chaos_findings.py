@@ -47,7 +47,7 @@ def test_a_message_that_came_before_it_was_marked_sent_does_not_cost_the_next_on
             leases.release(db, [job_id], token=token)
         else:
             leases.claim(db, [job_id], token=uuid4(), lease=timedelta(seconds=-1))
-            assert sweep.leases(db) == (1, 0)
+            assert sweep.leases(db)[:2] == (1, 0)
         outbox.mark_sent(db, [sending.id])
         assert owed(postgres) == [(job_id,)]
         postgres.rows("update scrapersky.outbox set sent_at = now() where sent_at is null")
@@ -109,8 +109,8 @@ def test_whoever_falls_silent_in_a_transaction_does_not_hold_its_rows_for_long(
             "select 1 from pg_locks where relation = 'scrapersky.jobs'::regclass and mode = 'RowExclusiveLock'"
         ):
             assert time.monotonic() < deadline, "the row is not locked"
-        assert sweep.leases(db) == (0, 0)  # the row is skipped
-        while sweep.leases(db) == (0, 0):
+        assert sweep.leases(db)[:2] == (0, 0)  # the row is skipped
+        while sweep.leases(db)[:2] == (0, 0):
             assert time.monotonic() < deadline, "the row is still locked"
             time.sleep(0.2)
     finally:

@@ -55,13 +55,13 @@ def test_a_cancelled_scan_cancels_its_open_files_and_no_others(
 def lost(db: Database, postgres: TestDatabase, job_id: UUID) -> None:
     """Its workers are lost, again and again."""
     postgres.rows("update scrapersky.jobs set attempt = 9, lease_until = now() - interval '1 s' where id = %s", job_id)
-    assert sweep.leases(db) == (0, 1)
+    assert sweep.leases(db)[:2] == (0, 1)
 
 
 def dead(db: Database, postgres: TestDatabase, job_id: UUID) -> None:
     """Its message was given up."""
     postgres.rows("update scrapersky.jobs set lease_until = now() - interval '1 s' where id = %s", job_id)
-    assert sweep.dead_letters(db, [job_id]) == {job_id}
+    assert sweep.dead_letters(db, [job_id]) == {job_id: None}
 
 
 @pytest.mark.parametrize("give_up", [lost, dead])
@@ -111,5 +111,5 @@ def test_a_scan_that_goes_on_leaves_its_files_open(db: Database, postgres: TestD
     site = scan_of(db, caller, "a", "b")
     store(db, line_of(db, site, lease=timedelta(seconds=60)), pages(1))
     postgres.rows("update scrapersky.jobs set lease_until = now() - interval '1 s' where id = %s", site.job_id)
-    assert sweep.leases(db) == (1, 0)
+    assert sweep.leases(db)[:2] == (1, 0)
     assert [status for status, _, _ in lines(postgres, site.job_id)] == ["running", "pending"]

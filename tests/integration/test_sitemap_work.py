@@ -118,7 +118,7 @@ def test_a_file_that_took_three_workers_along_fails_and_its_job_goes_on(
         let_leases_end(postgres)
         postgres.rows("update scrapersky.jobs set lease_until = now()")
         postgres.rows("update scrapersky.host_leases set until = now()")
-        assert sweep.leases(db) == (1, 0)
+        assert sweep.leases(db)[:2] == (1, 0)
         site = lead(db, caller, site.job_id)
     line = line_of(db, site)
     assert line.url == address("b")

@@ -15,6 +15,7 @@ from support.http_events import Context
 from support.log_lines import recorded
 
 NAMESPACE = "ScraperSky/unit"
+CONTEXT: Any = Context()
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +170,7 @@ def test_a_dimension_says_words_of_ours_alone(outcome: str, printed: Printed) ->
 )
 def test_a_metric_has_its_own_dimensions_and_no_other(metric: Metric, dimensions: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="its dimensions are"):
-        count(metric, **dimensions)
+        count(metric, 1, **dimensions)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -206,23 +207,23 @@ def test_an_invocation_writes_its_metrics_at_its_end_a_failed_one_too(printed: P
         if event:
             raise LookupError("broken")
 
-    handler({}, Context())
+    handler({}, CONTEXT)
     assert emf.values(printed.documents()) == {"Sweeps": [1]}
     with pytest.raises(LookupError):
-        handler({"break": True}, Context())
+        handler({"break": True}, CONTEXT)
     assert emf.values(printed.documents()) == {"Sweeps": [1]}
 
 
 def test_a_cold_start_is_counted_once(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     handler = observed(lambda _event, _context: None)
     monkeypatch.setattr(observability, "_is_cold", True)
-    handler({}, Context())
-    handler({}, Context())
+    handler({}, CONTEXT)
+    handler({}, CONTEXT)
     assert emf.values(printed.documents(), service="sweeper") == {"ColdStarts": [1]}
     # What was started before anybody asked kept nobody waiting.
     monkeypatch.setattr(observability, "_is_cold", True)
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency")
-    handler({}, Context())
+    handler({}, CONTEXT)
     assert printed.documents() == []
 
 
@@ -234,7 +235,7 @@ def test_metrics_that_cannot_be_written_cost_no_invocation(
 
     monkeypatch.setattr(metrics, "flush", broken)
     with recorded(capsys) as written:
-        assert observed(lambda _event, _context: "done")({}, Context()) == "done"
+        assert observed(lambda _event, _context: "done")({}, CONTEXT) == "done"
     (line,) = written.events()
     assert (line["level"], line["message"]) == ("ERROR", "metrics not written")
 

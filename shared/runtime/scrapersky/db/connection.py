@@ -19,8 +19,11 @@ from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
+from psycopg.waiting import Ready
 
+from scrapersky import metrics
 from scrapersky.errors import ConfigurationError, Unavailable
+from scrapersky.metrics import Metric
 
 T = TypeVar("T")
 RV = TypeVar("RV")
@@ -67,19 +70,41 @@ _NOT_LOST = (
 
 
 class BoundedConnection(psycopg.Connection[DictRow]):
-    """A connection on which no single wait lasts longer than ANSWER_SECONDS.
+    """A connection on which no single wait lasts longer than ANSWER_SECONDS, and whose round trips are counted.
 
     The server's own timeouts cannot help when the server, or the network before it, is gone without a word.
     """
 
     answer_seconds: float = ANSWER_SECONDS
+    _has_spoken = False
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         try:
-            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+            return super().wait(self._counted(gen), interval, self.answer_seconds if timeout is None else timeout)
         except errors._WaitTimeout as error:
             self.pgconn.finish()  # the protocol is in mid-sentence: this connection is of no more use
             raise psycopg.OperationalError("the database did not answer in time") from error
+
+    def _counted(self, gen: PQGen[RV]) -> PQGen[RV]:
+        """`gen`, its answers counted that came after something was said: what an answer's further parts are is none.
+
+        What psycopg drives a connection with says, each time, what it waits for, and is told what the socket is ready
+        for. It has spoken when the socket took what it had to say and, where it sends before it first waits, at once.
+        """
+        try:
+            wanted = next(gen)
+            self._has_spoken = self._has_spoken or not wanted & Ready.W
+            while True:
+                ready = yield wanted
+                if ready & Ready.R and self._has_spoken:
+                    metrics.count(Metric.ROUND_TRIPS)
+                    self._has_spoken = False
+                if ready & Ready.W:
+                    self._has_spoken = True
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            result: RV = end.value
+            return result
 
 
 def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConnection:
@@ -92,6 +117,7 @@ def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConne
         psycopg.OperationalError: nothing answers, or the credentials are refused.
     """
     _require_readable(dsn)
+    began = time.perf_counter()
     connection = BoundedConnection.connect(
         dsn,
         autocommit=True,
@@ -103,6 +129,7 @@ def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConne
         keepalives_count=3,
         tcp_user_timeout=int(ANSWER_SECONDS * 1000),
     )
+    metrics.observe(Metric.DATABASE_CONNECT_MILLISECONDS, (time.perf_counter() - began) * 1000)
     connection.answer_seconds = answer_seconds
     return connection
 
@@ -255,12 +282,15 @@ class Database:
         if self._connection is None:
             self._connection = connect(self._dsn)
         connection = self._connection
+        began = time.perf_counter()
         try:
             yield connection
         except BaseException:
             if not connection.closed:
                 connection.rollback()
             raise
+        finally:
+            metrics.observe(Metric.TRANSACTION_MILLISECONDS, (time.perf_counter() - began) * 1000)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

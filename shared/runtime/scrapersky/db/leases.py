@@ -40,6 +40,18 @@ class Claim:
     request: dict[str, Any]
     attempt: int
     correlation_id: str
+    batch_id: UUID | None
+
+    def keys(self) -> dict[str, str]:
+        """What every log line about the job says of it."""
+        batch = {"batch_id": str(self.batch_id)} if self.batch_id is not None else {}
+        return {
+            "job_id": str(self.id),
+            "tenant_id": str(self.tenant_id),
+            "domain": self.domain,
+            "correlation_id": self.correlation_id,
+            **batch,
+        }
 
 
 # A deployment's functions are there before its migrations. What they find may fit into no row until then.
@@ -78,6 +90,7 @@ def claim(
             request=row["request"],
             attempt=row["attempt"],
             correlation_id=row["correlation_id"],
+            batch_id=row["batch_id"],
         )
         for row in rows
         if row["outcome"] is not None

@@ -41,5 +41,7 @@ def take_of_job(db: Database, tenant_id: UUID, job_id: UUID) -> list[Message]:
     return [owed(row) for row in db.query(_TAKE_OF_JOB, parameters, tenant_id=tenant_id)]
 
 
-def mark_sent(db: Database, ids: Sequence[int]) -> None:
-    db.query("select scrapersky.mark_outbox_sent(%(ids)s)", {"ids": list(ids)})
+def mark_sent(db: Database, ids: Sequence[int]) -> list[float]:
+    """Mark messages as sent; of each that was not yet, the seconds since it was due."""
+    rows = db.query("select lag_seconds from scrapersky.mark_outbox_sent(%(ids)s)", {"ids": list(ids)})
+    return [row["lag_seconds"] for row in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from scrapersky.db.connection import Database
@@ -20,7 +21,7 @@ SENT_KEPT = timedelta(days=1)  # sent outbox rows, for those who look into an in
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """How the whole stands, over all tenants."""
+    """How the whole stands, over all tenants. What is owed for later counts from when it is due."""
 
     pending: int
     running: int
@@ -28,15 +29,34 @@ class Gauges:
     expired_leases: int
     outbox_owed: int
     oldest_owed_seconds: float
+    undispatched_events: int
+    open_batches: int
+    pending_deliveries: int
 
 
-def leases(db: Database) -> tuple[int, int]:
-    """Jobs of lost workers: (set back to pending, failed as worker_lost)."""
+class SweptLeases(NamedTuple):
+    """Jobs of lost workers: how many, and the first hundred of them with job_id, batch_id, correlation_id, status."""
+
+    reopened: int
+    failed: int
+    jobs: list[dict[str, Any]]
+
+
+class SweptBatches(NamedTuple):
+    """Batches whose execution is gone: how many, jobs failed after the last round, and the first hundred batches."""
+
+    restarted: int
+    failed: int
+    batches: list[dict[str, Any]]
+
+
+def leases(db: Database) -> SweptLeases:
+    """Jobs of lost workers: set back to pending or, after the last attempt, failed as worker_lost."""
     row = db.query(
-        "select reopened, failed from scrapersky.sweep_leases(%(max_attempts)s, %(limit)s)",
+        "select reopened, failed, jobs from scrapersky.sweep_leases(%(max_attempts)s, %(limit)s)",
         {"max_attempts": MAX_ATTEMPTS, "limit": LIMIT},
     )[0]
-    return row["reopened"], row["failed"]
+    return SweptLeases(row["reopened"], row["failed"], row["jobs"])
 
 
 def stranded(db: Database) -> int:
@@ -47,13 +67,13 @@ def stranded(db: Database) -> int:
     return int(row["owed"])
 
 
-def batches(db: Database, *, stuck_after: timedelta = BATCH_STUCK_AFTER) -> tuple[int, int]:
-    """Batches whose execution is gone: (given another round, jobs failed after the last one)."""
+def batches(db: Database, *, stuck_after: timedelta = BATCH_STUCK_AFTER) -> SweptBatches:
+    """Batches whose execution is gone: given another round or, after the last one, their open jobs failed."""
     row = db.query(
-        "select restarted, failed from scrapersky.sweep_batches(%(after)s, %(max_restarts)s, %(limit)s)",
+        "select restarted, failed, batches from scrapersky.sweep_batches(%(after)s, %(max_restarts)s, %(limit)s)",
         {"after": stuck_after, "max_restarts": MAX_BATCH_RESTARTS, "limit": LIMIT},
     )[0]
-    return row["restarted"], row["failed"]
+    return SweptBatches(row["restarted"], row["failed"], row["batches"])
 
 
 def purge(db: Database) -> tuple[int, int]:
@@ -70,10 +90,10 @@ def expire_places(db: Database) -> int:
     return int(db.query("select scrapersky.expire_places(%(limit)s) as expired", {"limit": LIMIT})[0]["expired"])
 
 
-def dead_letters(db: Database, job_ids: Sequence[UUID]) -> set[UUID]:
-    """End jobs whose message was given up; return those that were not final or in work."""
-    rows = db.query("select scrapersky.fail_dead_letters(%(ids)s) as id", {"ids": list(job_ids)})
-    return {row["id"] for row in rows}
+def dead_letters(db: Database, job_ids: Sequence[UUID]) -> dict[UUID, UUID | None]:
+    """End jobs whose message was given up; return those that were not final or in work, each with its batch."""
+    rows = db.query("select id, batch_id from scrapersky.fail_dead_letters(%(ids)s)", {"ids": list(job_ids)})
+    return {row["id"]: row["batch_id"] for row in rows}
 
 
 def gauges(db: Database) -> Gauges:

@@ -6,6 +6,7 @@ from uuid import UUID
 from scrapersky.db import outbox
 from scrapersky.db.connection import Database
 from scrapersky.errors import Unavailable
+from scrapersky.metrics import Metric, count, observe
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
 
@@ -34,9 +35,11 @@ def deliver(db: Database, sender: Sender, messages: Sequence[Message]) -> int:
     sent, refused = sender.send(messages)
     if refused:
         logger().warning("messages not sent", extra={"refused": len(refused), "reasons": sorted(set(refused.values()))})
+    count(Metric.OUTBOX_SENT, len(sent))
     if sent:
         try:
-            outbox.mark_sent(db, sent)
+            for seconds in outbox.mark_sent(db, sent):
+                observe(Metric.OUTBOX_LAG_SECONDS, seconds)
         except Unavailable:
             logger().warning("messages sent but not marked", extra={"sent": len(sent)})
     return len(sent)

@@ -1,13 +1,20 @@
 """Puts right what was left behind: messages not sent, workers lost, rows past their time."""
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from scrapersky.db import outbox as owed
 from scrapersky.db import sweep
 from scrapersky.db.connection import Database
-from scrapersky.queues import Sender
+from scrapersky.metrics import Metric, count, observe
+from scrapersky.observability import logger
+from scrapersky.queues import Message, Sender
 from scrapersky.services import outbox
+
+LOGGED = 100
+"""Messages that a sweep tells one by one. After an outage there are thousands, and their number says enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,15 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
     Raises:
         Unavailable: the database could not be reached; the next sweep does the same work.
     """
-    reopened, lost = sweep.leases(db)
+    lost = sweep.leases(db)
+    _log("worker lost", lost.jobs)
     resent = sweep.stranded(db)
-    restarted, given_up = sweep.batches(db)
+    stuck = sweep.batches(db)
+    _log("batch stuck", stuck.batches)
     sent = 0
     while time.monotonic() < deadline:
         messages = owed.take(db)
+        _log("message owed", (_told(message) for message in messages[: LOGGED - min(sent, LOGGED)]))
         sent += outbox.deliver(db, sender, messages)
         if len(messages) < owed.TAKE_LIMIT:
             break
@@ -45,12 +55,39 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
     # As many as there are: what is past its time must not wait for as many minutes as it has thousands.
     while time.monotonic() < deadline and (gone := sweep.expire_places(db)):
         expired += gone
+    gauges = sweep.gauges(db)
+    _publish(gauges)
     return Swept(
-        reopened=reopened,
-        lost=lost + given_up,
+        reopened=lost.reopened,
+        lost=lost.failed + stuck.failed,
         resent=resent,
-        restarted=restarted,
+        restarted=stuck.restarted,
         sent=sent,
         expired=expired,
-        gauges=sweep.gauges(db),
+        gauges=gauges,
     )
+
+
+def _publish(gauges: sweep.Gauges) -> None:
+    """The gauges as metrics, and the heartbeat: a sweep that failed on its way is none."""
+    observe(Metric.PENDING_JOBS, gauges.pending)
+    observe(Metric.RUNNING_JOBS, gauges.running)
+    observe(Metric.OLDEST_PENDING_SECONDS, gauges.oldest_pending_seconds)
+    observe(Metric.EXPIRED_LEASES, gauges.expired_leases)
+    observe(Metric.OUTBOX_OWED, gauges.outbox_owed)
+    observe(Metric.OLDEST_OWED_SECONDS, gauges.oldest_owed_seconds)
+    observe(Metric.UNDISPATCHED_EVENTS, gauges.undispatched_events)
+    observe(Metric.OPEN_BATCHES, gauges.open_batches)
+    observe(Metric.PENDING_DELIVERIES, gauges.pending_deliveries)
+    count(Metric.SWEEPS)
+
+
+def _told(message: Message) -> dict[str, Any]:
+    """What a message is about. It names a job, a run or a delivery, and the request that it goes back to."""
+    named = ("job_id", "run", "round", "delivery_id", "correlation_id")
+    return {"queue": message.queue, **{name: message.body[name] for name in named if name in message.body}}
+
+
+def _log(step: str, acted_on: Iterable[Mapping[str, Any]]) -> None:
+    for one in acted_on:
+        logger().info(step, extra={name: value for name, value in one.items() if value is not None})

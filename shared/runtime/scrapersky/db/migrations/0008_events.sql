@@ -235,6 +235,7 @@ as $$
     select e.* from unnest(p_tenant_ids, p_ids) as asked (tenant_id, id)
     join scrapersky.events as e on e.tenant_id = asked.tenant_id and e.id = asked.id
     where e.held_by = p_token
+    order by e.tenant_id, e.id -- two dispatchers lock the same events in the same order
     for update of e
   ), wanted as (
     select w.tenant_id, w.id as webhook_id, held.id as event_id, held.correlation_id,
@@ -306,6 +307,216 @@ begin
     'scrapersky.take_events(uuid, interval, integer)', 'scrapersky.closed_batches(uuid[], uuid[])',
     'scrapersky.dispatch_events(uuid, uuid[], uuid[], uuid[], jsonb, interval)',
     'scrapersky.has_events_to_dispatch()', 'scrapersky.purge_events(interval, integer)']::regprocedure[]
+  loop
+    execute format('revoke all on function %s from public', door);
+    execute format('grant execute on function %s to scrapersky_app', door);
+    execute format('alter function %s owner to scrapersky_system', door);
+  end loop;
+  revoke create on schema scrapersky from scrapersky_system;
+end $$;
+
+-- --- what the operator sees ---
+-- What is owed for later is no backlog: the time that a message may go at is due_at, here too.
+create or replace function scrapersky.postpone_jobs(p_ids uuid[], p_pause interval)
+returns integer
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with busy as (
+    select * from scrapersky.jobs where id = any (p_ids) and status = 'pending' and batch_id is null
+  ), met as (
+    update scrapersky.outbox as o set sent_at = now() from busy as j -- as in release_jobs
+    where o.job_id = j.id and o.sent_at is null
+    returning o.job_id
+  ), owed as (
+    insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until, due_at)
+    select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now() + p_pause, now() + p_pause
+    from busy as j left join met on met.job_id = j.id
+    on conflict do nothing
+    returning 1
+  )
+  select count(*)::integer from owed
+$$;
+
+-- How many seconds after they were due the messages went.
+drop function scrapersky.mark_outbox_sent(bigint[]);
+create function scrapersky.mark_outbox_sent(p_ids bigint[])
+returns table (lag_seconds double precision)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  update scrapersky.outbox as o set sent_at = now()
+  where o.id = any (p_ids) and o.sent_at is null
+  returning greatest(extract(epoch from now() - greatest(o.created_at, o.due_at)), 0)::double precision
+$$;
+
+-- How the whole stands, for the operator's gauges.
+drop function scrapersky.gauges();
+create function scrapersky.gauges()
+returns table (
+  pending bigint, running bigint, oldest_pending_seconds double precision, expired_leases bigint, outbox_owed bigint,
+  oldest_owed_seconds double precision, undispatched_events bigint, open_batches bigint, pending_deliveries bigint)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select
+    (select count(*) from scrapersky.jobs where status = 'pending'),
+    (select count(*) from scrapersky.jobs where status = 'running'),
+    (select coalesce(extract(epoch from now() - min(enqueued_at)), 0)::double precision
+     from scrapersky.jobs where status = 'pending'),
+    (select count(*) from scrapersky.jobs where status = 'running' and lease_until < now()),
+    (select count(*) from scrapersky.outbox where sent_at is null and due_at <= now()),
+    (select coalesce(extract(epoch from now() - min(greatest(created_at, due_at))), 0)::double precision
+     from scrapersky.outbox where sent_at is null and due_at <= now()),
+    (select count(*) from scrapersky.events where dispatched_at is null),
+    (select count(*) from (
+       select distinct tenant_id, batch_id from scrapersky.jobs
+       where batch_id is not null and status in ('pending', 'running')) as open),
+    (select count(*) from scrapersky.webhook_deliveries where status = 'pending')
+$$;
+
+-- As it was (0004), and which jobs it was about: the first hundred, for the log.
+drop function scrapersky.sweep_leases(integer, integer);
+create function scrapersky.sweep_leases(p_max_attempts integer, p_limit integer)
+returns table (reopened integer, failed integer, jobs jsonb)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with lost as (
+    select id from scrapersky.jobs
+    where status = 'running' and lease_until < now()
+    order by lease_until
+    limit p_limit
+    for update skip locked
+  ), swept as (
+    update scrapersky.jobs as j
+    set status = case when j.attempt >= p_max_attempts then 'failed' else 'pending' end,
+        lease_token = null,
+        lease_until = null,
+        progress = 0,
+        enqueued_at = now(),
+        updated_at = now(),
+        finished_at = case when j.attempt >= p_max_attempts then now() end,
+        error_code = case when j.attempt >= p_max_attempts then 'worker_lost' end,
+        error_message = case when j.attempt >= p_max_attempts
+          then 'its worker was lost ' || j.attempt || ' times' end
+    from lost
+    where j.id = lost.id
+    returning j.*
+  ), met as (
+    update scrapersky.outbox as o set sent_at = now() from swept as j -- as in release_jobs
+    where o.job_id = j.id and o.sent_at is null
+    returning o.job_id
+  ), owed as (
+    insert into scrapersky.outbox (tenant_id, job_id, queue, body, held_until)
+    select j.tenant_id, j.id, j.kind, scrapersky.job_message(j.id, j.correlation_id), now()
+    from swept as j left join met on met.job_id = j.id
+    where j.status = 'pending' and j.batch_id is null
+    on conflict do nothing
+  ), told as (
+    select id, batch_id, correlation_id, status, attempt from swept limit 100
+  )
+  select count(*) filter (where status = 'pending')::integer, count(*) filter (where status = 'failed')::integer,
+         (select coalesce(jsonb_agg(jsonb_build_object(
+            'job_id', told.id, 'batch_id', told.batch_id, 'correlation_id', told.correlation_id,
+            'status', told.status, 'attempt', told.attempt)), '[]') from told)
+  from swept
+$$;
+
+-- As it was (0002), and which batches it was about.
+drop function scrapersky.sweep_batches(interval, integer, integer);
+create function scrapersky.sweep_batches(p_after interval, p_max_restarts integer, p_limit integer)
+returns table (restarted integer, failed integer, batches jsonb)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with stuck as (
+    select b.tenant_id, b.id, b.correlation_id,
+           -- A round that ended something was not in vain.
+           case when exists (
+             select from scrapersky.jobs as j
+             where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.finished_at > b.begun_at)
+           then 0 else b.restarts end as restarts
+    from (
+      -- By what is open, so that the cost does not grow with the batches that are over.
+      select distinct j.tenant_id, j.batch_id from scrapersky.jobs as j
+      where j.batch_id is not null and j.status in ('pending', 'running')
+    ) as open
+    join scrapersky.batches as b on b.tenant_id = open.tenant_id and b.id = open.batch_id
+    where b.begun_at < now() - p_after
+      and not exists (
+        select from scrapersky.jobs as j
+        where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.updated_at >= now() - p_after)
+      and not exists (
+        select from scrapersky.outbox as o
+        where o.tenant_id = b.tenant_id and o.batch_id = b.id and o.sent_at is null)
+    order by b.begun_at
+    limit p_limit
+    for update of b skip locked
+  ), restarted as (
+    update scrapersky.batches as b
+    set round = b.round + 1, restarts = stuck.restarts + 1, begun_at = now()
+    from stuck
+    where b.tenant_id = stuck.tenant_id and b.id = stuck.id and stuck.restarts < p_max_restarts
+    returning b.*
+  ), owed as (
+    insert into scrapersky.outbox (tenant_id, batch_id, queue, body, held_until)
+    select tenant_id, id, 'batch', scrapersky.batch_message(run, round, correlation_id), now()
+    from restarted
+    on conflict do nothing
+  ), ended as (
+    update scrapersky.jobs as j
+    set status = 'failed', error_code = 'worker_lost', error_message = 'its batch was restarted in vain',
+        lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
+    from stuck
+    where j.tenant_id = stuck.tenant_id and j.batch_id = stuck.id and stuck.restarts >= p_max_restarts
+      and (j.status = 'pending' or (j.status = 'running' and j.lease_until < now()))
+    returning 1
+  ), told as (
+    select id, correlation_id, restarts < p_max_restarts as is_restarted from stuck limit 100
+  )
+  select (select count(*) from restarted)::integer, (select count(*) from ended)::integer,
+         (select coalesce(jsonb_agg(jsonb_build_object(
+            'batch_id', told.id, 'correlation_id', told.correlation_id, 'restarted', told.is_restarted)), '[]')
+          from told)
+$$;
+
+-- As it was (0006), and the batch that the job is of.
+drop function scrapersky.claim_jobs_of_kind(uuid[], text, uuid, interval, integer);
+create function scrapersky.claim_jobs_of_kind(
+  p_ids uuid[], p_kind text, p_token uuid, p_lease interval, p_max_attempts integer)
+returns table (
+  outcome text, id uuid, tenant_id uuid, kind text, domain text, request jsonb, attempt integer, correlation_id text,
+  batch_id uuid)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  select claim.*, j.batch_id
+  from scrapersky.claim_jobs(
+    array(select j.id from scrapersky.jobs as j where j.id = any (p_ids) and j.kind = p_kind),
+    p_token, p_lease, p_max_attempts) as claim
+  join scrapersky.jobs as j on j.tenant_id = claim.tenant_id and j.id = claim.id
+$$;
+
+-- As it was (0002), and the batch that the job is of.
+drop function scrapersky.fail_dead_letters(uuid[]);
+create function scrapersky.fail_dead_letters(p_ids uuid[])
+returns table (id uuid, batch_id uuid)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  update scrapersky.jobs as j
+  set status = 'failed', error_code = 'worker_lost',
+      error_message = 'its message was given up after repeated deliveries',
+      lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
+  where j.id = any (p_ids)
+    and (j.status = 'pending' or (j.status = 'running' and j.lease_until < now()))
+  returning j.id, j.batch_id
+$$;
+
+do $$
+declare
+  door regprocedure;
+begin
+  grant create on schema scrapersky to scrapersky_system;
+  foreach door in array array[
+    'scrapersky.mark_outbox_sent(bigint[])', 'scrapersky.gauges()', 'scrapersky.sweep_leases(integer, integer)',
+    'scrapersky.sweep_batches(interval, integer, integer)',
+    'scrapersky.claim_jobs_of_kind(uuid[], text, uuid, interval, integer)',
+    'scrapersky.fail_dead_letters(uuid[])']::regprocedure[]
   loop
     execute format('revoke all on function %s from public', door);
     execute format('grant execute on function %s to scrapersky_app', door);
