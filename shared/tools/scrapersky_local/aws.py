@@ -128,6 +128,10 @@ class Aws:
             self._clients[service] = local_client(service, self.endpoint_url, REGION, answer_seconds=_CALL_SECONDS)
         return self._clients[service]
 
+    def put_metrics(self, namespace: str, data: list[dict[str, Any]]) -> None:
+        """Put metric data into CloudWatch. boto3's errors tell that nothing of them was taken."""
+        self.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+
     def _environment(self, temporary: Path) -> dict[str, str]:
         settings = {
             "AUTH": "false",

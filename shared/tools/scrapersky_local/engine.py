@@ -9,21 +9,23 @@ are looked for before anything starts.
 
 import asyncio
 import importlib.metadata
-import inspect
 import json
 import os
 import socketserver
 import sys
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextvars import ContextVar
-from typing import IO, Any
+from functools import partial
+from typing import IO, Any, NoReturn
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from scrapersky_local import engine_cloudwatch, engine_metrics
 from scrapersky_local.processes import StackError
+from scrapersky_local.queue_metrics import QueueGauges
+from scrapersky_local.seams import MINISTACK, require
 
-MINISTACK = "1.5.33"
 OPEN = "/_scrapersky/open/"
 _UNAVAILABLE = b'{"message":"Service Unavailable"}'  # as the gateway of AWS says it
 
@@ -32,6 +34,7 @@ Event = MutableMapping[str, Any]
 Send = Callable[[Event], Awaitable[None]]
 Receive = Callable[[], Awaitable[Event]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+OnAnswer = Callable[[str, int], None]
 
 
 def require_ministack() -> None:
@@ -66,12 +69,14 @@ def as_api_request(scope: Scope, api_id: str) -> Scope:
 class Front:
     """The engine's ASGI application, with one HTTP API at the root of `api_port`.
 
-    The API's port answers 503 until `PUT OPEN/{api id}` at the AWS endpoint names the API.
+    The API's port answers 503 until `PUT OPEN/{api id}` at the AWS endpoint names the API. From then on `on_answer`
+    hears the API's id and the status of each of its answers.
     """
 
-    def __init__(self, engine: Application, api_port: int) -> None:
+    def __init__(self, engine: Application, api_port: int, on_answer: OnAnswer = lambda _api_id, _status: None) -> None:
         self._engine = engine
         self._api_port = api_port
+        self._on_answer = on_answer
         self._api_id: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +91,15 @@ class Front:
         elif self._api_id is None:
             await _answer(send, 503, (b"retry-after", b"1"), body=_UNAVAILABLE)
         else:
-            await self._engine(as_api_request(scope, self._api_id), receive, send)
+            await self._engine(as_api_request(scope, self._api_id), receive, self._heard(self._api_id, send))
+
+    def _heard(self, api_id: str, send: Send) -> Send:
+        async def send_and_tell(message: Event) -> None:
+            if message["type"] == "http.response.start":
+                self._on_answer(api_id, message["status"])
+            await send(message)
+
+        return send_and_tell
 
 
 async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes], body: bytes = b"") -> None:
@@ -131,7 +144,7 @@ def adapt(worker: Any) -> None:
         "_build_handler_class": ["self", "generation", "pending"],
         "_drain_stderr_bounded": ["self", "first_line_wait", "idle_confirm", "hard_cap"],
     }
-    _require(worker, seams)
+    require(worker, seams)
     pump, build, drain = (getattr(worker, name) for name in seams)
 
     def pump_and_show(self: Any, stream: Any, log_queue: Any) -> None:
@@ -170,7 +183,7 @@ def limit_maps(stepfunctions: Any) -> None:
         "_run_distributed_map": ["state_def", "raw_input", "effective", "iterator", "execution", "ctx"],
         "_resolve_path_or_ctx": ["path", "data", "ctx"],
     }
-    _require(stepfunctions, seams)
+    require(stepfunctions, seams)
     run, resolve = (getattr(stepfunctions, name) for name in seams)
 
     def run_limited(
@@ -203,7 +216,7 @@ def adapt_gateway(gateway: Any) -> None:
         "_invoke_lambda_proxy": ["integration", *request, "route_key", "path_params", *context, *owner],
         "_v2_request_body_is_text": ["content_type"],
     }
-    _require(gateway, seams)
+    require(gateway, seams)
     execute, invoke, is_text = (getattr(gateway, name) for name in seams)
 
     async def execute_any(api_id: str, stage: str, path: str, method: str, *rest: Any, **named: Any) -> Any:
@@ -241,18 +254,14 @@ def _is_utf_8(body: bytes) -> bool:
     return True
 
 
-def _require(owner: Any, seams: Mapping[str, list[str]]) -> None:
-    for name, parameters in seams.items():
-        function = getattr(owner, name, None)
-        if function is None or list(inspect.signature(function).parameters) != parameters:
-            raise StackError(f"ministack {MINISTACK} has no {owner.__name__}.{name}({', '.join(parameters)})")
-
-
-async def _serve(application: Any, ports: list[int]) -> None:
+async def _serve(application: Any, ports: list[int], beside: Coroutine[Any, Any, NoReturn]) -> None:
+    """Serve the ports, with `beside` running in the same loop."""
     config = Config()
     config.bind = [f"127.0.0.1:{port}" for port in ports]
     config.keep_alive_timeout = 75
-    await serve(application, config, mode="asgi")
+    async with asyncio.TaskGroup() as tasks:  # what ends one of them ends the process, and so the stack
+        tasks.create_task(beside)
+        await serve(application, config, mode="asgi")
 
 
 def main(api_port: int) -> None:
@@ -260,12 +269,19 @@ def main(api_port: int) -> None:
     require_ministack()
     from ministack.app import app  # type: ignore[import-untyped]
     from ministack.core.lambda_runtime import ProvidedWorker  # type: ignore[import-untyped]
-    from ministack.services import apigateway, stepfunctions  # type: ignore[import-untyped]
+    from ministack.services import apigateway, cloudwatch, lambda_svc, sqs, stepfunctions  # type: ignore[import-untyped]
+    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
     adapt(ProvidedWorker)
     adapt_gateway(apigateway)
     limit_maps(stepfunctions)
-    asyncio.run(_serve(Front(app, api_port), [int(os.environ["GATEWAY_PORT"]), api_port]))
+    metrics = engine_cloudwatch.Metrics(cloudwatch)
+    engine_metrics.measure_functions(lambda_svc, metrics)
+    engine_metrics.measure_executions(stepfunctions, metrics)
+    engine_cloudwatch.know_composite_alarms(provisioners, cloudwatch)
+    front = Front(app, api_port, partial(engine_metrics.measure_answer, metrics))
+    looking = engine_metrics.look_around(metrics, sqs, QueueGauges())
+    asyncio.run(_serve(front, [int(os.environ["GATEWAY_PORT"]), api_port], looking))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from scrapersky_local import database
 from scrapersky_local.aws import REGION, Aws, FunctionOutput
 from scrapersky_local.deploy import Deployment
 from scrapersky_local.logs import entry, readable
+from scrapersky_local.metrics import Publisher
 from scrapersky_local.places_emulator import server as places
 from scrapersky_local.places_emulator.service import Emulator
 from scrapersky_local.postgres import PgBouncer, Postgres, find_pgbouncer
@@ -150,6 +151,7 @@ class Stack:
             log = parts.enter_context(open_private(data_dir / "functions.log", "wb"))
 
             def show(output: FunctionOutput) -> None:
+                publisher.take(output.function, output.line)
                 if kept := entry(output.function, output.line):
                     log.write(f"{kept}\n".encode())
                     log.flush()
@@ -159,6 +161,8 @@ class Stack:
             variables = fetching | self._places(parts)
             aws = Aws(data_dir / "aws", port=free_port(), api_port=port, variables=variables, on_output=show)
             parts.callback(aws.stop)
+            publisher = Publisher(aws.put_metrics, self._say)
+            parts.enter_context(publisher.running())
             aws.start()  # it takes the longest, so it starts while Postgres does
             info = self._deploy(parts, data_dir, aws, api_url)
             parts.enter_context(stack_file(data_dir, info))

@@ -1,0 +1,323 @@
+"""The local engine measures what AWS measures by itself, and its alarms go by what is theirs."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scrapersky_local import engine_cloudwatch, engine_metrics
+from scrapersky_local.engine_cloudwatch import FINE_SECONDS, Metrics
+from scrapersky_local.processes import StackError
+from scrapersky_local.queue_metrics import DELAYED, NOT_VISIBLE, OLDEST, REPEAT_SECONDS, VISIBLE, QueueGauges
+
+SPACE = "ScraperSky/test"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cloudwatch() -> ModuleType:
+    """The engine's module with a store of its own, so that no test sees another's."""
+    found = importlib.util.find_spec("ministack.services.cloudwatch")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def metrics(cloudwatch: ModuleType, clock: Clock) -> Metrics:
+    return Metrics(cloudwatch, clock)
+
+
+def put_alarm(cloudwatch: ModuleType, name: str, **more: object) -> None:
+    alarm = {
+        "AlarmName": name,
+        "Namespace": SPACE,
+        "MetricName": "OldestPendingSeconds",
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 300,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    assert cloudwatch._put_metric_alarm({}, alarm | more, False, True)[0] == 200
+
+
+def states(cloudwatch: ModuleType, metrics: Metrics) -> dict[str, str]:
+    metrics.evaluate_alarms()
+    body = cloudwatch._describe_alarms({}, {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}, False, True)[2]
+    told = json.loads(body)
+    return {alarm["AlarmName"]: alarm["StateValue"] for alarm in told["MetricAlarms"] + told["CompositeAlarms"]}
+
+
+def sums(cloudwatch: ModuleType, metric: str, namespace: str = SPACE, **dimensions: str) -> float:
+    asked = {
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Period": 60,
+        "Statistics": ["Sum"],
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+    }
+    told = json.loads(cloudwatch._get_metric_statistics({}, asked, False, True)[2])
+    return float(sum(point["Sum"] for point in told["Datapoints"]))
+
+
+def test_an_alarm_looks_at_its_own_dimensions_alone(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    for queue in ("scan", "batch"):
+        put_alarm(cloudwatch, queue, Dimensions=[{"Name": "QueueName", "Value": queue}])
+    put_alarm(cloudwatch, "none", Dimensions=[])
+    metrics.record(SPACE, "OldestPendingSeconds", 900, "Seconds", {"QueueName": "batch"})
+    assert states(cloudwatch, metrics) == {"scan": "OK", "batch": "ALARM", "none": "OK"}
+
+
+def test_an_alarm_goes_when_its_cause_does_and_comes_when_data_lack_that_must_not(
+    cloudwatch: ModuleType, metrics: Metrics, clock: Clock
+) -> None:
+    put_alarm(cloudwatch, "oldest")
+    put_alarm(
+        cloudwatch, "silent", MetricName="Sweeps", Statistic="Sum", Threshold=1, TreatMissingData="breaching",
+        ComparisonOperator="LessThanThreshold", Period=300,
+    )  # fmt: skip
+    metrics.record(SPACE, "OldestPendingSeconds", 301)
+    metrics.record(SPACE, "Sweeps", 1)
+    assert states(cloudwatch, metrics) == {"oldest": "ALARM", "silent": "OK"}
+    clock.now += 60
+    metrics.record(SPACE, "OldestPendingSeconds", 12)
+    assert states(cloudwatch, metrics) == {"oldest": "OK", "silent": "OK"}
+    clock.now += 3 * 300
+    assert states(cloudwatch, metrics) == {"oldest": "OK", "silent": "ALARM"}
+
+
+def test_an_alarm_of_several_periods_waits_for_them(cloudwatch: ModuleType, metrics: Metrics, clock: Clock) -> None:
+    put_alarm(cloudwatch, "oldest", EvaluationPeriods=3, DatapointsToAlarm=2)
+    seen = []
+    for _ in range(3):
+        metrics.record(SPACE, "OldestPendingSeconds", 400)
+        seen.append(states(cloudwatch, metrics)["oldest"])
+        clock.now += 60
+    assert seen == ["OK", "ALARM", "ALARM"]
+
+
+def test_an_alarm_of_one_unit_does_not_see_another(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    put_alarm(cloudwatch, "seconds", Unit="Seconds")
+    metrics.record(SPACE, "OldestPendingSeconds", 900, "Milliseconds")
+    assert states(cloudwatch, metrics) == {"seconds": "OK"}
+
+
+def test_percentiles_and_sums_are_those_of_the_window(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    put_alarm(cloudwatch, "p90", ExtendedStatistic="p90", Threshold=8)
+    put_alarm(cloudwatch, "sum", Statistic="Sum", Threshold=55)
+    for value in range(1, 11):
+        metrics.record(SPACE, "OldestPendingSeconds", value)
+    assert states(cloudwatch, metrics) == {"p90": "ALARM", "sum": "OK"}
+
+
+def test_an_alarm_that_is_no_threshold_is_left_without_data(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    put_alarm(cloudwatch, "band", ComparisonOperator="GreaterThanUpperThreshold")
+    metrics.record(SPACE, "OldestPendingSeconds", 900)
+    assert states(cloudwatch, metrics) == {"band": "INSUFFICIENT_DATA"}
+
+
+def test_without_dimensions_a_metric_is_the_one_that_has_none(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    metrics.record(SPACE, "JobsComplete", 5)
+    metrics.record(SPACE, "JobsComplete", 3, dimensions={"kind": "domain_scan"})
+    metrics.record(SPACE, "JobsComplete", 2, dimensions={"kind": "sitemap_scan"})
+    assert sums(cloudwatch, "JobsComplete") == 5
+    assert sums(cloudwatch, "JobsComplete", kind="sitemap_scan") == 2
+
+
+def test_the_same_value_within_a_second_is_one_point_that_counts_twice(
+    cloudwatch: ModuleType, metrics: Metrics, clock: Clock
+) -> None:
+    for value in (1, 1, 1, 2, 1):
+        metrics.record(SPACE, "M", value)
+    clock.now += 1
+    metrics.record(SPACE, "M", 1)
+    ((_, points),) = cloudwatch._metrics.items()
+    assert [(point["Value"], point.get("Count", 1)) for point in points] == [(1, 3), (2, 1), (1, 1), (1, 1)]
+    assert sums(cloudwatch, "M") == 7
+
+
+def test_what_is_old_is_kept_by_the_minute_and_what_is_older_goes(
+    cloudwatch: ModuleType, metrics: Metrics, clock: Clock
+) -> None:
+    clock.now -= clock.now % 60
+    for second in range(120):
+        metrics.record(SPACE, "M", second)
+        clock.now += 1
+    clock.now += FINE_SECONDS
+    metrics.record(SPACE, "M", 5)
+    cloudwatch._evict_old_metrics()
+    ((_, points),) = cloudwatch._metrics.items()
+    assert len(points) == 3
+    assert sums(cloudwatch, "M") == sum(range(120)) + 5
+    assert points[0]["_stat"] == {"SampleCount": 60, "Sum": sum(range(60)), "Minimum": 0, "Maximum": 59}
+    clock.now += engine_cloudwatch.KEPT_SECONDS + 1
+    cloudwatch._evict_old_metrics()
+    assert not cloudwatch._metrics
+
+
+def test_a_composite_alarm_of_a_template_follows_its_alarms(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    provisioners = SimpleNamespace(_RESOURCE_HANDLERS={}, _physical_name=_physical_name, __name__="provisioners")
+    engine_cloudwatch.know_composite_alarms(provisioners, cloudwatch)
+    made = provisioners._RESOURCE_HANDLERS[engine_cloudwatch.COMPOSITE_ALARM]
+    put_alarm(cloudwatch, "oldest")
+    rule = {"AlarmRule": 'ALARM("oldest")', "AlarmDescription": "any of them"}
+    name, attributes = made["create"]("Status", {"AlarmName": "s-status", **rule}, "s")
+    assert (name, attributes["Arn"].endswith(":alarm:s-status")) == ("s-status", True)
+    assert made["create"]("Other", rule, "s")[0] == "s-Other-X"
+    assert states(cloudwatch, metrics) == {"oldest": "OK", "s-status": "OK", "s-Other-X": "OK"}
+    metrics.record(SPACE, "OldestPendingSeconds", 301)
+    assert states(cloudwatch, metrics) == {"oldest": "ALARM", "s-status": "ALARM", "s-Other-X": "ALARM"}
+    made["update"]("s-status", {}, {"AlarmRule": "FALSE"}, "s")
+    made["delete"]("s-Other-X", {})
+    assert states(cloudwatch, metrics) == {"oldest": "ALARM", "s-status": "OK"}
+    with pytest.raises(ValueError, match="do not exist"):
+        made["create"]("Bad", {"AlarmRule": 'ALARM("nobody")'}, "s")
+
+
+def _physical_name(stack_name: str, logical_id: str, *, lowercase: bool, max_len: int, seeded: bool = True) -> str:
+    return f"{stack_name}-{logical_id}-X"
+
+
+_physical_name.__kwdefaults__ = {"lowercase": False, "max_len": 128, "seeded": True}
+
+
+def functions(metrics: Metrics, result: Callable[[], dict[str, Any]]) -> SimpleNamespace:
+    service = SimpleNamespace(__name__="lambda_svc")
+
+    def emit(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        raise AssertionError("the engine counts by itself")
+
+    def execute(func: Any, config: Any, event: Any, request_id: str, started: float) -> dict[str, Any]:
+        return result()
+
+    service._emit_lambda_metrics, service._execute_function_dispatch = emit, execute
+    engine_metrics.measure_functions(service, metrics)
+    return service
+
+
+@pytest.mark.parametrize(("answer", "errors"), [({"body": 1}, 0), ({"error": True}, 1)], ids=["well", "failed"])
+def test_every_invocation_counts_with_its_outcome(
+    cloudwatch: ModuleType, metrics: Metrics, clock: Clock, answer: dict[str, Any], errors: int
+) -> None:
+    service = functions(metrics, lambda: answer)
+    assert service._execute_function_dispatch({}, {"FunctionName": "f"}, {}, "id", clock.now) == answer
+    counted = [
+        sums(cloudwatch, name, "AWS/Lambda", FunctionName="f") for name in ("Invocations", "Errors", "Throttles")
+    ]
+    assert counted == [1, errors, 0]
+
+
+def test_an_invocation_that_breaks_is_an_error_too(cloudwatch: ModuleType, metrics: Metrics, clock: Clock) -> None:
+    def broken() -> dict[str, Any]:
+        raise OSError("no process")
+
+    with pytest.raises(OSError, match="no process"):
+        functions(metrics, broken)._execute_function_dispatch({}, {"FunctionName": "f"}, {}, "id", clock.now)
+    assert sums(cloudwatch, "Errors", "AWS/Lambda", FunctionName="f") == 1
+
+
+def test_a_throttled_invocation_is_told_once_and_is_none(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    service = functions(metrics, dict)
+    service._emit_lambda_metrics("f", duration_ms=0.0, error=False, throttle=True)
+    service._emit_lambda_metrics("f", duration_ms=0.3, error=True, throttle=True)  # Invoke says it again
+    service._emit_lambda_metrics("f", duration_ms=12.0, error=True, throttle=False)
+    counted = [
+        sums(cloudwatch, name, "AWS/Lambda", FunctionName="f") for name in ("Invocations", "Errors", "Throttles")
+    ]
+    assert counted == [0, 0, 1]
+
+
+def test_each_state_of_an_execution_counts(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    emitted: list[str] = []
+
+    def emit(execution: dict[str, Any]) -> None:
+        emitted.append(execution["status"])
+
+    service = SimpleNamespace(_emit_execution_status_event=emit, __name__="stepfunctions")
+    engine_metrics.measure_executions(service, metrics)
+    came = ["RUNNING", "RUNNING", "SUCCEEDED", "FAILED"]
+    for status in came:
+        service._emit_execution_status_event({"status": status, "stateMachineArn": "arn"})
+    assert emitted == came
+    names = ("ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut")
+    assert [sums(cloudwatch, name, "AWS/States", StateMachineArn="arn") for name in names] == [2, 1, 1, 0]
+
+
+def test_the_api_s_answers_count_by_their_kind(cloudwatch: ModuleType, metrics: Metrics) -> None:
+    for status in (200, 202, 404, 500, 503, 503):
+        engine_metrics.measure_answer(metrics, "a1", status)
+    assert [sums(cloudwatch, name, "AWS/ApiGateway", ApiId="a1") for name in ("Count", "4xx", "5xx")] == [6, 1, 3]
+
+
+def test_the_pinned_engine_has_these_seams_and_another_is_refused(metrics: Metrics) -> None:
+    from ministack.services import cloudwatch, lambda_svc, stepfunctions  # type: ignore[import-untyped]
+    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+
+    def copied(module: ModuleType, **more: object) -> SimpleNamespace:
+        return SimpleNamespace(**(vars(module) | more))
+
+    engine_cloudwatch.know_composite_alarms(copied(provisioners, _RESOURCE_HANDLERS={}), cloudwatch)
+    engine_metrics.measure_functions(copied(lambda_svc), metrics)
+    engine_metrics.measure_executions(copied(stepfunctions), metrics)
+    with pytest.raises(StackError, match=r"has no .*_metric_bucket\(key\)"):
+        Metrics(copied(cloudwatch, _metric_bucket=None))
+
+
+def message(number: int, *, sent: float, visible: float = 0, receives: int = 0, dead: bool = False) -> dict[str, Any]:
+    told = {"DeadLetterQueueSourceArn": "arn"} if dead else {}
+    return {"id": number, "sent_at": sent, "visible_at": visible, "receive_count": receives, "sys": told}
+
+
+def look(gauges: QueueGauges, now: float, *messages: dict[str, Any]) -> dict[str, float]:
+    queue = {"name": "q", "messages": list(messages)}
+    return {figure.metric: figure.value for figure in gauges.figures([queue], now)}
+
+
+def test_a_queue_tells_how_many_it_holds_and_how_old_the_oldest_is() -> None:
+    waiting, taken = message(1, sent=900, visible=900), message(2, sent=950, visible=1010, receives=1)
+    told = look(QueueGauges(), 1000, waiting, taken, message(3, sent=990, visible=1005))
+    assert told == {VISIBLE: 1, NOT_VISIBLE: 1, DELAYED: 1, OLDEST: 100}
+
+
+def test_a_message_that_nobody_can_handle_does_not_hide_the_others_age() -> None:
+    poisoned, fresh = message(1, sent=0, receives=3), message(2, sent=995)
+    assert look(QueueGauges(), 1000, poisoned, fresh)[OLDEST] == 5
+    assert look(QueueGauges(), 1000, poisoned)[OLDEST] == 0
+
+
+def test_a_dead_message_is_as_old_as_its_stay() -> None:
+    gauges = QueueGauges()
+    dead = message(1, sent=0, receives=5, dead=True)
+    assert look(gauges, 1000, dead)[OLDEST] == 0
+    assert look(gauges, 1042, dead, message(2, sent=0, receives=5, dead=True))[OLDEST] == 42
+    look(gauges, 1050)
+    assert look(gauges, 1055, dead) == {VISIBLE: 1}
+
+
+def test_a_value_is_told_when_it_changes_and_else_once_a_minute() -> None:
+    def rounds() -> Iterator[int]:
+        gauges = QueueGauges()
+        for now in range(1000, 1000 + int(REPEAT_SECONDS) + 1):
+            yield len(look(gauges, now))
+
+    told = list(rounds())
+    assert (told[0], told[-1], sum(told)) == (4, 4, 8)
