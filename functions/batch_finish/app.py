@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scrapersky.observability import logger, observed
-from scrapersky.services import batch
-from scrapersky.wiring import database
+from scrapersky.services import batch, events
+from scrapersky.wiring import database, sender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,8 +20,12 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
     with database() as db:
         if event.get("abort"):
             ended = batch.abort(db, run)
+            if ended:
+                events.nudge(sender("event"), event["correlation_id"])
             logger().error("execution failed", extra={**keys, "round": number, "ended": ended, "error": event["error"]})
             return {**keys, "ended": ended}
         finished = batch.finish(db, run, round=number)
+    if finished.given_up:
+        events.nudge(sender("event"), event["correlation_id"])
     logger().info("round finished", extra={**keys, "round": number, "open": finished.open, "again": finished.again})
     return {**keys, "round": number + 1, "again": finished.again, "wait_seconds": finished.wait_seconds}

@@ -25,7 +25,7 @@ from scrapersky.domain.batches import Batch, StartedBatch
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
 from scrapersky.services import batch as batches
-from scrapersky.services import export, jobs
+from scrapersky.services import events, export, jobs
 from scrapersky.wiring import database, exports, sender
 
 BATCHES = "/api/v3/batch_page_scraper/batch"
@@ -61,7 +61,7 @@ def start(body: BatchBody, idempotency_key: IdempotencyKey = None) -> Response[s
     with database() as db:
         started = batches.start(
             db,
-            sender("batch"),
+            sender("batch", "event"),
             caller,
             kind=JobKind.DOMAIN_SCAN,
             domains=body.domains,
@@ -188,7 +188,9 @@ def results(batch_id: BatchId, format: ResultFormat = Format.NDJSON) -> Response
 def cancel(batch_id: BatchId, body: schemas.ActionRequest | None = None) -> Response[str]:
     caller = app.caller(body.tenant_id if body else None)
     with database() as db:
-        return responses.answer(batch_schemas.BatchSummary.of(batches.cancel(db, caller.tenant_id, batch_id)))
+        cancelled = batches.cancel(db, caller.tenant_id, batch_id)
+    events.nudge(sender("event"), caller.correlation_id)
+    return responses.answer(batch_schemas.BatchSummary.of(cancelled))
 
 
 @app.post(

@@ -77,7 +77,7 @@ def create(request: BatchRequest) -> None:
     with database() as db:
         batch.start(
             db,
-            sender("batch"),
+            sender("batch", "event"),
             caller,
             kind=request.kind,
             domains=request.domains,

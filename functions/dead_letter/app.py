@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapersky.observability import logger, observed
 from scrapersky.queues import JobMessage, MalformedMessage
-from scrapersky.services import jobs
-from scrapersky.wiring import database
+from scrapersky.services import events, jobs
+from scrapersky.wiring import database, sender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,4 +33,6 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
             )
     with database() as db:
         ended = jobs.give_up(db, messages)
+    if ended:
+        events.nudge(sender("event"))
     return {"messages": len(messages), "ended": ended, "malformed": malformed}

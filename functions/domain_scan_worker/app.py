@@ -8,9 +8,9 @@ from uuid import UUID
 
 from scrapersky.observability import observed
 from scrapersky.queues import jobs_of
-from scrapersky.services import domain_scan, work
+from scrapersky.services import domain_scan, events, work
 from scrapersky.settings import WorkerSettings
-from scrapersky.wiring import database, fetcher
+from scrapersky.wiring import database, fetcher, sender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -49,7 +49,7 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, patien
     """Run the jobs, `window` at a time or as many as a worker takes."""
     settings = WorkerSettings.from_env(os.environ)
     with database() as db:
-        return work.work_off(
+        tally = work.work_off(
             db,
             job_ids,
             domain_scan.scanner(fetcher()),
@@ -58,3 +58,6 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, patien
             deadline=deadline,
             patient=patient,
         )
+    if tally.stored:
+        events.nudge(sender("event"))
+    return tally

@@ -34,7 +34,7 @@ from scrapersky.api.parameters import (
 )
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
-from scrapersky.services import domains, jobs
+from scrapersky.services import domains, events, jobs
 from scrapersky.settings import PlacesSettings
 from scrapersky.wiring import database, sender
 
@@ -121,7 +121,9 @@ def get_job(job_id: JobId, wait: Wait = 0, if_none_match: IfNoneMatch = None) ->
 def cancel_job(job_id: JobId, body: schemas.ActionRequest | None = None) -> Response[str]:
     caller = app.caller(body.tenant_id if body else None)
     with database() as db:
-        return responses.answer(schemas.JobDetail.of(jobs.cancel(db, caller.tenant_id, job_id)))
+        cancelled = jobs.cancel(db, caller.tenant_id, job_id)
+    events.nudge(sender("event"), caller.correlation_id)
+    return responses.answer(schemas.JobDetail.of(cancelled))
 
 
 @app.post(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from scrapersky.observability import observed
 from scrapersky.queues import jobs_of
-from scrapersky.services import places_work
+from scrapersky.services import events, places_work
 from scrapersky.settings import PlacesWorkerSettings
-from scrapersky.wiring import database, places_client
+from scrapersky.wiring import database, places_client, sender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,5 +34,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
                 lease=timedelta(seconds=settings.lease_seconds),
                 deadline=deadline,
             )
+        if tally.ended:
+            events.nudge(sender("event"))
         again.extend(message for job_id in tally.later for message in message_ids[job_id])
     return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}

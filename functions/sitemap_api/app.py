@@ -94,7 +94,7 @@ def start_batch(body: BatchBody, idempotency_key: IdempotencyKey = None) -> Resp
     with database() as db:
         started = batches.start(
             db,
-            sender("batch"),
+            sender("batch", "event"),
             caller,
             kind=JobKind.SITEMAP_SCAN,
             domains=body.domains,

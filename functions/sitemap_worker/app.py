@@ -8,7 +8,7 @@ from uuid import UUID
 
 from scrapersky.observability import observed
 from scrapersky.queues import jobs_of
-from scrapersky.services import sitemap_work
+from scrapersky.services import events, sitemap_work
 from scrapersky.settings import SitemapWorkerSettings
 from scrapersky.wiring import database, fetcher, sender
 
@@ -50,7 +50,7 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, in_bat
     """Run the jobs, `window` at a time or as many as a worker takes."""
     settings = SitemapWorkerSettings.from_env(os.environ)
     with database() as db:
-        return sitemap_work.work_off(
+        tally = sitemap_work.work_off(
             db,
             job_ids,
             fetcher(),
@@ -60,3 +60,6 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, in_bat
             deadline=deadline,
             in_batch=in_batch,
         )
+    if tally.stored:
+        events.nudge(sender("event"))
+    return tally

@@ -18,7 +18,9 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
     """Sweep once and answer with what was done."""
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     with database() as db:
-        swept = sweep.run(db, sender("domain_scan", "sitemap_scan", "places_search", "batch"), deadline=deadline)
+        swept = sweep.run(
+            db, sender("domain_scan", "sitemap_scan", "places_search", "batch", "event"), deadline=deadline
+        )
     answer = {
         "reopened": swept.reopened,
         "lost": swept.lost,
@@ -26,6 +28,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
         "restarted": swept.restarted,
         "sent": swept.sent,
         "expired_places": swept.expired,
+        "called_dispatcher": swept.called,
         "pending": swept.gauges.pending,
         "running": swept.gauges.running,
         "oldest_pending_seconds": round(swept.gauges.oldest_pending_seconds),

@@ -116,9 +116,11 @@ def consumed_queues() -> dict[str, str]:
 
 
 def target(value: Any) -> str:
-    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, or a `Fn::Sub` begins with."""
+    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, or a `Fn::Sub` begins with or, an ARN, ends."""
     if "Ref" in value:
         return str(value["Ref"])
+    if str(value.get("Fn::Sub", "")).startswith("arn:"):
+        return str(value["Fn::Sub"]).rpartition("${")[2].removesuffix("}")
     if "Fn::Sub" in value:
         return str(value["Fn::Sub"]).removeprefix("${").partition("}")[0].partition(".")[0]
     attribute = value["Fn::GetAtt"]

@@ -47,6 +47,7 @@ OBJECTS = {
 PORTS = {
     ("scrapersky.secret_store", "secret"): "secretsmanager:GetSecretValue",
     ("scrapersky.wiring", "sqs"): "sqs:SendMessage",
+    ("scrapersky.wiring", "eventbridge"): "events:PutEvents",
     ("scrapersky.wiring", "s3"): "s3:PutObject",
     ("scrapersky.wiring", "step_functions"): "states:StartExecution",
 }
@@ -100,6 +101,8 @@ def test_function_may_do_what_its_environment_and_events_ask_for_and_no_more(fol
             needed.add(("secretsmanager:GetSecretValue", cfn.target(given)))
         elif name.endswith("_QUEUE_URL"):
             needed.add(("sqs:SendMessage", cfn.target(given)))
+        elif name == "EVENT_BUS_NAME":
+            needed.add(("events:PutEvents", cfn.target(given)))
         elif name.endswith("_STATE_MACHINE_ARN"):
             needed.add(("states:StartExecution", cfn.target(given)))
         elif name.endswith("_BUCKET"):

@@ -37,6 +37,7 @@ LOADED = {
     "dead_letter": {"psycopg"},
     "domain_scan_api": API,
     "domain_scan_worker": {"ada_url", "psycopg"},
+    "event_dispatcher": {"psycopg"},
     "jobs_api": API,
     "migrate": {"psycopg"},
     "places_search_api": API,

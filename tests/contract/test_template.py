@@ -72,7 +72,7 @@ def test_no_deployment_can_be_told_that_it_is_local() -> None:
 
 
 # Its messages are for people: their reasons are theirs to put right.
-UNCONSUMED = {"BatchDeadLetterQueue"}
+UNCONSUMED = {"BatchDeadLetterQueue", "EventDeadLetterQueue"}
 
 
 def test_every_queue_has_a_consumer_an_alarm_and_a_way_out() -> None:
@@ -213,7 +213,7 @@ def test_one_retry_alone_rings_no_alarm() -> None:
         if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
     }
 
-    assert rings_at.keys() == {"ScanQueue", "SitemapQueue", "PlacesQueue", "BatchQueue"}
+    assert rings_at.keys() == {"ScanQueue", "SitemapQueue", "PlacesQueue", "BatchQueue", "EventQueue"}
     for queue, seconds in rings_at.items():
         assert seconds > cfn.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
 

@@ -19,7 +19,7 @@ REGION = "eu-central-1"
 
 
 class ScanQueue:
-    """The queues of one test: one for each kind of job, and one for batches."""
+    """The queues of one test: one for each kind of job, and one each for batches, events and webhooks."""
 
     def __init__(self) -> None:
         self.client = boto3.client("sqs", region_name=REGION)
@@ -27,11 +27,15 @@ class ScanQueue:
         self.sitemap_url = self.client.create_queue(QueueName="sitemap")["QueueUrl"]
         self.batch_url = self.client.create_queue(QueueName="batch")["QueueUrl"]
         self.places_url = self.client.create_queue(QueueName="places")["QueueUrl"]
+        self.event_url = self.client.create_queue(QueueName="event")["QueueUrl"]
+        self.webhook_url = self.client.create_queue(QueueName="webhook")["QueueUrl"]
         urls = {
             "domain_scan": self.url,
             "sitemap_scan": self.sitemap_url,
             "places_search": self.places_url,
             "batch": self.batch_url,
+            "event": self.event_url,
+            "webhook": self.webhook_url,
         }
         self.sender = Sender(lambda: self.client, urls)
         # The queue is gone: every send fails the way SQS says it.
@@ -52,6 +56,14 @@ class ScanQueue:
     def drain_batches(self) -> list[dict[str, Any]]:
         """Take every message off the batch queue."""
         return self._take(self.batch_url)
+
+    def drain_events(self) -> list[dict[str, Any]]:
+        """Take every call for a dispatcher off its queue."""
+        return self._take(self.event_url)
+
+    def drain_webhooks(self) -> list[dict[str, Any]]:
+        """Take every message off the webhook queue."""
+        return self._take(self.webhook_url)
 
     def _take(self, url: str) -> list[dict[str, Any]]:
         bodies = []

@@ -62,6 +62,7 @@ def aws(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyPatc
     services = Aws(queue)
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret(postgres.app_dsn))
     monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
+    monkeypatch.setenv("EVENT_QUEUE_URL", queue.event_url)
     monkeypatch.setenv("BATCH_DEAD_LETTER_QUEUE_URL", services.dead_url)
     monkeypatch.setenv("BATCH_STATE_MACHINE_ARN", services.machine_arn)
     monkeypatch.setenv("BATCH_BUCKET", BUCKET)

@@ -76,6 +76,8 @@ def told(queue: ScanQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         "SITEMAP_QUEUE_URL": queue.sitemap_url,
         "PLACES_QUEUE_URL": queue.places_url,
         "BATCH_QUEUE_URL": queue.batch_url,
+        "EVENT_QUEUE_URL": queue.event_url,
+        "WEBHOOK_QUEUE_URL": queue.webhook_url,
         "BATCH_DEAD_LETTER_QUEUE_URL": queue.batch_url,
         "BATCH_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:x",
         "BATCH_BUCKET": "none",

@@ -70,6 +70,8 @@ def test_a_variable_that_is_missing_is_named(settings: type, name: str, value: s
         ("sitemap_scan", "SITEMAP_QUEUE_URL"),
         ("places_search", "PLACES_QUEUE_URL"),
         ("batch", "BATCH_QUEUE_URL"),
+        ("event", "EVENT_QUEUE_URL"),
+        ("webhook", "WEBHOOK_QUEUE_URL"),
     ],
 )
 def test_a_queue_that_is_sent_to_must_have_its_address_and_no_other_must(queue: str, name: str) -> None:

@@ -248,6 +248,17 @@ class ExportSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EventBusSettings:
+    """The EventBridge bus that events are put on; None puts them on none."""
+
+    name: str | None
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(env.get("EVENT_BUS_NAME", "").strip() or None)
+
+
+@dataclass(frozen=True, slots=True)
 class CanarySettings:
     """Where the canary finds the public API, which page it has scanned, and where its bearer token is kept."""
 

@@ -14,13 +14,22 @@ from scrapersky.errors import ConfigurationError
 from scrapersky.objects import ObjectStore
 from scrapersky.queues import Sender
 from scrapersky.secret_store import secret
-from scrapersky.settings import DatabaseSettings, ExportSettings, FetchSettings, PlacesWorkerSettings, QueueSettings
+from scrapersky.settings import (
+    DatabaseSettings,
+    EventBusSettings,
+    ExportSettings,
+    FetchSettings,
+    PlacesWorkerSettings,
+    QueueSettings,
+)
 
 if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
+    from scrapersky.event_bus import EventBus
     from scrapersky.places.client import PlacesClient
     from scrapersky.scraping.fetch import Fetcher
 
@@ -32,7 +41,7 @@ def database() -> Database:
 
 @cache
 def sender(*queues: str) -> Sender:
-    """The process's sender to these queues (a job's kind, or `batch`): a function names those it may send to."""
+    """The process's sender to these queues (QUEUE_VARIABLES): a function names those it may send to."""
     return Sender(sqs, QueueSettings.from_env(os.environ, queues).urls)
 
 
@@ -63,6 +72,25 @@ def step_functions() -> "SFNClient":
     import boto3
 
     return boto3.client("stepfunctions")
+
+
+@cache
+def eventbridge() -> "EventBridgeClient":
+    import boto3
+    from botocore.config import Config
+
+    from scrapersky.event_bus import ANSWER_SECONDS, CONNECT_SECONDS, TRIES
+
+    limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": TRIES})
+    return boto3.client("events", config=limits)
+
+
+def event_bus() -> "EventBus | None":
+    """The bus that events are put on, for one invocation; None where none is named."""
+    from scrapersky.event_bus import EventBus
+
+    name = EventBusSettings.from_env(os.environ).name
+    return EventBus(eventbridge, name) if name else None
 
 
 @cache

@@ -46,6 +46,7 @@ class Client:
     sitemaps: ModuleType
     places: ModuleType
     jobs: ModuleType
+    console: ModuleType
     tenant_id: UUID
 
     def call(self, method: str, target: str, **request: Any) -> Answered:
@@ -116,6 +117,8 @@ class Client:
         return deployed_for(self.tenant_id)
 
     def _function(self, target: str) -> ModuleType:
+        if target == "/" or target.startswith("/console/"):
+            return self.console
         if target.startswith(BATCHES):
             return self.batches
         if target.startswith(SITEMAP):  # and SITEMAP_FILES
@@ -133,6 +136,7 @@ def deployed_for(tenant_id: UUID) -> Client:
         sitemaps=function("sitemap_api"),
         places=function("places_search_api"),
         jobs=function("jobs_api"),
+        console=function("console"),
         tenant_id=tenant_id,
     )
 
@@ -156,6 +160,7 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
         patch.setenv("PLACES_QUEUE_URL", queue.places_url)
         patch.setenv("PLACES_ARE_CONFIGURED", "1")
         patch.setenv("BATCH_QUEUE_URL", queue.batch_url)
+        patch.setenv("EVENT_QUEUE_URL", queue.event_url)
         patch.setenv("BATCH_BUCKET", BUCKET)
         yield deployed_for(uuid4())
     for cache in caches:

@@ -162,7 +162,7 @@ select id as message_id, queue, body from message
 """
 
 
-def _batch(row: Mapping[str, Any]) -> Batch:
+def batch_of(row: Mapping[str, Any]) -> Batch:
     return Batch(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -238,13 +238,13 @@ def rejected(cursor: Cursor, tenant_id: UUID, batch_id: UUID) -> tuple[Rejected,
 def get(db: Database, tenant_id: UUID, batch_id: UUID) -> Batch | None:
     """The batch with its figures, or None when this tenant has no such batch."""
     rows = db.query(_GET, {"tenant_id": tenant_id, "id": batch_id}, tenant_id=tenant_id)
-    return _batch(rows[0]) if rows else None
+    return batch_of(rows[0]) if rows else None
 
 
 def snapshot(db: Database, tenant_id: UUID, batch_id: UUID, *, limit: int) -> tuple[Batch, list[DomainStatus]] | None:
     """Figures and the first `limit` domains by name, of one statement and so of one moment."""
     rows = db.query(_SNAPSHOT, {"tenant_id": tenant_id, "id": batch_id, "limit": limit}, tenant_id=tenant_id)
-    return (_batch(rows[0]), [_domain(row) for row in rows[0]["domains"]]) if rows else None
+    return (batch_of(rows[0]), [_domain(row) for row in rows[0]["domains"]]) if rows else None
 
 
 def results(db: Database, tenant_id: UUID, batch_id: UUID, *, after: str | None, limit: int) -> list[Job]:
@@ -259,7 +259,7 @@ def results(db: Database, tenant_id: UUID, batch_id: UUID, *, after: str | None,
 
 def listing(db: Database, tenant_id: UUID, filters: Mapping[str, Any]) -> list[Batch]:
     """Newest first. `filters`: before, before_id, limit."""
-    return [_batch(row) for row in db.query(_LIST, {**filters, "tenant_id": tenant_id}, tenant_id=tenant_id)]
+    return [batch_of(row) for row in db.query(_LIST, {**filters, "tenant_id": tenant_id}, tenant_id=tenant_id)]
 
 
 def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> int:

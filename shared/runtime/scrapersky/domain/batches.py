@@ -108,8 +108,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a round ended: jobs still open, whether another round is due, and how long to wait before it."""
+    """How a round ended: jobs given up, those still open, whether another round is due, how long to wait before it."""
 
+    given_up: int
     open: int
     again: bool
     wait_seconds: int

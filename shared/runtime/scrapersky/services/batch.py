@@ -16,7 +16,7 @@ from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Conflict, NotFound
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
-from scrapersky.services import jobs, outbox, paging
+from scrapersky.services import events, jobs, outbox, paging
 from scrapersky.services.jobs import first_holder, own_key, wait_for
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
@@ -91,6 +91,8 @@ def start(
 
     started, messages = db.run(work, tenant_id=caller.tenant_id)
     outbox.deliver(db, sender, messages)
+    if refused:
+        events.nudge(sender, caller.correlation_id)  # jobs that have ended before they began
     return started
 
 
@@ -259,13 +261,17 @@ def finish(db: Database, run: UUID, *, round: int) -> Finished:
         NotFound: there is no such run.
     """
     batch = _run(db, run)
+    lost = 0
     if round >= MAX_ROUNDS:
         lost = rounds.give_up(db, batch, f"it was not done in {MAX_ROUNDS} rounds of its batch")
         if lost:
             logger().error("batch gave up", extra={"run": str(run), "lost": lost})
     still_open, seconds = rounds.open_jobs(db, batch)
     return Finished(
-        open=still_open, again=still_open > 0, wait_seconds=max(seconds + 1, ROUND_PAUSE_SECONDS) if still_open else 0
+        given_up=lost,
+        open=still_open,
+        again=still_open > 0,
+        wait_seconds=max(seconds + 1, ROUND_PAUSE_SECONDS) if still_open else 0,
     )
 
 

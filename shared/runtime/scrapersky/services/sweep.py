@@ -11,7 +11,7 @@ from scrapersky.db.connection import Database
 from scrapersky.metrics import Metric, count, observe
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
-from scrapersky.services import outbox
+from scrapersky.services import events, outbox
 
 LOGGED = 100
 """Messages that a sweep tells one by one. After an outage there are thousands, and their number says enough."""
@@ -27,11 +27,12 @@ class Swept:
     restarted: int
     sent: int
     expired: int
+    called: bool  # a dispatcher of events
     gauges: sweep.Gauges
 
 
 def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
-    """One sweep: expired leases, stranded jobs and batches, owed messages, rows and content past their time.
+    """One sweep: expired leases, stranded jobs and batches, owed messages, waiting events, what is past its time.
 
     Sending and expiring end by `deadline` (monotonic).
 
@@ -50,7 +51,9 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
         sent += outbox.deliver(db, sender, messages)
         if len(messages) < owed.TAKE_LIMIT:
             break
+    called = events.nudge_if_waiting(db, sender)
     sweep.purge(db)
+    events.purge(db, deadline=deadline)
     expired = 0
     # As many as there are: what is past its time must not wait for as many minutes as it has thousands.
     while time.monotonic() < deadline and (gone := sweep.expire_places(db)):
@@ -64,6 +67,7 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
         restarted=stuck.restarted,
         sent=sent,
         expired=expired,
+        called=called,
         gauges=gauges,
     )
 

@@ -63,6 +63,7 @@ create table scrapersky.webhook_deliveries (
   next_attempt_at timestamptz not null default now(),
   lease_token uuid,                              -- the fence, as of a job
   lease_until timestamptz,
+  is_waiting boolean not null default false,     -- it is due, but its endpoint is paused: it owes no message meanwhile
   status_code integer,                           -- of the last attempt
   error_code text,
   error_message text,
@@ -80,6 +81,10 @@ create table scrapersky.webhook_deliveries (
 create index webhook_deliveries_by_time on scrapersky.webhook_deliveries (tenant_id, webhook_id, created_at desc, id desc);
 create index webhook_deliveries_by_event on scrapersky.webhook_deliveries (tenant_id, event_id);
 create index webhook_deliveries_open on scrapersky.webhook_deliveries (next_attempt_at) where status = 'pending';
+create index webhook_deliveries_leased on scrapersky.webhook_deliveries (tenant_id, webhook_id)
+  where lease_until is not null;
+create index webhook_deliveries_waiting on scrapersky.webhook_deliveries (tenant_id, webhook_id, next_attempt_at)
+  where is_waiting and status = 'pending';
 
 -- The log: a row a try.
 create table scrapersky.webhook_attempts (
@@ -517,6 +522,155 @@ begin
     'scrapersky.sweep_batches(interval, integer, integer)',
     'scrapersky.claim_jobs_of_kind(uuid[], text, uuid, interval, integer)',
     'scrapersky.fail_dead_letters(uuid[])']::regprocedure[]
+  loop
+    execute format('revoke all on function %s from public', door);
+    execute format('grant execute on function %s to scrapersky_app', door);
+    execute format('alter function %s owner to scrapersky_system', door);
+  end loop;
+  revoke create on schema scrapersky from scrapersky_system;
+end $$;
+
+-- --- doors of webhooks ---
+-- Claim deliveries by id. A row a delivery that exists, with what became of it:
+--   claimed   this token holds the lease now (again, when the first answer was lost)
+--   waiting   its endpoint is paused, or as many workers as it may have are at it: it is called when there is room
+--   disabled  its endpoint is, and with it the delivery has ended
+--   leased    another worker is at it
+--   early     it is not its time: another message is owed for that
+--   final     nothing is left to do
+-- An endpoint that has failed gets one delivery at a time until one gets through: whatever else is for it uses up no
+-- try, and no worker waits for it that others could have.
+create function scrapersky.claim_deliveries(
+  p_ids uuid[], p_token uuid, p_lease interval, p_workers integer, p_code text, p_reasons jsonb)
+returns table (
+  outcome text, id uuid, tenant_id uuid, webhook_id uuid, event_id uuid, type text, occurred_at timestamptz, data jsonb,
+  correlation_id text, url text, secret_version integer, has_previous_secret boolean, tries integer, attempts integer,
+  failing_for interval)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with locked as materialized (
+    select d.* from scrapersky.webhook_deliveries as d where d.id = any (p_ids)
+    order by d.id -- two workers lock the same deliveries in the same order
+    for update
+  ), state as (
+    select d.id, d.tenant_id, d.webhook_id, d.created_at, w.failing_since, w.disabled_reason,
+           case when d.status <> 'pending' then 'final'
+                when d.lease_until > now() and d.lease_token <> p_token then 'leased'
+                when not w.is_enabled then 'disabled'
+                when d.next_attempt_at > now() then 'early'
+                when w.paused_until > now() then 'waiting'
+                else 'free' end as state
+    from locked as d
+    join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
+  ), ranked as (
+    select state.*, row_number() over (partition by state.webhook_id order by state.created_at, state.id) as place,
+           coalesce(busy.workers, 0) as workers
+    from state
+    left join lateral (
+      select count(distinct d.lease_token) as workers from scrapersky.webhook_deliveries as d
+      where d.tenant_id = state.tenant_id and d.webhook_id = state.webhook_id
+        and d.lease_until > now() and d.lease_token <> p_token
+    ) as busy on state.state = 'free'
+    where state.state = 'free'
+  ), admitted as (
+    select ranked.id from ranked
+    where case when ranked.failing_since is null then ranked.workers < p_workers
+               else ranked.workers = 0 and ranked.place = 1 end
+  ), changed as (
+    update scrapersky.webhook_deliveries as d
+    set lease_token = case when state.state = 'free' and admitted.id is not null then p_token else d.lease_token end,
+        lease_until = case when state.state = 'free' and admitted.id is not null then now() + p_lease end,
+        is_waiting = state.state <> 'disabled' and admitted.id is null,
+        status = case when state.state = 'disabled' then 'failed' else d.status end,
+        error_code = case when state.state = 'disabled' then p_code else d.error_code end,
+        error_message = case when state.state = 'disabled' then p_reasons ->> state.disabled_reason
+                             else d.error_message end,
+        finished_at = case when state.state = 'disabled' then now() end,
+        updated_at = now()
+    from state left join admitted on admitted.id = state.id
+    where d.id = state.id and state.state in ('free', 'waiting', 'disabled')
+    returning d.id, case when state.state = 'disabled' then 'disabled'
+                         when admitted.id is null then 'waiting' else 'claimed' end as outcome
+  )
+  select coalesce(changed.outcome, state.state), d.id, d.tenant_id, d.webhook_id, d.event_id, e.type, e.occurred_at,
+         e.data, e.correlation_id, w.url, w.secret_version, coalesce(w.previous_secret_until > now(), false), d.tries,
+         d.attempts, coalesce(now() - w.failing_since, interval '0')
+  from locked as d
+  join state on state.id = d.id
+  join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
+  join scrapersky.events as e on e.tenant_id = d.tenant_id and e.id = d.event_id
+  left join changed on changed.id = d.id
+$$;
+
+-- Deliveries that nobody is at and no message tells of: ended when their endpoint is disabled, else they owe one.
+--   those whose worker was lost, and those whose message was (after p_after)
+--   of each endpoint that is not paused, the first of those that wait for it: one if it has failed, to see whether
+--   it is well again, else p_first of them; with each that gets through its worker takes up more
+create function scrapersky.sweep_deliveries(
+  p_after interval, p_lost_after interval, p_first integer, p_limit integer, p_code text, p_reasons jsonb)
+returns table (owed integer, ended integer)
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with hopeless as (
+    select d.tenant_id, d.id, w.disabled_reason
+    from scrapersky.webhooks as w
+    join scrapersky.webhook_deliveries as d on d.tenant_id = w.tenant_id and d.webhook_id = w.id
+    where not w.is_enabled and d.status = 'pending' and (d.lease_until is null or d.lease_until < now())
+    limit p_limit
+    for update of d skip locked
+  ), ended as (
+    update scrapersky.webhook_deliveries as d
+    set status = 'failed', lease_until = null, is_waiting = false, error_code = p_code,
+        error_message = p_reasons ->> hopeless.disabled_reason, finished_at = now(), updated_at = now()
+    from hopeless where d.tenant_id = hopeless.tenant_id and d.id = hopeless.id
+    returning d.id
+  ), left_behind as (
+    select d.tenant_id, d.id
+    from scrapersky.webhook_deliveries as d
+    join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id and w.is_enabled
+    where d.status = 'pending' and not d.is_waiting
+      and case when d.lease_until is null then d.next_attempt_at < now() - p_after
+               else d.lease_until < now() and d.next_attempt_at < now() - p_lost_after end
+      and not exists (
+        select from scrapersky.outbox as o
+        where o.tenant_id = d.tenant_id and o.delivery_id = d.id and o.sent_at is null)
+    order by d.next_attempt_at
+    limit p_limit
+    for update of d skip locked
+  ), next_in_line as (
+    select first.tenant_id, first.id
+    from scrapersky.webhooks as w
+    cross join lateral (
+      select d.tenant_id, d.id from scrapersky.webhook_deliveries as d
+      where d.tenant_id = w.tenant_id and d.webhook_id = w.id and d.is_waiting and d.status = 'pending'
+      order by d.next_attempt_at
+      limit case when w.failing_since is null then p_first else 1 end
+      for update of d skip locked
+    ) as first
+    where w.is_enabled and (w.paused_until is null or w.paused_until <= now())
+  ), called as (
+    update scrapersky.webhook_deliveries as d
+    set next_attempt_at = now(), is_waiting = false, updated_at = now()
+    from (select * from left_behind union select * from next_in_line) as found
+    where d.tenant_id = found.tenant_id and d.id = found.id
+    returning d.tenant_id, d.id, d.event_id
+  ), owed as (
+    insert into scrapersky.outbox (tenant_id, delivery_id, queue, body, held_until)
+    select called.tenant_id, called.id, 'webhook', scrapersky.delivery_message(called.id, e.correlation_id), now()
+    from called join scrapersky.events as e on e.tenant_id = called.tenant_id and e.id = called.event_id
+    on conflict do nothing
+  )
+  select (select count(*) from called)::integer, (select count(*) from ended)::integer
+$$;
+
+do $$
+declare
+  door regprocedure;
+begin
+  grant create on schema scrapersky to scrapersky_system;
+  foreach door in array array[
+    'scrapersky.claim_deliveries(uuid[], uuid, interval, integer, text, jsonb)',
+    'scrapersky.sweep_deliveries(interval, interval, integer, integer, text, jsonb)']::regprocedure[]
   loop
     execute format('revoke all on function %s from public', door);
     execute format('grant execute on function %s to scrapersky_app', door);
