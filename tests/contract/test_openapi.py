@@ -35,7 +35,7 @@ from scrapersky.scraping.page import parse_page
 from scrapersky.scraping.site import scan_site
 from scrapersky_local.openapi import Conflict, build, main, merge
 
-PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs"}
+PUBLIC = {"/health", "/health/database", "/openapi.json", "/docs", "/", "/console/{file}"}
 ROUTES = {
     ("post", "/api/v3/modernized_page_scraper/scan"),
     ("get", "/api/v3/modernized_page_scraper/status/{job_id}"),
@@ -77,6 +77,8 @@ ROUTES = {
     ("get", "/health/database"),
     ("get", "/openapi.json"),
     ("get", "/docs"),
+    ("get", "/"),
+    ("get", "/console/{file}"),
 }
 
 MODELS = (

@@ -6,7 +6,10 @@ from typing import Any
 from contract.cloudformation import FUNCTIONS, folder_name, of_type, target, translated
 from scrapersky_local.openapi import DOCUMENT, load_app
 
-PUBLIC = {("get", "/health"), ("get", "/health/database"), ("get", "/openapi.json"), ("get", "/docs")}
+PUBLIC = {
+    *(("get", "/health"), ("get", "/health/database"), ("get", "/openapi.json"), ("get", "/docs")),
+    *(("get", "/"), ("get", "/console/{file}")),
+}
 EVERYTHING_ELSE = ("x-amazon-apigateway-any-method", "$default")
 
 

@@ -17,6 +17,7 @@ from scrapersky.api.examples import PROBLEM_STATUSES
 from scrapersky.api.operations import gateway_response, problem_response
 from scrapersky.api.problems import CONTENT_TYPE, header_name
 from scrapersky.api.schemas import GatewayMessage, Problem
+from scrapersky.api.webhook_events import described
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS = ROOT / "functions"
@@ -91,6 +92,10 @@ def merge(apps: Mapping[str, Api]) -> Document:
                         raise Conflict(f"{what} is in {owners[what]} and in {function}")
                 paths.setdefault(path, {})[method] = tidied(operation, public=path in app.public)
     schemas |= error_schemas()
+    webhooks, payloads = described(SCHEMAS + "{model}")
+    for model, schema in payloads.items():
+        if schemas.setdefault(model, schema) != schema:
+            raise Conflict(f"what is sent to webhooks has another model {model}")
     problems = {name(status): problem_response(status) for status in PROBLEM_STATUSES}
     problems[THROTTLED] = gateway_response(429)
     return {
@@ -99,9 +104,10 @@ def merge(apps: Mapping[str, Api]) -> Document:
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "responses": problems,
-            "schemas": used(schemas, {"paths": paths, "responses": problems}),
+            "schemas": used(schemas, {"paths": paths, "webhooks": webhooks, "responses": problems}),
             "securitySchemes": {"bearer": BEARER},
         },
     }
@@ -166,7 +172,8 @@ def references(value: object) -> Iterator[str]:
 
 def build() -> str:
     """The document as it is committed: sorted, so that it changes only where the API does."""
-    apps = {folder.name: load_app(folder) for folder in sorted(FUNCTIONS.glob("*_api"))}
+    folders = [*FUNCTIONS.glob("*_api"), FUNCTIONS / "console"]
+    apps = {folder.name: load_app(folder) for folder in sorted(folders)}
     return json.dumps(merge(apps), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

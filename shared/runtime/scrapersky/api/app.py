@@ -35,7 +35,7 @@ HEADERS: Mapping[str, str] = {
 class Api(APIGatewayHttpResolver):
     """A resolver that lets nobody in without a tenant and answers every error as a problem.
 
-    `public` are the paths that need no token.
+    `public` are the paths that need no token, as templates.
     """
 
     def __init__(self, public: Collection[str] = ()) -> None:
@@ -82,7 +82,7 @@ class Api(APIGatewayHttpResolver):
         return requests.base_address(self.current_event) + path
 
     def _let_in(self, request: APIGatewayProxyEventV2) -> None:
-        if request.path not in self.public:
+        if not self._is_public(request.path):
             try:
                 caller = requests.caller(request)
             except Unauthorized:
@@ -91,6 +91,9 @@ class Api(APIGatewayHttpResolver):
                 raise
             self.context["caller"] = caller
         requests.check(request)
+
+    def _is_public(self, path: str) -> bool:
+        return any(document.fits(template.split("/"), path.split("/")) for template in self.public)
 
     def _ended(self, error: Exception) -> Response[str]:
         return _problem(error, self.current_event)

@@ -1,6 +1,7 @@
 """The OpenAPI document that ships beside this module: served as it is, and asked which methods a path has."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -16,7 +17,7 @@ def text() -> str:
 def methods_of(path: str) -> tuple[str, ...]:
     """The methods that a concrete path answers to, in upper case; empty when no path template fits."""
     for template, item in _paths():
-        if _fits(template, path.split("/")):
+        if fits(template, path.split("/")):
             return tuple(sorted(method.upper() for method in item & _METHODS))
     return ()
 
@@ -29,7 +30,8 @@ def _paths() -> tuple[tuple[tuple[str, ...], frozenset[str]], ...]:
     return tuple((tuple(template.split("/")), frozenset(paths[template])) for template in ordered)
 
 
-def _fits(template: tuple[str, ...], segments: list[str]) -> bool:
+def fits(template: Sequence[str], segments: Sequence[str]) -> bool:
+    """Whether a concrete path is one of a path template's, both in segments."""
     return len(template) == len(segments) and all(
         bool(segment) if part.startswith("{") else part == segment
         for part, segment in zip(template, segments, strict=True)

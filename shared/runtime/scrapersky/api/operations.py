@@ -15,17 +15,28 @@ OF_A_LIST = (*OF_A_TOKEN, 422)
 OF_AN_ITEM = (*OF_A_LIST, 404)
 OF_AN_ACTION = (*OF_AN_ITEM, *OF_A_BODY, 409)
 
-_DESCRIPTIONS = {200: "OK", 202: "Accepted", 303: "To be fetched elsewhere", 304: "Not modified"}
+_DESCRIPTIONS = {
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "Deleted",
+    303: "To be fetched elsewhere",
+    304: "Not modified",
+}
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "integer"}
 OF_ACCEPTED: Mapping[str, Any] = {
     "Location": {"description": "Where to ask how the work stands.", "schema": _TEXT, "required": True},
     "Retry-After": {"description": "Seconds to wait before asking.", "schema": _NUMBER, "required": True},
 }
+OF_CREATED: Mapping[str, Any] = {
+    "Location": {"description": "The address of what was made.", "schema": _TEXT, "required": True}
+}
 OF_STATUS: Mapping[str, Any] = {
     "ETag": {"description": "For `If-None-Match`.", "schema": _TEXT, "required": True},
     "Retry-After": {"description": "Seconds to wait before asking again; absent once final.", "schema": _NUMBER},
 }
+OF_AN_ASSET: Mapping[str, Any] = {"ETag": {"description": "For `If-None-Match`.", "schema": _TEXT, "required": True}}
 OF_ELSEWHERE: Mapping[str, Any] = {
     "Location": {
         "description": "Where the answer is for a few minutes. Ask there without the token.",

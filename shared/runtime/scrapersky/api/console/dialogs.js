@@ -1,0 +1,39 @@
+// Questions before what cannot be taken back.
+
+import { fill, h } from "./dom.js";
+import { busy, button } from "./widgets.js";
+
+let made = 0;
+
+/**
+ * Ask, and do it on a yes. `action` may throw: then the dialog stays and shows why. `content` are nodes between the
+ * words and the buttons. Who asked has the focus again afterwards.
+ */
+export function confirmed({ title, words, content, yes, kind = "primary", action }) {
+  made += 1;
+  const [name, about] = [`dialog-${made}`, `dialog-${made}-about`];
+  const problems = h("div");
+  const agree = button(yes, () =>
+    busy(
+      agree,
+      async () => {
+        await action();
+        dialog.close();
+      },
+      problems,
+    ),
+    { kind },
+  );
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": name, "aria-describedby": about, on: { close: () => dialog.remove() } },
+    h("h2", { id: name }, title),
+    h("p", { id: about }, words),
+    content,
+    problems,
+    h("div", { class: "actions" }, button("Leave it", () => dialog.close()), agree),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  fill(problems);
+}
