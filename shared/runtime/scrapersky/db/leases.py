@@ -42,15 +42,14 @@ class Claim:
     correlation_id: str
     batch_id: UUID | None
 
-    def keys(self) -> dict[str, str]:
-        """What every log line about the job says of it."""
-        batch = {"batch_id": str(self.batch_id)} if self.batch_id is not None else {}
+    def keys(self, *, has_site: bool = True) -> dict[str, str]:
+        """What every log line about the job says of it. Without a site, `domain` is what somebody searched for."""
         return {
             "job_id": str(self.id),
             "tenant_id": str(self.tenant_id),
-            "domain": self.domain,
             "correlation_id": self.correlation_id,
-            **batch,
+            **({"domain": self.domain} if has_site else {}),
+            **({"batch_id": str(self.batch_id)} if self.batch_id is not None else {}),
         }
 
 

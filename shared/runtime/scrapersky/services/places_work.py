@@ -26,7 +26,7 @@ from scrapersky.places.client import ANSWER_SECONDS, PlacesClient, UnusableKeyEr
 from scrapersky.places.retrying import RetryPolicy
 from scrapersky.places.search import LocationNotFoundError, PlacesSearch, SearchRequest
 from scrapersky.places.websites import classify
-from scrapersky.services import places_search
+from scrapersky.services import measured, places_search
 
 POSTPONE: Final = timedelta(seconds=10)
 """Of a search that another job is making right now: about as long as one takes."""
@@ -81,10 +81,14 @@ def work_off(
         tally.ignored.append(job_id)
     for claim in claims:
         if claim.outcome is ClaimOutcome.CLAIMED:
+            logger().info("job claimed", extra={**claim.keys(has_site=False), "attempt": claim.attempt})
             _one(db, claim, token, connect, terms, lease, deadline - STORE_SECONDS, wait, tally)
         elif claim.outcome is ClaimOutcome.BUSY:
             leases.postpone(db, [claim.id], pause=POSTPONE)
             tally.postponed.append(claim.id)
+            logger().info(
+                "job postponed", extra={**claim.keys(has_site=False), "reason": "the same search is being made"}
+            )
         elif claim.outcome is ClaimOutcome.LEASED:
             tally.later.append(claim.id)
         else:
@@ -133,7 +137,7 @@ def _one(
     wait: Callable[[float], None],
     tally: Tally,
 ) -> None:
-    keys = {"job_id": str(claim.id), "tenant_id": str(claim.tenant_id), "correlation_id": claim.correlation_id}
+    keys = claim.keys(has_site=False)
     budget = claim.request["budget_usd"]
     search = Search(claim.tenant_id, claim.id, token, Decimal(budget) if budget is not None else None, lease)
     run = _Run(db, claim, search, terms, deadline, wait)
@@ -147,9 +151,14 @@ def _one(
         # A fault of ours must not leave the job running until its lease is over; it is told in the job and in the log.
         logger().exception("search broke", extra=keys)
         end = run.end(error=ScanError(ErrorCode.INTERNAL, "the search broke"))
-    if end is _End.FENCED:  # nobody is to wait for a search that nobody makes any more
+    if end is _End.FENCED:
+        measured.fence_hit()
+        measured.claim_lost()
+        # Nobody is to wait for a search that nobody makes any more.
         leases.leave_alone(db, claim.id, token=token, pause=timedelta(0))
     {_End.ENDED: tally.ended, _End.FENCED: tally.fenced, _End.RELEASED: tally.released}[end].append(claim.id)
+    if end is _End.ENDED and run.outcome == "complete":
+        measured.complete(JobKind.PLACES_SEARCH, run.found)
     logger().info("search ended", extra={**keys, "outcome": run.outcome if end is _End.ENDED else end.value})
 
 
@@ -183,6 +192,7 @@ class _Run:
         if earlier is None:
             return None
         job_id, result = earlier
+        self.found = result["total_places"]
         return self.end(
             result={
                 "total_places": result["total_places"],
@@ -249,13 +259,14 @@ class _Run:
                 raise _OutOfMoneyError
             self.has_asked = True
             answer = client.send(ask)
+            measured.google_asked(answer.code if isinstance(answer, PlacesFailure) else None)
             if not isinstance(answer, PlacesFailure):
                 self.policy.succeeded()
                 return request_id, answer
             outcome = Outcome.REFUSED if answer.status_code is not None else Outcome.NO_ANSWER
             self._settle(request_id, outcome, answer.status_code)
             seconds = self.policy.wait(answer)
-            told = {"job_id": str(self.claim.id), "status_code": answer.status_code, "again_in": seconds}
+            told = {**self.claim.keys(has_site=False), "status_code": answer.status_code, "again_in": seconds}
             logger().warning("request to Google failed", extra={**told, "code": answer.code.value})
             if seconds is None:
                 raise _FailedError(answer.code, answer.message)

@@ -20,7 +20,7 @@ from scrapersky.db import leases, sitemap_add, sitemap_ends, sitemap_work
 from scrapersky.db.leases import Claim
 from scrapersky.db.sitemap_lines import Failure, Line, Read, Site, Turn
 from scrapersky.domain.sitemaps import MAX_LANES, Truncation
-from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
 from scrapersky.queues import Sender
@@ -28,7 +28,7 @@ from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.politeness import MAX_PAUSE_SECONDS
 from scrapersky.scraping.sitemaps.discovery import Discovery, discover
 from scrapersky.scraping.visit import Visit
-from scrapersky.services import outbox
+from scrapersky.services import measured, outbox
 from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_reading import Left, NotModified, Outcome, Reading, Terms, Watch
 
@@ -73,12 +73,7 @@ class Lane:
         self._is_leading = is_leading
         self._stopped = stopped
         self._should_stop: Callable[[], bool] = stopped.is_set
-        self._keys: dict[str, Any] = {
-            "job_id": str(job.id),
-            "tenant_id": str(job.tenant_id),
-            "domain": job.domain,
-            "correlation_id": job.correlation_id,
-        }
+        self._keys: dict[str, Any] = dict(job.keys())
 
     def run(self) -> LaneEnd:
         """Work until there is nothing to claim, or no time left.
@@ -181,6 +176,8 @@ class Lane:
         if self._stopped.is_set():
             return Left.LOST
         self._log(line, reading, outcome)
+        if outcome is Left.LOST:
+            measured.fence_hit()
         return outcome
 
     def _settle(self, line: Line, outcome: Read | NotModified | Failure, lanes: int) -> Turn:
@@ -226,11 +223,15 @@ class Lane:
 
     def _end_of(self, turn: Turn) -> LaneEnd | None:
         """How the job ended, by what a transaction on it says; None when it goes on."""
+        if not turn.held:
+            measured.fence_hit()
         if not turn.held or turn.ended is JobStatus.CANCELLED:
             return LaneEnd.LOST
         if turn.ended is None:
             return None
         figures = sitemap_work.figures(self._db, self._job.tenant_id, self._job.id)
+        if turn.ended is JobStatus.COMPLETE:
+            measured.complete(JobKind.SITEMAP_SCAN, figures.urls)
         logger().info(
             "scan ended",
             extra={
@@ -248,12 +249,15 @@ class Lane:
         """One line a file."""
         by_kind = {Read: "complete", NotModified: "unchanged"}
         told = outcome.code if isinstance(outcome, Failure) else outcome if isinstance(outcome, Left) else None
+        word = told.value if told else by_kind[type(outcome)]
+        if not isinstance(outcome, Left):
+            measured.sitemap_fetched(measured.OK if isinstance(outcome, Read) else word, outcome.wire_bytes)
         logger().info(
             "sitemap ended",
             extra={
                 **self._keys,
                 "sitemap": line.url,
-                "outcome": told.value if told else by_kind[type(outcome)],
+                "outcome": word,
                 "attempt": line.attempt,
                 "urls": reading.stored,
                 "wire_bytes": getattr(outcome, "wire_bytes", None),

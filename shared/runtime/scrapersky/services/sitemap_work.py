@@ -27,6 +27,7 @@ from scrapersky.observability import logger
 from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import SITEMAP_LIMITS
+from scrapersky.services import measured
 from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_lane import MIN_FILE_SECONDS, SITE_SECONDS, Lane, LaneEnd
 from scrapersky.services.sitemap_reading import Terms
@@ -95,7 +96,7 @@ class _Window:
     token: UUID = field(default_factory=uuid4)
     stopped: Event = field(default_factory=Event)
     todo: deque[UUID] = field(default_factory=deque)
-    busy: list[UUID] = field(default_factory=list)
+    busy: list[Claim] = field(default_factory=list)
     running: dict[Future[LaneEnd], Claim] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -112,7 +113,7 @@ class _Window:
                     elif self._may_wait():
                         time.sleep(ASK_SECONDS)
                     if (self.running or self._may_wait()) and time.monotonic() - asked >= ASK_SECONDS:
-                        self.todo.extend(self.busy)
+                        self.todo.extend(job.id for job in self.busy)
                         self.busy.clear()
                         asked = time.monotonic()
             finally:
@@ -146,7 +147,7 @@ class _Window:
             elif job.outcome is ClaimOutcome.LEASED:
                 self.tally.later.append(job.id)
             elif job.outcome is ClaimOutcome.BUSY:
-                self.busy.append(job.id)
+                self.busy.append(job)
             else:
                 self.tally.ignored.append(job.id)
         for job_id in set(wanted) - {job.id for job in claims}:
@@ -159,10 +160,12 @@ class _Window:
         terms = Terms(self.lease, site_end if is_last else self.deadline, self.file_seconds, is_last)
         lane = Lane(self.db, job, self.fetcher, self.sender, terms, is_leading=is_leading, stopped=self.stopped)
         self.running[pool.submit(lane.run)] = job
+        step = "job claimed" if is_leading else "job joined"
+        logger().info(step, extra={**job.keys(), "attempt": job.attempt})
 
     def _end(self, future: Future[LaneEnd]) -> None:
         job = self.running.pop(future)
-        keys = {"job_id": str(job.id), "tenant_id": str(job.tenant_id), "domain": job.domain}
+        keys = job.keys()
         try:
             end = future.result()
         except Unavailable:
@@ -180,6 +183,10 @@ class _Window:
                 LaneEnd.RELEASED: self.tally.released,
             }
             by_end[end].append(job.id)
+            if end is LaneEnd.LOST:
+                measured.claim_lost()
+            if end is not LaneEnd.ENDED:  # how it ended is told by the lane, with its figures
+                logger().info("lane ended", extra={**keys, "outcome": end.value})
 
     def _give_back(self) -> None:
         """What no time was left for, or whose host is busy, stays pending: its message is owed once more."""
@@ -187,5 +194,8 @@ class _Window:
             leases.postpone(self.db, list(self.todo), pause=timedelta())
             self.tally.released.extend(self.todo)
         if self.busy:
-            leases.postpone(self.db, self.busy, pause=POSTPONE)
-            self.tally.postponed.extend(self.busy)
+            ids = [job.id for job in self.busy]
+            leases.postpone(self.db, ids, pause=POSTPONE)
+            self.tally.postponed.extend(ids)
+            for job in self.busy:
+                logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})

@@ -22,6 +22,7 @@ from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.status import ErrorCode
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
+from scrapersky.services import measured
 
 JOB_SECONDS = 60.0  # for one site: what takes longer would hold up the invocation's other sites
 MIN_JOB_SECONDS = 10.0  # with less time left a job is given back rather than begun
@@ -102,7 +103,7 @@ class _Window:
     tally: Tally
     waiting: deque[Claim] = field(default_factory=deque)
     running: dict[Running, tuple[Claim, Control]] = field(default_factory=dict)
-    busy: list[UUID] = field(default_factory=list)
+    busy: list[Claim] = field(default_factory=list)
 
     def claim(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Claim what can be claimed; return the jobs that exist."""
@@ -110,8 +111,9 @@ class _Window:
         for claim in claims:
             if claim.outcome is ClaimOutcome.CLAIMED:
                 self.waiting.append(claim)
+                logger().info("job claimed", extra={**claim.keys(), "attempt": claim.attempt})
             elif claim.outcome is ClaimOutcome.BUSY:
-                self.busy.append(claim.id)
+                self.busy.append(claim)
             elif claim.outcome is ClaimOutcome.LEASED:
                 self.tally.later.append(claim.id)
             else:
@@ -141,8 +143,11 @@ class _Window:
                 for _, control in self.running.values():
                     control.stopped.set()
         if self.busy:
-            leases.postpone(self.db, self.busy, pause=POSTPONE)
-            self.tally.postponed.extend(self.busy)
+            ids = [job.id for job in self.busy]
+            leases.postpone(self.db, ids, pause=POSTPONE)
+            self.tally.postponed.extend(ids)
+            for job in self.busy:
+                logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})
 
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= MIN_JOB_SECONDS
@@ -153,13 +158,14 @@ class _Window:
 
     def _end(self, future: Running) -> None:
         job, _ = self.running.pop(future)
-        keys = {"job_id": str(job.id), "tenant_id": str(job.tenant_id), "domain": job.domain}
+        keys = job.keys()
         try:
             scan, result = future.result()
         except Exception:
             # A fault of ours in one scan must not take the others along; it is told in the job and in the log.
             logger().exception("scan broke", extra=keys)
             scan, result = _broken("the scan broke"), None
+        measured.site_scanned(scan)
         try:
             stored = leases.store(self.db, job, token=self.token, scan=scan, result=result)
         except Unavailable:
@@ -172,19 +178,21 @@ class _Window:
             stored = leases.store(self.db, job, token=self.token, scan=scan, result=None)
         if stored:
             self.tally.stored.append((job, scan))
+            measured.site_stored(scan)
         else:
             self.tally.fenced.append(job.id)
+            measured.fence_hit()
+            measured.claim_lost()
         outcome = (scan.error.code.value if scan.error else "complete") if stored else "fenced"
-        logger().info(
-            "scan ended",
-            extra={**keys, "outcome": outcome, "attempt": job.attempt, "correlation_id": job.correlation_id},
-        )
+        logger().info("scan ended", extra={**keys, "outcome": outcome, "attempt": job.attempt})
 
     def _release(self) -> None:
-        ids = [job.id for job in self.waiting]
+        jobs = list(self.waiting)
         self.waiting.clear()
-        leases.release(self.db, ids, token=self.token)
-        self.tally.released.extend(ids)
+        leases.release(self.db, [job.id for job in jobs], token=self.token)
+        for job in jobs:
+            self.tally.released.append(job.id)
+            logger().info("job released", extra={**job.keys(), "reason": "no time is left for it"})
 
     def _renew(self) -> None:
         """Keep what is ours, drop what is not any more, and ask for the hosts that were busy."""
@@ -200,9 +208,11 @@ class _Window:
             for job in lost:
                 self.waiting.remove(job)
                 self.tally.fenced.append(job.id)
+                measured.claim_lost()
+                logger().info("claim lost", extra=job.keys())
         if self.busy and self._time_for_one_more():
             asked, self.busy = self.busy, []
-            self.claim(asked)
+            self.claim([job.id for job in asked])
 
 
 def _broken(message: str) -> SiteScan:
