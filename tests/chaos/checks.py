@@ -54,6 +54,18 @@ _RULES = {
         having count(*) filter (where now in ('complete', 'failed', 'cancelled') and was is distinct from now)
           <> count(*) filter (where was is null or (was in ('failed', 'cancelled') and now = 'pending'))
     """,
+    "every end is an event, once": """
+        select m.job_id, m.ends, coalesce(e.told, 0) as told
+        from (
+          select job_id, count(*) filter (
+            where now in ('complete', 'failed', 'cancelled') and was is distinct from now) as ends
+          from chaos.moves group by job_id
+        ) as m
+        left join (
+          select job_id, count(*) as told from scrapersky.events where job_id is not null group by job_id
+        ) as e using (job_id)
+        where m.ends <> coalesce(e.told, 0)
+    """,
     "every result names its writer, in each of its rows": """
         select j.id, j.domain from scrapersky.jobs as j
         where j.status = 'complete' and (j.metadata ->> 'writer' is distinct from j.lease_token::text

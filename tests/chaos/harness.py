@@ -152,6 +152,8 @@ class _Run:
         return {} if self.machine.start(asked["name"], asked["input"]) else {"error": "exists"}
 
     def _send(self, name: str, entries: list[dict[str, str]]) -> dict[str, Any]:
+        if name == "event":  # nobody dispatches here: events are rows, which the audit looks at
+            return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
         fault = self.plan.draw(SENDING, SENDING_CHANCE)
         queue = self._scans if name == "scan" else self._starts
         refused = entries[len(entries) // 2 :] if fault is Fault.REFUSE_ENTRY else []

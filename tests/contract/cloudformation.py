@@ -116,7 +116,7 @@ def consumed_queues() -> dict[str, str]:
 
 
 def target(value: Any) -> str:
-    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, or a `Fn::Sub` begins with or, an ARN, ends."""
+    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, a `Fn::Sub` begins with or an ARN ends with."""
     if "Ref" in value:
         return str(value["Ref"])
     if str(value.get("Fn::Sub", "")).startswith("arn:"):
@@ -125,6 +125,15 @@ def target(value: Any) -> str:
         return str(value["Fn::Sub"]).removeprefix("${").partition("}")[0].partition(".")[0]
     attribute = value["Fn::GetAtt"]
     return str(attribute[0] if isinstance(attribute, list) else attribute.split(".")[0])
+
+
+def assumed(value: Any) -> Any:
+    """The value with every condition taken as true."""
+    if isinstance(value, dict):
+        return assumed(value["Fn::If"][1]) if "Fn::If" in value else {key: assumed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [assumed(item) for item in value]
+    return value
 
 
 def _listed(value: Any) -> list[Any]:

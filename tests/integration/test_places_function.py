@@ -13,6 +13,7 @@ import pytest
 
 from conftest import TestDatabase
 from integration.conftest import REGION, ScanQueue
+from scrapersky import wiring
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobStatus
@@ -64,10 +65,16 @@ def environment(
     # What says that this is a local stack; the emulated Secrets Manager is found under its usual name all the same.
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"https://secretsmanager.{REGION}.amazonaws.com")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"https://sqs.{REGION}.amazonaws.com")
+    monkeypatch.setenv("EVENT_QUEUE_URL", queue.event_url)
     with serve(emulator) as url:
         monkeypatch.setenv("PLACES_API_URL", url)
         monkeypatch.setenv("GEOCODING_API_URL", url)
+        for cache in (wiring.sender, wiring.sqs):
+            cache.cache_clear()
         yield
+        for cache in (wiring.sender, wiring.sqs):
+            cache.cache_clear()
 
 
 @pytest.fixture

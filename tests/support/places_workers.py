@@ -12,7 +12,9 @@ from typing import Any
 from scrapersky.db import places_ledger
 from scrapersky.db.places_ledger import Reservation
 from scrapersky.places.client import PlacesClient
+from scrapersky.queues import Sender
 from support.places import KEY
+from support.sitemap_queues import Told
 from support.sitemap_workers import Workers, fork_for_each_line, invoked
 
 
@@ -68,7 +70,7 @@ def main(dsn: str, url: str, lease_seconds: str, seconds: float, sabotage: str) 
 
     def child(bodies: list[str]) -> None:
         sabotaged(sabotage)
-        invoked("places_search_worker", bodies, seconds)
+        invoked("places_search_worker", bodies, seconds, sender=lambda _queue: Sender(Told, {}))  # type: ignore[arg-type]
 
     fork_for_each_line(child)
 
