@@ -75,19 +75,12 @@ def test_no_deployment_can_be_told_that_it_is_local() -> None:
 UNCONSUMED = {"BatchDeadLetterQueue", "EventDeadLetterQueue"}
 
 
-def test_every_queue_has_a_consumer_an_alarm_and_a_way_out() -> None:
+def test_every_queue_has_a_consumer_and_a_way_out() -> None:
     queues = cfn.of_type("AWS::SQS::Queue")
     dead = {cfn.target(q["RedrivePolicy"]["deadLetterTargetArn"]) for q in queues.values() if "RedrivePolicy" in q}
-    watched = {
-        cfn.target(dimension["Value"])
-        for alarm in cfn.of_type("AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Dimensions"]
-        if dimension["Name"] == "QueueName"
-    }
 
     assert set(cfn.consumed_queues()) == set(queues) - UNCONSUMED
     assert dead >= UNCONSUMED
-    assert watched == set(queues)
     assert {name for name, queue in queues.items() if "RedrivePolicy" not in queue} == dead
 
 
@@ -204,18 +197,6 @@ def test_every_kind_of_job_has_a_queue_of_its_own() -> None:
         JobKind.PLACES_SEARCH: "places_search_worker",
     }
     assert {cfn.consumed_queues()[cfn.target(arn)] for arn in dead} == {"dead_letter"}
-
-
-def test_one_retry_alone_rings_no_alarm() -> None:
-    rings_at = {
-        cfn.target(alarm["Dimensions"][0]["Value"]): alarm["Threshold"]
-        for alarm in cfn.of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-    }
-
-    assert rings_at.keys() == {"ScanQueue", "SitemapQueue", "PlacesQueue", "BatchQueue", "EventQueue"}
-    for queue, seconds in rings_at.items():
-        assert seconds > cfn.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
 
 
 def test_what_a_function_waits_for_ends_before_the_function() -> None:

@@ -21,7 +21,7 @@ from typing import IO, Any, NoReturn
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from scrapersky_local import engine_cloudwatch, engine_metrics
+from scrapersky_local import engine_cloudwatch, engine_metrics, engine_templates
 from scrapersky_local.processes import StackError
 from scrapersky_local.queue_metrics import QueueGauges
 from scrapersky_local.seams import MINISTACK, require
@@ -279,6 +279,8 @@ def main(api_port: int) -> None:
     engine_metrics.measure_functions(lambda_svc, metrics)
     engine_metrics.measure_executions(stepfunctions, metrics)
     engine_cloudwatch.know_composite_alarms(provisioners, cloudwatch)
+    engine_templates.know_alarm_math(provisioners)
+    engine_templates.leave_out_queries(provisioners)
     front = Front(app, api_port, partial(engine_metrics.measure_answer, metrics))
     looking = engine_metrics.look_around(metrics, sqs, QueueGauges())
     asyncio.run(_serve(front, [int(os.environ["GATEWAY_PORT"]), api_port], looking))

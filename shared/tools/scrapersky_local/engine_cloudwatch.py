@@ -7,9 +7,10 @@ while nothing is published; and its CloudFormation does not know composite alarm
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from scrapersky_local import alarm_math
 from scrapersky_local.alarms import Rule, State, state
 from scrapersky_local.seams import require
 
@@ -97,21 +98,33 @@ class Metrics:
         self._cloudwatch._evaluate_all_alarms()
 
     def _evaluate(self, alarm: dict[str, Any]) -> None:
-        metric = (alarm.get("Namespace"), alarm.get("MetricName"))
-        if None in metric:
-            return
+        queries = alarm.get("Metrics")
         try:
-            rule = Rule.of(alarm)
+            rule = Rule.of({**alarm, "Period": alarm_math.period_of(queries)} if queries else alarm)
+            values = self._computed(rule, queries) if queries else self._measured(rule, alarm)
         except ValueError:
             return  # a band of an anomaly detector, which there is none of here: it stays without data
-        dimensions = {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or ()}
-        points = self._cloudwatch._metrics.get((*metric, self._cloudwatch._dims_key(dimensions))) or ()
-        statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-        values = [self._value(statistic, window) for window in self._windows(rule, points, alarm.get("Unit"))]
         before = State(alarm["StateValue"])
         after = state(rule, values, before)
         if after != before:
             self._change(alarm, after, _reason(rule, values, after))
+
+    def _measured(self, rule: Rule, asked: Mapping[str, Any]) -> list[float | None]:
+        """A metric's statistic of each of the last periods, the newest first."""
+        dimensions = {one["Name"]: one["Value"] for one in asked.get("Dimensions") or ()}
+        key = (asked["Namespace"], asked["MetricName"], self._cloudwatch._dims_key(dimensions))
+        points = self._cloudwatch._metrics.get(key) or ()
+        statistic = asked.get("ExtendedStatistic") or asked.get("Statistic") or "Average"
+        return [self._value(statistic, window) for window in self._windows(rule, points, asked.get("Unit"))]
+
+    def _computed(self, rule: Rule, queries: Sequence[Mapping[str, Any]]) -> list[float | None]:
+        """What metric math comes to in each of the last periods, the newest first."""
+        found = {
+            query["Id"]: self._measured(rule, {**stat["Metric"], "Statistic": stat["Stat"]})
+            for query in queries
+            if (stat := query.get("MetricStat"))
+        }
+        return alarm_math.result(queries, found)
 
     def _windows(self, rule: Rule, points: "tuple[()] | list[Point]", unit: str | None) -> list[list[Point]]:
         """The points of each of the last periods, the newest first."""
