@@ -116,7 +116,7 @@ def consumed_queues() -> dict[str, str]:
 
 
 def target(value: Any) -> str:
-    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, a `Fn::Sub` begins with or an ARN ends with."""
+    """The logical id or parameter that a `Ref` or `Fn::GetAtt` points to, a `Fn::Sub` begins with or an ARN ends."""
     if "Ref" in value:
         return str(value["Ref"])
     if str(value.get("Fn::Sub", "")).startswith("arn:"):
