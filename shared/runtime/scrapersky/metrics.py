@@ -47,7 +47,7 @@ class Metric(StrEnum):
     sets: Sets
     meaning: str
 
-    def __new__(cls, name: str, unit: Unit, sets: Sets, meaning: str) -> "Metric":
+    def __new__(cls, name: str, unit: Unit = "Count", sets: Sets = WHOLE, meaning: str = "") -> "Metric":
         member = str.__new__(cls, name)
         member._value_ = name
         member.unit, member.sets, member.meaning = unit, sets, meaning
@@ -77,7 +77,7 @@ class Metric(StrEnum):
     WEBHOOK_SECONDS = "WebhookSeconds", "Seconds", WHOLE, "that a receiver took for one try"
     PENDING_JOBS = "PendingJobs", "Count", WHOLE, "jobs that wait, over all tenants, as of one moment"
     RUNNING_JOBS = "RunningJobs", "Count", WHOLE, "jobs in work"
-    OLDEST_PENDING_SECONDS = "OldestPendingSeconds", "Seconds", WHOLE, "age of the job that waits longest"
+    OLDEST_PENDING_SECONDS = "OldestPendingSeconds", "Seconds", WHOLE, "age of the job of no batch that waits longest"
     EXPIRED_LEASES = "ExpiredLeases", "Count", WHOLE, "jobs in work whose worker is lost"
     OUTBOX_OWED = "OutboxOwed", "Count", WHOLE, "messages owed to a queue"
     OLDEST_OWED_SECONDS = "OldestOwedSeconds", "Seconds", WHOLE, "how long the oldest of them is due"

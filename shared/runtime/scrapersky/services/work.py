@@ -103,6 +103,7 @@ class _Window:
     tally: Tally
     waiting: deque[Claim] = field(default_factory=deque)
     running: dict[Running, tuple[Claim, Control]] = field(default_factory=dict)
+    begun: dict[UUID, float] = field(default_factory=dict)  # when a scan that runs began
     busy: list[Claim] = field(default_factory=list)
 
     def claim(self, job_ids: Sequence[UUID]) -> set[UUID]:
@@ -154,11 +155,13 @@ class _Window:
 
     def _begin(self, pool: ThreadPoolExecutor, job: Claim) -> None:
         control = Control(deadline=min(self.deadline, time.monotonic() + JOB_SECONDS))
+        self.begun[job.id] = time.monotonic()
         self.running[pool.submit(self.scan, job, control)] = (job, control)
 
     def _end(self, future: Running) -> None:
         job, _ = self.running.pop(future)
         keys = job.keys()
+        milliseconds = round((time.monotonic() - self.begun.pop(job.id)) * 1000)
         try:
             scan, result = future.result()
         except Exception:
@@ -184,7 +187,8 @@ class _Window:
             measured.fence_hit()
             measured.claim_lost()
         outcome = (scan.error.code.value if scan.error else "complete") if stored else "fenced"
-        logger().info("scan ended", extra={**keys, "outcome": outcome, "attempt": job.attempt})
+        told = {"outcome": outcome, "attempt": job.attempt, "pages": scan.pages_fetched, "ms": milliseconds}
+        logger().info("scan ended", extra={**keys, **told})
 
     def _release(self) -> None:
         jobs = list(self.waiting)

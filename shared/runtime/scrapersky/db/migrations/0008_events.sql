@@ -364,8 +364,9 @@ as $$
   select
     (select count(*) from scrapersky.jobs where status = 'pending'),
     (select count(*) from scrapersky.jobs where status = 'running'),
+    -- A batch's jobs wait their turn, and that it does not stand still is seen elsewhere (sweep_batches).
     (select coalesce(extract(epoch from now() - min(enqueued_at)), 0)::double precision
-     from scrapersky.jobs where status = 'pending'),
+     from scrapersky.jobs where status = 'pending' and batch_id is null),
     (select count(*) from scrapersky.jobs where status = 'running' and lease_until < now()),
     (select count(*) from scrapersky.outbox where sent_at is null and due_at <= now()),
     (select coalesce(extract(epoch from now() - min(greatest(created_at, due_at))), 0)::double precision
