@@ -193,6 +193,8 @@ def test_only_migrate_reads_the_owners_secret_and_no_other_one() -> None:
     assert readers.pop("authorizer") == {"JwtSecretArn"}
     assert readers.pop("canary") == {"CanaryTokenSecretArn"}
     assert readers.pop("console") == set()
+    assert readers.pop("webhook_worker") == {"DatabaseSecretArn", "WebhookKeySecret"}
+    assert readers.pop("webhooks_api") == {"DatabaseSecretArn", "WebhookKeySecret"}
     assert readers.pop("places_search_worker") == {"DatabaseSecretArn", "PlacesKeySecretArn"}
     assert set(map(frozenset, readers.values())) == {frozenset({"DatabaseSecretArn"})}
 
@@ -217,7 +219,21 @@ def test_no_secret_is_a_parameter_or_a_variable_itself() -> None:
             "JWT_SECRET_ARN",
             "PLACES_KEY_SECRET_ARN",
             "CANARY_TOKEN_SECRET_ARN",
+            "WEBHOOK_KEY_SECRET_ARN",
         }
+
+
+def test_the_key_of_webhook_secrets_is_made_once_and_outlives_the_stack() -> None:
+    ((name, secret),) = (
+        (name, resource)
+        for name, resource in cfn.written()["Resources"].items()
+        if resource["Type"] == "AWS::SecretsManager::Secret"
+    )
+    assert name == "WebhookKeySecret"
+    assert {secret[policy] for policy in ("DeletionPolicy", "UpdateReplacePolicy")} == {"Retain"}
+    generated = secret["Properties"]["GenerateSecretString"]
+    assert generated["PasswordLength"] >= 44  # of letters and digits: 256 bits and more
+    assert "SecretString" not in secret["Properties"]
 
 
 # --- what is kept ---

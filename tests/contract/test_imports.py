@@ -46,6 +46,8 @@ LOADED = {
     # Loaded while the function starts, which has more of the processor than an invocation: each of them fetches.
     "sitemap_worker": {"ada_url", "bs4", "httpx", "lxml", "protego", "psycopg"},
     "sweeper": {"psycopg"},
+    "webhooks_api": API,
+    "webhook_worker": {"ada_url", "httpx", "psycopg"},
 }
 # Of all kinds: a tenth more than the largest of each sort loads.
 MODULE_CAP, API_MODULE_CAP, FETCHING_MODULE_CAP = 350, 610, 740

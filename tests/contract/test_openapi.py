@@ -4,7 +4,8 @@ import csv
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from scrapersky.api import (
     batch_examples,
     batch_schemas,
+    delivery_schemas,
     document,
     examples,
     place_schemas,
@@ -21,11 +23,16 @@ from scrapersky.api import (
     sitemap_examples,
     sitemap_schemas,
     sitemap_site_schemas,
+    webhook_events,
+    webhook_examples,
+    webhook_schemas,
 )
 from scrapersky.api.app import create_app
 from scrapersky.api.export_lines import COLUMNS
+from scrapersky.domain.events import EventType
 from scrapersky.domain.facts import Evidence, PageRecord, SiteData, Technology
 from scrapersky.domain.sitemap_views import URL_COLUMNS
+from scrapersky.domain.webhooks import signed_headers
 from scrapersky.scraping import findings
 from scrapersky.scraping.crawl import Stopped
 from scrapersky.scraping.extras import ExtraKind
@@ -67,6 +74,18 @@ ROUTES = {
     ("post", "/api/v3/localminer-discoveryscan/results/{job_id}/scan"),
     ("put", "/api/v3/places/staging/status"),
     ("get", "/api/v3/places/ledger"),
+    ("post", "/api/v3/webhooks"),
+    ("get", "/api/v3/webhooks"),
+    ("get", "/api/v3/webhooks/{webhook_id}"),
+    ("patch", "/api/v3/webhooks/{webhook_id}"),
+    ("delete", "/api/v3/webhooks/{webhook_id}"),
+    ("post", "/api/v3/webhooks/{webhook_id}/rotate-secret"),
+    ("post", "/api/v3/webhooks/{webhook_id}/test"),
+    ("get", "/api/v3/webhooks/{webhook_id}/deliveries"),
+    ("post", "/api/v3/webhooks/{webhook_id}/replay"),
+    ("get", "/api/v3/webhooks/deliveries/{delivery_id}"),
+    ("post", "/api/v3/webhooks/deliveries/{delivery_id}/replay"),
+    ("get", "/api/v3/events"),
     ("get", "/api/v3/jobs"),
     ("get", "/api/v3/jobs/{job_id}"),
     ("post", "/api/v3/jobs/{job_id}/cancel"),
@@ -89,6 +108,9 @@ MODELS = (
     sitemap_site_schemas,
     places_schemas,
     place_schemas,
+    webhook_schemas,
+    delivery_schemas,
+    webhook_events,
 )
 DOCUMENT: dict[str, Any] = json.loads(document.text())
 
@@ -114,6 +136,7 @@ def each(method_path_operation: tuple[str, str, dict[str, Any]]) -> str:
     return f"{method_path_operation[0]} {method_path_operation[1]}"
 
 
+SUCCESSES = ("200", "201", "202", "204")
 every_operation = pytest.mark.parametrize("method_path_operation", list(operations()), ids=each)
 
 
@@ -151,9 +174,9 @@ def test_an_operation_says_what_it_answers_with_an_example_that_fits(
     _, _, operation = method_path_operation
     assert operation["summary"]
     assert operation["tags"]
-    (success,) = [response for status, response in operation["responses"].items() if status in ("200", "202")]
-    assert success["content"]
-    for content in success["content"].values():
+    ((status, success),) = [item for item in operation["responses"].items() if item[0] in SUCCESSES]
+    assert bool(success.get("content")) == (status != "204")
+    for content in success.get("content", {}).values():
         assert_examples_fit(content)
 
 
@@ -168,7 +191,7 @@ def test_an_operation_says_which_problems_it_ends_in(method_path_operation: tupl
         expected.add("422")
     if "{" in path:
         expected.add("404")
-    if method in ("post", "put"):
+    if method in ("post", "put", "patch"):
         expected |= {"400", "403", "413", "415"}
     assert expected <= set(responses)
     for status in expected:
@@ -213,7 +236,7 @@ def test_what_is_asked_for_is_described(method_path_operation: tuple[str, str, d
 
 def test_starting_work_says_where_to_follow_it() -> None:
     accepted = [operation["responses"]["202"] for _, _, operation in operations() if "202" in operation["responses"]]
-    assert len(accepted) == 9
+    assert len(accepted) == 12
     assert all(set(response["headers"]) == {"Location", "Retry-After"} for response in accepted)
 
 
@@ -234,10 +257,33 @@ def test_a_problem_has_an_example_that_fits(name: str) -> None:
         ("post", "/api/v3/localminer-discoveryscan/search/places"),
         ("post", "/api/v3/localminer-discoveryscan/results/{job_id}/scan"),
         ("put", "/api/v3/places/staging/status"),
+        ("post", "/api/v3/webhooks"),
+        ("patch", "/api/v3/webhooks/{webhook_id}"),
+        ("post", "/api/v3/webhooks/{webhook_id}/replay"),
     ],
 )
 def test_a_request_example_fits(method: str, path: str) -> None:
     assert_examples_fit(DOCUMENT["paths"][path][method]["requestBody"]["content"]["application/json"])
+
+
+@pytest.mark.parametrize("event_type", sorted(EventType))
+def test_what_is_sent_for_a_type_of_event_is_described_with_an_example_that_fits(event_type: EventType) -> None:
+    post = DOCUMENT["webhooks"][event_type]["post"]
+    assert_examples_fit(post["requestBody"]["content"]["application/json"])
+    payload = webhook_examples.PAYLOADS[event_type]
+    assert (
+        webhook_events.payload_model(event_type).model_validate(payload).model_dump(mode="json")["type"] == event_type
+    )
+    assert {parameter["name"] for parameter in post["parameters"]} == set(
+        signed_headers([b"key"], event_id=UUID(int=1), timestamp=0, body=b"")
+    )
+    assert post["security"] == []
+
+
+def test_every_type_of_event_is_described_and_all_but_the_test_can_be_asked_for() -> None:
+    assert set(DOCUMENT["webhooks"]) == set(EventType)
+    assert set(get_args(webhook_schemas.SubscribedType)) == set(EventType) - {EventType.WEBHOOK_TEST}
+    assert list(get_args(webhook_schemas.SubscribedType)) == list(webhook_schemas.SUBSCRIBED)
 
 
 def test_the_examples_of_exported_lines_fit() -> None:

@@ -259,6 +259,37 @@ class EventBusSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookKeySettings:
+    """Where the key is kept that the secrets of all webhooks are derived from."""
+
+    secret_arn: str
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(required(env, "WEBHOOK_KEY_SECRET_ARN"))
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookWorkerSettings:
+    """How long a claim of a delivery holds, in seconds, and how many webhook workers there may be at once."""
+
+    lease_seconds: int
+    max_workers: int
+
+    @classmethod
+    def from_env(cls, env: Environment) -> Self:
+        return cls(
+            lease_seconds=number(env, "WEBHOOK_LEASE_SECONDS", at_least=2, at_most=930),
+            max_workers=number(env, "WEBHOOK_MAXIMUM_CONCURRENCY", at_least=2, at_most=1000),
+        )
+
+    @property
+    def workers_per_endpoint(self) -> int:
+        """Half of them: a receiver that takes its time, or is dead and not known to be, leaves others the rest."""
+        return self.max_workers // 2
+
+
+@dataclass(frozen=True, slots=True)
 class CanarySettings:
     """Where the canary finds the public API, which page it has scanned, and where its bearer token is kept."""
 

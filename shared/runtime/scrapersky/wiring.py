@@ -21,6 +21,7 @@ from scrapersky.settings import (
     FetchSettings,
     PlacesWorkerSettings,
     QueueSettings,
+    WebhookKeySettings,
 )
 
 if TYPE_CHECKING:
@@ -124,3 +125,8 @@ def places_client() -> "PlacesClient":
     settings = PlacesWorkerSettings.from_env(os.environ)
     urls = PlacesUrls(settings.places_url or PLACES_URL, settings.geocoding_url or GEOCODING_URL)
     return PlacesClient(secret(settings.key_secret_arn).strip(), urls=urls)
+
+
+def webhook_key() -> str:
+    """The key that the secrets of webhooks are derived from."""
+    return secret(WebhookKeySettings.from_env(os.environ).secret_arn)

@@ -33,6 +33,10 @@ SITEMAP = "/api/v3/sitemap"
 SITEMAP_FILES = "/api/v3/sitemap-files"
 DISCOVERY = "/api/v3/localminer-discoveryscan"
 PLACES = "/api/v3/places"
+WEBHOOKS = "/api/v3/webhooks"
+DELIVERIES = f"{WEBHOOKS}/deliveries"
+EVENTS = "/api/v3/events"
+WEBHOOK_KEY = "the key of all webhooks' secrets"
 BUCKET = "batches"
 BODY = {"base_url": "https://www.shop.example/about", "max_pages": 3}
 
@@ -47,6 +51,7 @@ class Client:
     places: ModuleType
     jobs: ModuleType
     console: ModuleType
+    webhooks: ModuleType
     tenant_id: UUID
 
     def call(self, method: str, target: str, **request: Any) -> Answered:
@@ -106,6 +111,17 @@ class Client:
         job_id: str = answer.json["job_id"]
         return job_id
 
+    def make_webhook(self, url: str = "https://hooks.example/in", *, key: str | None = None, **body: Any) -> Answered:
+        headers = {"idempotency-key": key} if key is not None else {}
+        return self.call("POST", WEBHOOKS, json_body={"url": url, **body}, headers=headers)
+
+    def made_webhook(self, url: str = "https://hooks.example/in", **body: Any) -> str:
+        """The id of a new webhook."""
+        answer = self.make_webhook(url, **body)
+        assert answer.status == 201, answer.body
+        webhook_id: str = answer.json["id"]
+        return webhook_id
+
     def someone_else(self) -> "Client":
         return replace(self, tenant_id=uuid4())
 
@@ -119,6 +135,8 @@ class Client:
     def _function(self, target: str) -> ModuleType:
         if target == "/" or target.startswith("/console/"):
             return self.console
+        if target.startswith((WEBHOOKS, EVENTS)):
+            return self.webhooks
         if target.startswith(BATCHES):
             return self.batches
         if target.startswith(SITEMAP):  # and SITEMAP_FILES
@@ -137,6 +155,7 @@ def deployed_for(tenant_id: UUID) -> Client:
         places=function("places_search_api"),
         jobs=function("jobs_api"),
         console=function("console"),
+        webhooks=function("webhooks_api"),
         tenant_id=tenant_id,
     )
 
@@ -146,6 +165,9 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
     """The functions with their secret, their queues and their bucket, for a tenant that nobody else has."""
     secret = boto3.client("secretsmanager", region_name=REGION).create_secret(
         Name=postgres.name, SecretString=postgres.app_dsn
+    )
+    webhook_key = boto3.client("secretsmanager", region_name=REGION).create_secret(
+        Name=f"{postgres.name}-webhooks", SecretString=WEBHOOK_KEY
     )
     boto3.client("s3", region_name=REGION).create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
@@ -161,6 +183,8 @@ def deployed(postgres: TestDatabase, queue: ScanQueue) -> Iterator[Client]:
         patch.setenv("PLACES_ARE_CONFIGURED", "1")
         patch.setenv("BATCH_QUEUE_URL", queue.batch_url)
         patch.setenv("EVENT_QUEUE_URL", queue.event_url)
+        patch.setenv("WEBHOOK_QUEUE_URL", queue.webhook_url)
+        patch.setenv("WEBHOOK_KEY_SECRET_ARN", webhook_key["ARN"])
         patch.setenv("BATCH_BUCKET", BUCKET)
         yield deployed_for(uuid4())
     for cache in caches:

@@ -12,6 +12,8 @@ MAX_CURSOR_CHARACTERS = 1024  # ours are a quarter of it
 MAX_FILTER_CHARACTERS = 253  # the longest name DNS has
 
 JobId = Annotated[UUID, Path(description="The job's id.")]
+WebhookId = Annotated[UUID, Path(description="The webhook's id.")]
+DeliveryId = Annotated[UUID, Path(description="The delivery's id.")]
 BatchId = Annotated[UUID, Path(description="The batch's id.")]
 
 IdempotencyKey = Annotated[
@@ -42,6 +44,16 @@ Wait = Annotated[
         le=MAX_WAIT_SECONDS,
         allow_inf_nan=False,
         description="Seconds to hold the answer until the status changes (or, with `If-None-Match`, anything does).",
+    ),
+]
+
+Redirect = Annotated[
+    bool,
+    Query(
+        description=(
+            "Whether a file that does not fit into the answer is a 303 to it. With `false` it is a 200 with the file's "
+            "`url`, as `application/json`, for scripts in a browser: they see no address of a redirect."
+        )
     ),
 ]
 

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
-from scrapersky.api.schemas import Accepted, Page
+from scrapersky.api.schemas import Accepted, FileElsewhere, Page
 from scrapersky.domain.jobs import Started
 from scrapersky.domain.status import JobStatus
 
@@ -48,6 +48,16 @@ def accepted_as(body: BaseModel, status_url: str) -> Response[str]:
     """202 with a body that tells more of what was started."""
     headers = {"Location": status_url, "Retry-After": str(RETRY_AFTER_SECONDS)}
     return answer(body, status=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def created(body: BaseModel, url: str) -> Response[str]:
+    """201 with what was made, and its address."""
+    return answer(body, status=HTTPStatus.CREATED, headers={"Location": url})
+
+
+def deleted() -> Response[str]:
+    """204: there is nothing left to tell of."""
+    return Response(status_code=HTTPStatus.NO_CONTENT.value, body="")
 
 
 def status(model: BaseModel, *, final: bool, if_none_match: str | None) -> Response[str]:
@@ -100,8 +110,10 @@ def file(text: str, *, name: str, media_type: str) -> Response[str]:
     return Response(status_code=HTTPStatus.OK.value, content_type=media_type, body=text, headers=headers)
 
 
-def see_other(url: str) -> Response[str]:
-    """303: the answer is to be fetched from another address (RFC 9110, 15.4.4)."""
+def elsewhere(url: str, *, redirect: bool) -> Response[str]:
+    """303: the answer is to be fetched from another address (RFC 9110, 15.4.4). Without `redirect` it is told by 200."""
+    if not redirect:
+        return answer(FileElsewhere(url=url))
     return Response(status_code=HTTPStatus.SEE_OTHER.value, body="", headers={"Location": url})
 
 

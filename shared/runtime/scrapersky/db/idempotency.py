@@ -41,3 +41,11 @@ def take(
         (tenant_id, key, fingerprint, resource_id, KEY_KEPT, jsonb(aside) if aside is not None else None),
     ).fetchone()
     return row is not None
+
+
+def tell_aside(cursor: Cursor, tenant_id: UUID, key: str, aside: object) -> None:
+    """Keep `aside` (see `take`) with a key that this transaction took, where it was not known before."""
+    cursor.execute(
+        "update scrapersky.idempotency_keys set aside = %s where tenant_id = %s and key = %s",
+        (jsonb(aside), tenant_id, key),
+    )
