@@ -20,7 +20,7 @@ from scrapersky.api.operations import (
     json_of,
     operation,
 )
-from scrapersky.api.parameters import DEFAULT_LIMIT, BatchId, Cursor, IdempotencyKey, IfNoneMatch, Limit, Wait
+from scrapersky.api.parameters import DEFAULT_LIMIT, BatchId, Cursor, IdempotencyKey, IfNoneMatch, Limit, Redirect, Wait
 from scrapersky.domain.batches import Batch, StartedBatch
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
@@ -157,12 +157,12 @@ def list_jobs(
             "Ordered by domain, whatever its status, also while the batch runs. Up to 5 MB are answered directly, more "
             f"by 303 to a file.\n\n{export_lines.DESCRIPTION}"
         ),
-        content=batch_examples.RESULTS,
+        content={**batch_examples.RESULTS, **json_of(schemas.FileElsewhere, examples.FILE_ELSEWHERE)},
         problems=OF_AN_ITEM,
         elsewhere=True,
     ),
 )
-def results(batch_id: BatchId, format: ResultFormat = Format.NDJSON) -> Response[str]:
+def results(batch_id: BatchId, format: ResultFormat = Format.NDJSON, redirect: Redirect = True) -> Response[str]:
     tenant_id = app.caller().tenant_id
     name = f"batch-{batch_id}.{format}"
     with database() as db:
@@ -170,7 +170,7 @@ def results(batch_id: BatchId, format: ResultFormat = Format.NDJSON) -> Response
         lines = format.lines(batches.results(db, tenant_id, batch_id), kind)
         found = export.deliver(lines, exports(), tenant_id=tenant_id, name=name, media_type=format.media_type)
     if isinstance(found, export.Elsewhere):
-        return responses.see_other(found.url)
+        return responses.elsewhere(found.url, redirect=redirect)
     return responses.file(found.text, name=name, media_type=format.media_type)
 
 

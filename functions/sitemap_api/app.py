@@ -23,6 +23,7 @@ from scrapersky.api.parameters import (
     IfNoneMatch,
     JobId,
     Limit,
+    Redirect,
     Wait,
 )
 from scrapersky.api.sitemap_site_schemas import SitemapSummary
@@ -137,11 +138,11 @@ def scan_urls(job_id: JobId, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 
 
 @app.get(f"{SCANS}/<job_id>/urls/export", **operations.EXPORT_SCAN)
-def export_scan_urls(job_id: JobId, format: LinesFormat = UrlFormat.NDJSON) -> Response[str]:
+def export_scan_urls(job_id: JobId, format: LinesFormat = UrlFormat.NDJSON, redirect: Redirect = True) -> Response[str]:
     tenant_id = app.caller().tenant_id
     with database() as db:
         lines = sitemaps.lines_of_scan(db, tenant_id, job_id, file_format=format)
-        return exported(lines, tenant_id, f"sitemap-scan-{job_id}.{format}", format)
+        return exported(lines, tenant_id, f"sitemap-scan-{job_id}.{format}", format, redirect=redirect)
 
 
 @app.get(f"{SCANS}/<job_id>/changes", **operations.CHANGES)
@@ -221,20 +222,24 @@ def file_urls(
 
 
 @app.get(f"{FILES}/<file_id>/urls/export", **operations.EXPORT_FILE)
-def export_file_urls(file_id: FileId, format: LinesFormat = UrlFormat.NDJSON) -> Response[str]:
+def export_file_urls(
+    file_id: FileId, format: LinesFormat = UrlFormat.NDJSON, redirect: Redirect = True
+) -> Response[str]:
     tenant_id = app.caller().tenant_id
     with database() as db:
         lines = sitemaps.lines_of_file(db, tenant_id, file_id, file_format=format)
-        return exported(lines, tenant_id, f"sitemap-{file_id}.{format}", format)
+        return exported(lines, tenant_id, f"sitemap-{file_id}.{format}", format, redirect=redirect)
 
 
-def exported(lines: Iterator[str], tenant_id: UUID, name: str, file_format: UrlFormat) -> Response[str]:
+def exported(
+    lines: Iterator[str], tenant_id: UUID, name: str, file_format: UrlFormat, *, redirect: bool
+) -> Response[str]:
     """The lines as a file in the answer or, when they do not fit, elsewhere."""
     media_type = sitemap_lines.MEDIA_TYPES[file_format]
     whole = sitemap_lines.file_of(lines, file_format)
     found = export.deliver(whole, exports(), tenant_id=tenant_id, name=name, media_type=media_type)
     if isinstance(found, export.Elsewhere):
-        return responses.see_other(found.url)
+        return responses.elsewhere(found.url, redirect=redirect)
     return responses.file(found.text, name=name, media_type=media_type)
 
 

@@ -130,6 +130,17 @@ def test_what_does_not_fit_into_an_answer_is_an_object(client: Client, large_bat
     assert all(len(line["result"]["pages"]) == 1_000 for line in listed[1:])
 
 
+def test_a_script_in_a_browser_is_told_where_the_object_is(client: Client, large_batch: str) -> None:
+    answer = client.get(f"{large_batch}/results?redirect=false")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert "location" not in answer.headers
+    (url,) = answer.json.values()
+    key = unquote(urlsplit(url).path).removeprefix("/")
+    assert len(boto3.client("s3", region_name=REGION).get_object(Bucket=BUCKET, Key=key)["Body"].readline()) > 100
+    small = client.get(f"{large_batch}/results?redirect=false&format=csv")
+    assert (small.status, small.headers["content-type"].partition(";")[0]) == (200, "text/csv")
+
+
 def test_a_table_of_the_same_batch_fits(client: Client, large_batch: str) -> None:
     assert len(rows(client.get(f"{large_batch}/results?format=csv"))) == 12
 

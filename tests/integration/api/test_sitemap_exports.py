@@ -156,6 +156,9 @@ def test_what_does_not_fit_into_an_answer_is_an_object(client: Client, large: Si
     assert stored["ContentType"] == "application/x-ndjson"
     found = [json.loads(line) for line in stored["Body"].read().splitlines()]
     assert [int(line["url"].rsplit("/", 1)[1]) for line in found] == [*range(20_000)] * 3
+    told = client.get(f"{SITEMAP}/scan/{large.job_id}/urls/export?redirect=false")
+    assert (told.status, told.headers["content-type"]) == (200, "application/json")
+    assert urlsplit(told.json["url"]).path.endswith(".ndjson")
 
 
 def test_a_url_a_line_of_the_same_scan_fits(client: Client, large: Site) -> None:

@@ -10,6 +10,8 @@ _CREATED = "2026-03-02T09:15:04.120000Z"
 _STARTED = "2026-03-02T09:15:04.480000Z"
 _FINISHED = "2026-03-02T09:15:06.910000Z"
 
+FILE_ELSEWHERE: dict[str, Any] = {"url": "https://files.scrapersky.example/exports/9c1d/urls.csv?X-Amz-Signature=4f1d"}
+
 SITE_DATA: dict[str, Any] = {
     "title": "Shop Example",
     "description": "Hand-made bicycles from Leipzig.",

@@ -111,7 +111,7 @@ def file(text: str, *, name: str, media_type: str) -> Response[str]:
 
 
 def elsewhere(url: str, *, redirect: bool) -> Response[str]:
-    """303: the answer is to be fetched from another address (RFC 9110, 15.4.4). Without `redirect` it is told by 200."""
+    """303: to be fetched from another address (RFC 9110, 15.4.4). Without `redirect` it is a 200 that names it."""
     if not redirect:
         return answer(FileElsewhere(url=url))
     return Response(status_code=HTTPStatus.SEE_OTHER.value, body="", headers={"Location": url})

@@ -198,6 +198,12 @@ class Problem(Answer):
     errors: list[ProblemField] = Field([], description="The fields that are wrong, where fields are.")
 
 
+class FileElsewhere(Answer):
+    """Where a file is that does not fit into an answer."""
+
+    url: str = Field(description="Works for a few minutes, for whoever has it. Ask there without the token.")
+
+
 class GatewayMessage(Answer):
     """What the gateway answers by itself, before or instead of the API."""
 

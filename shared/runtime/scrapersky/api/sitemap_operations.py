@@ -1,6 +1,6 @@
 """What the OpenAPI document says of the operations on sitemap scans and their files."""
 
-from scrapersky.api import batch_schemas, schemas, sitemap_examples, sitemap_lines, sitemap_schemas
+from scrapersky.api import batch_schemas, examples, schemas, sitemap_examples, sitemap_lines, sitemap_schemas
 from scrapersky.api.operations import (
     OF_A_BODY,
     OF_A_LIST,
@@ -82,7 +82,7 @@ EXPORT_SCAN = operation(
     "The URLs of a sitemap scan as a file",
     tag=_SCANS,
     description=f"In the order of the list.\n\n{sitemap_lines.DESCRIPTION}",
-    content=sitemap_examples.EXPORT,
+    content={**sitemap_examples.EXPORT, **json_of(schemas.FileElsewhere, examples.FILE_ELSEWHERE)},
     problems=OF_AN_ITEM,
     elsewhere=True,
 )
@@ -141,7 +141,7 @@ EXPORT_FILE = operation(
     "The URLs of a sitemap file as a file",
     tag=_FILES,
     description=f"Those that it named when the scan read it.\n\n{sitemap_lines.DESCRIPTION}",
-    content=sitemap_examples.EXPORT,
+    content={**sitemap_examples.EXPORT, **json_of(schemas.FileElsewhere, examples.FILE_ELSEWHERE)},
     problems=OF_AN_ITEM,
     elsewhere=True,
 )
