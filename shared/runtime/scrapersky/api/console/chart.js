@@ -32,7 +32,7 @@ export function bars(counts, about) {
       h("td", { class: "bar-cell" }, bar(count / most)),
       h("td", { class: "numeric" }, number(count)),
       h("td", { class: "numeric fine" }, `${Math.round((100 * count) / total)} %`),
-      h("td", null, retryable ? tag("retryable", "good") : tag("final", "plain")),
+      h("td", null, retryable ? tag("retryable", "good") : tag("not retryable", "plain")),
     );
   const heads = ["code", "", "jobs", "share", "retryable"].map((name, index) =>
     h(index === 1 ? "td" : "th", { scope: index === 1 ? null : "col", class: index > 1 && index < 4 ? "numeric" : null }, label(name)),
@@ -52,7 +52,7 @@ export function bars(counts, about) {
 function bar(share) {
   const track = s("rect", { class: "bar-track", width: "100%", height: 10, rx: 5 });
   const filled = s("rect", { class: "bar-fill", width: `${Math.max(share * 100, 1.5)}%`, height: 10, rx: 5 });
-  return s("svg", { class: "bar", height: 10, width: "100%", "aria-hidden": "true" }, track, filled);
+  return s("svg", { class: "bar-chart", height: 10, width: "100%", "aria-hidden": "true" }, track, filled);
 }
 
 /** The errors of a whole batch, counted page by page over its failed jobs whenever their number is another. */

@@ -15,7 +15,7 @@ export function factsView({ node }) {
   return (job) => {
     if (!job.result) return fill(node);
     const { site_data: facts, pages, processing_metrics: metrics } = job.result;
-    return fill(node, summary(facts, metrics), groups(facts), pagesCard(pages), metricsCard(metrics));
+    return fill(node, summary(facts, metrics), groups(facts), pagesCard(pages), h("div", { class: "columns" }, software(facts), metricsCard(metrics), securityText(facts)));
   };
 }
 
@@ -34,7 +34,7 @@ function summary(facts, metrics) {
 }
 
 function groups(facts) {
-  const made = [contacts(facts), social(facts), organization(facts), addresses(facts), technologies(facts), about(facts), software(facts), openGraph(facts), securityText(facts), others(facts)];
+  const made = [contacts(facts), social(facts), organization(facts), addresses(facts), technologies(facts), about(facts), openGraph(facts), others(facts)];
   const shown = made.filter(Boolean);
   return shown.length ? h("div", { class: "stacked" }, shown) : empty("No facts", "The pages that were read show none of those that are looked for.");
 }
@@ -43,8 +43,8 @@ function groups(facts) {
 function factTable(caption, rows) {
   return tableOf(caption, [
     { name: "value", main: true, value: (row) => (row.href ? outLink(row.href, row.value) : h("span", { class: "value" }, row.value)) },
-    { name: "kind", title: "What", value: (row) => row.kind ?? "–" },
-    { name: "method", value: (row) => (row.method ? h("code", null, row.method) : "–") },
+    { name: "kind", title: "What", short: true, value: (row) => row.kind ?? "–" },
+    { name: "method", short: true, value: (row) => (row.method ? h("code", null, row.method) : "–") },
     { name: "page_url", title: "Seen on", value: (row) => (row.page_url ? outLink(row.page_url) : "–") },
   ], rows);
 }
@@ -91,8 +91,8 @@ function technologies(facts) {
   if (!facts.tech_stack.length) return null;
   const columns = [
     { name: "name", main: true, value: (one) => h("span", { class: "value" }, one.name) },
-    { name: "category", value: (one) => tag(one.category, "plain") },
-    { name: "version", value: (one) => one.version ?? "–" },
+    { name: "category", short: true, value: (one) => tag(one.category, "plain") },
+    { name: "version", short: true, value: (one) => one.version ?? "–" },
     { name: "evidence", value: (one) => h("span", { class: "address" }, one.evidence) },
     { name: "page_url", title: "Seen on", value: (one) => (one.page_url ? outLink(one.page_url) : "–") },
   ];
@@ -107,7 +107,11 @@ function about(facts) {
 function software(facts) {
   const names = Object.keys(facts).filter((name) => SOFTWARE.test(name) && facts[name] !== null);
   if (!names.length) return null;
-  return card("Site software", pairs(names.map((name) => [name, facts[name]])));
+  const [visible, missed] = [names.filter((name) => facts[name] !== false), names.filter((name) => facts[name] === false)];
+  return card("Site software", [
+    pairs(visible.map((name) => [name, facts[name]])),
+    missed.length > 0 && h("p", { class: "fine" }, `Looked for, and not seen: ${missed.map((name) => label(name.replace(/^(is|has)_/, ""))).join(", ")}.`),
+  ]);
 }
 
 function openGraph(facts) {
@@ -129,10 +133,10 @@ function pagesCard(pages) {
   const columns = [
     { name: "url", main: true, value: (page) => [outLink(page.url), page.title && h("span", { class: "fine line" }, page.title)] },
     { name: "status_code", title: "Status", numeric: true, value: (page) => (page.status_code === null ? "–" : String(page.status_code)) },
-    { name: "skipped_reason", title: "Skipped", value: (page) => (page.skipped_reason ? h("code", null, page.skipped_reason) : "read") },
+    { name: "skipped_reason", title: "Skipped", short: true, value: (page) => (page.skipped_reason ? h("code", null, page.skipped_reason) : "read") },
     { name: "bytes", numeric: true, value: (page) => bytes(page.bytes) },
     { name: "ms", numeric: true, value: (page) => number(page.ms) },
-    { name: "fetched_at", value: (page) => time(page.fetched_at) },
+    { name: "fetched_at", minor: true, value: (page) => time(page.fetched_at) },
   ];
   return card("Pages", pages.length ? tableOf("Pages that were asked for", columns, pages) : empty("No pages", "None was asked for."));
 }

@@ -23,9 +23,9 @@ const STOPPED = {
 const COLUMNS = [
   { name: "name", main: true, value: (one) => [h("span", { class: "value" }, one.name ?? one.place_id), h("span", { class: "fine line" }, one.primary_type ?? one.business_type)] },
   { name: "formatted_address", title: "Address", value: (one) => one.formatted_address ?? "–" },
-  { name: "phone", value: (one) => one.phone ?? "–" },
+  { name: "phone", short: true, value: (one) => one.phone ?? "–" },
   { name: "website", value: (one) => (one.website ? outLink(one.website, one.domain ?? one.website) : "–") },
-  { name: "website_class", title: "Website class", value: (one) => (one.website_class ? tag(one.website_class, one.website_class === "own_site" ? "good" : "plain") : "–") },
+  { name: "website_class", title: "Website class", short: true, value: (one) => (one.website_class ? tag(one.website_class, one.website_class === "own_site" ? "good" : "plain") : "–") },
   { name: "rating", numeric: true, value: (one) => (one.rating === null ? "–" : `${one.rating.toFixed(1)} (${number(one.user_ratings_total)})`) },
   { name: "status", value: (one) => one.status },
 ];
@@ -46,7 +46,7 @@ export function placesView({ node, signal, failed }) {
       query: {},
       of: "places",
       keyOf: (one) => one.id,
-      noun: "place",
+      nouns: ["place"],
       nothing: ({ website_class: asked }) => (asked ? empty(`No place with ${asked}`, "Choose another class.") : empty("No place so far", "A search that finds none is complete all the same.")),
       signal,
     });

@@ -15,24 +15,24 @@ const ALL_FILES = ""; // of the choice of a file
 const FILE_COLUMNS = [
   { name: "url", title: "File", main: true, value: (file) => [outLink(file.url), file.error && h("span", { class: "fine line" }, h("code", null, file.error.code), " ", file.error.message)] },
   { name: "status", value: (file) => chip(file.status) },
-  { name: "sitemap_type", title: "Type", value: (file) => [file.sitemap_type ?? "–", file.is_gzip && " (gzip)"] },
-  { name: "discovery_method", title: "Discovery", value: (file) => file.discovery_method },
+  { name: "sitemap_type", title: "Type", short: true, value: (file) => [file.sitemap_type ?? "–", file.is_gzip && " (gzip)"] },
+  { name: "discovery_method", title: "Discovery", short: true, value: (file) => file.discovery_method },
   { name: "url_count", title: "URLs", numeric: true, value: (file) => number(file.url_count) },
   { name: "child_count", title: "Files named", numeric: true, value: (file) => number(file.child_count) },
   { name: "bytes", numeric: true, value: (file) => bytes(file.bytes) },
 ];
 const URL_COLUMNS = [
   { name: "url", main: true, value: (one) => outLink(one.url) },
-  { name: "lastmod", value: (one) => one.lastmod ?? "–" },
-  { name: "changefreq", value: (one) => one.changefreq ?? "–" },
+  { name: "lastmod", short: true, value: (one) => one.lastmod ?? "–" },
+  { name: "changefreq", short: true, value: (one) => one.changefreq ?? "–" },
   { name: "priority", numeric: true, value: (one) => (one.priority === null ? "–" : String(one.priority)) },
-  { name: "first_seen", value: (one) => time(one.first_seen) },
+  { name: "first_seen", minor: true, value: (one) => time(one.first_seen) },
 ];
 const CHANGE_COLUMNS = [
   { name: "url", main: true, value: (one) => outLink(one.url) },
-  { name: "change", value: (one) => one.change },
-  { name: "lastmod", value: (one) => one.lastmod ?? "–" },
-  { name: "previous_lastmod", value: (one) => one.previous_lastmod ?? "–" },
+  { name: "change", short: true, value: (one) => one.change },
+  { name: "lastmod", short: true, value: (one) => one.lastmod ?? "–" },
+  { name: "previous_lastmod", short: true, value: (one) => one.previous_lastmod ?? "–" },
 ];
 
 export function sitemapView({ node, signal, failed }) {
@@ -56,14 +56,14 @@ function build(node, id, signal, failed) {
     path: `${API}/sitemap-files`,
     query: { job_id: id },
     keyOf: (file) => file.id,
-    noun: "file",
+    nouns: ["file"],
     nothing: () => empty("No sitemap", "Neither robots.txt nor the home page nor a common path leads to one, so far."),
     shown: offer,
   });
-  const urlsPart = h("div");
+  const [urlsPart, downloads] = [h("div"), h("div", { class: "actions" })];
   let urls = null;
 
-  const changed = pagedTable({ ...shared, caption: "Changed URLs", columns: CHANGE_COLUMNS, path: `${scan}/changes`, query: { kind: "added" }, keyOf: (one) => one.sitemap_id + one.url, noun: "URL" });
+  const changed = pagedTable({ ...shared, caption: "Changed URLs", columns: CHANGE_COLUMNS, path: `${scan}/changes`, query: { kind: "added" }, keyOf: (one) => one.sitemap_id + one.url, nouns: ["URL"] });
   const kind = field({ name: "kind", title: "Change", type: "select", options: CHANGES.map((one) => [one, one]) });
   kind.input.addEventListener("change", () => changed.filter({ kind: kind.input.value }).catch(failed));
 
@@ -77,13 +77,14 @@ function build(node, id, signal, failed) {
     const file = choice.input.value;
     const base = file === ALL_FILES ? `${scan}/urls` : `${API}/sitemap-files/${encodeURIComponent(file)}/urls`;
     const name = (format) => (file === ALL_FILES ? `sitemap-scan-${id}.${format}` : `sitemap-${file}.${format}`);
-    urls = pagedTable({ ...shared, caption: "URLs", columns: URL_COLUMNS, path: base, query: {}, keyOf: (one) => one.sitemap_id + one.url, noun: "URL" });
-    fill(urlsPart, h("div", { class: "actions" }, exportButtons(`${base}/export`, FORMATS, name)), urls.node);
+    urls = pagedTable({ ...shared, caption: "URLs", columns: URL_COLUMNS, path: base, query: {}, keyOf: (one) => one.sitemap_id + one.url, nouns: ["URL"] });
+    fill(downloads, exportButtons(`${base}/export`, FORMATS, name));
+    fill(urlsPart, urls.node);
     await urls.refresh();
   }
 
   choice.input.addEventListener("change", () => showUrls().catch(failed));
-  const urlsCard = card("URLs", [h("div", { class: "filters" }, choice.node), urlsPart]);
+  const urlsCard = card("URLs", [h("div", { class: "filters" }, choice.node), urlsPart], { beside: downloads });
   const changesCard = card("Changes since the scan before", [h("div", { class: "filters" }, kind.node), changed.node]);
   fill(node, summary, card("Sitemap files", files.node), urlsCard, changesCard);
   for (const one of [urlsCard, changesCard]) one.hidden = true;

@@ -9,8 +9,9 @@ export const PAGE = 50; // items that are asked for at a time
 const LARGEST_PAGE = 500; // of the API
 
 /**
- * A table. `columns`: `{name, title?, value(item), numeric?, main?}`; its names are the API's. The roles are written
- * out because a browser forgets them where the style makes a list of the table.
+ * A table. `columns`: `{name, title?, value(item), numeric?, main?, minor?, short?}`, named as the API's
+ * fields. Where it is narrow, minor ones are left out, and short ones stand side by side. The roles are written out because a browser
+ * forgets them where the style makes a list of the table.
  */
 export function table(caption, columns) {
   const body = h("tbody", { role: "rowgroup" });
@@ -30,7 +31,7 @@ export function table(caption, columns) {
       "tr",
       { role: "row" },
       columns.map((column, index) => {
-        const kind = [column.numeric && "numeric", column.main && "main"].filter(Boolean).join(" ");
+        const kind = [column.name === "status" && "status", ...["numeric", "main", "minor", "short"].filter((one) => column[one])].filter(Boolean).join(" ");
         const shown = { role: "cell", class: kind || null, "data-label": titles[index] };
         return h("td", shown, h("div", { class: "cell" }, column.value(item)));
       }),
@@ -52,9 +53,9 @@ export function tableOf(caption, columns, items, keyOf = (item) => items.indexOf
  * A list of the API: its first page, "load more" by cursor, and `refresh`, which asks again for as many as are shown.
  * `shown(items, {more})` is called whenever they change. `of` names the answer's list.
  */
-export function pagedTable({ caption, columns, path, query, keyOf, noun, nothing, signal, shown, of = "items" }) {
+export function pagedTable({ caption, columns, path, query, keyOf, nouns, nothing, signal, shown, of = "items" }) {
   const made = table(caption, columns);
-  const none = h("div");
+  const none = h("div", { class: "loading fine" }, "Loading…");
   const count = h("span", { class: "fine" });
   const problems = h("div");
   const more = button("Load more", () => busy(more, loadMore, problems));
@@ -63,14 +64,16 @@ export function pagedTable({ caption, columns, path, query, keyOf, noun, nothing
   let cursor = null;
   let asked = query;
   let latest = 0;
+  made.node.hidden = foot.hidden = true;
 
   function show() {
     made.show(items, keyOf);
     made.node.hidden = items.length === 0;
-    fill(none, items.length === 0 && nothing(asked));
+    fill(none, items.length === 0 && nothing(asked)).classList.remove("loading");
+    none.hidden = items.length > 0;
     foot.hidden = items.length === 0;
     more.hidden = cursor === null;
-    count.textContent = `${counted(items.length, noun)} shown${cursor === null ? "" : ", and there are more"}`;
+    count.textContent = `${counted(items.length, ...nouns)} shown${cursor === null ? "" : ", and there are more"}`;
     shown?.(items, { more: cursor !== null });
   }
 

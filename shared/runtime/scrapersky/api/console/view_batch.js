@@ -13,7 +13,7 @@ import { pagedTable, tableOf } from "./tables.js";
 import { BATCHES } from "./view_batches.js";
 import { JOB_COLUMNS } from "./view_jobs.js";
 import { confirmed } from "./dialogs.js";
-import { STATUSES, button, card, chip, empty, figure, figures, heading, isFinal, notice, pairs, problemNotice, stackedBar } from "./widgets.js";
+import { STATUSES, back, button, card, chip, empty, figure, figures, heading, isFinal, notice, pairs, problemNotice, stackedBar } from "./widgets.js";
 
 const JOBS_MS = 3000; // between two looks at the rows while the figures change
 
@@ -31,7 +31,7 @@ export function view({ main, params: [id], signal, title }) {
     path: `${path}/jobs`,
     query: {},
     keyOf: (job) => job.job_id,
-    noun: "job",
+    nouns: ["job"],
     nothing: ({ status: asked }) => empty(asked ? `No job is ${asked}` : "No job yet", "Choose another status to see the others."),
     signal,
   });
@@ -59,8 +59,8 @@ export function view({ main, params: [id], signal, title }) {
     if (latest && latest.status !== batch.status) announce(`The batch is ${batch.status}.`, { urgent: true });
     else if (latest && latest.progress !== batch.progress) announce(`${percent(batch.progress)} of the jobs are final.`);
     latest = batch;
-    showHead([batch.status, batch.kind], () =>
-      heading(`${label(batch.kind)}s`, {
+    showHead([batch.status, batch.kind, batch.total_domains], () =>
+      heading(`Batch of ${counted(batch.total_domains, label(batch.kind).toLowerCase())}`, {
         above: crumbs(),
         beside: chip(batch.status),
         below: [h("span", { class: "fine" }, "Batch ", h("code", null, id)), freshness.node],
@@ -135,7 +135,7 @@ export function view({ main, params: [id], signal, title }) {
 }
 
 function crumbs() {
-  return [h("a", { href: to("batches") }, "Batches"), " / "];
+  return back(to("batches"), "Batches");
 }
 
 function progress(batch) {

@@ -41,7 +41,7 @@ export function view({ main, signal, title }) {
     path: BATCHES,
     query: {},
     keyOf: (one) => one.batch_id,
-    noun: "batch",
+    nouns: ["batch", "batches"],
     nothing: () =>
       empty("No batch yet", "A batch scans many sites at once. Paste a list, or drop a file.", h("a", { class: "button primary", href: to("start", "batch") }, "Start a batch")),
     signal,

@@ -10,7 +10,7 @@ import { placesView } from "./job_places.js";
 import { sitemapView } from "./job_sitemap.js";
 import { announce, follow, freshnessLine } from "./live.js";
 import { to } from "./router.js";
-import { button, card, chip, heading, isFinal, notice, pairs, pairsOf, problemNotice, progressBar, tag } from "./widgets.js";
+import { back, button, card, chip, heading, isFinal, notice, pairs, pairsOf, problemNotice, progressBar, tag } from "./widgets.js";
 
 // Where a job of a kind is held for whoever waits: these tell its own figures as well.
 const STATUS_OF = {
@@ -111,8 +111,7 @@ export function nameOf(job) {
 
 function crumbs(job) {
   const batch = job?.batch_id;
-  if (!batch) return [h("a", { href: to("jobs") }, "Jobs"), " / "];
-  return [h("a", { href: to("batches") }, "Batches"), " / ", h("a", { href: to("batches", batch) }, shortId(batch)), " / "];
+  return batch ? back(to("batches", batch), `Batch ${shortId(batch)}`) : back(to("jobs"), "Jobs");
 }
 
 function stateOf({ status, progress, error, attempt, started_at: started, finished_at: finished, metadata }) {

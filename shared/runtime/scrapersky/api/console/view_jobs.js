@@ -29,10 +29,12 @@ export const JOB_COLUMNS = [
     value: (job) =>
       job.error
         ? [h("code", null, job.error.code), h("span", { class: "fine line" }, job.error.message)]
-        : progressBar(job.progress, `Progress of ${job.domain}`),
+        : isFinal(job.status)
+          ? null
+          : progressBar(job.progress, `Progress of ${job.domain}`),
   },
-  { name: "attempt", numeric: true, value: (job) => String(job.attempt) },
-  { name: "created_at", title: "Created", value: (job) => time(job.created_at) },
+  { name: "attempt", numeric: true, minor: true, value: (job) => String(job.attempt) },
+  { name: "created_at", title: "Created", minor: true, value: (job) => time(job.created_at) },
   { name: "time", numeric: true, value: (job) => seconds(between(job.started_at, job.finished_at)) },
 ];
 
@@ -52,7 +54,7 @@ export function view({ main, query, signal, title }) {
     path: `${API}/jobs`,
     query: filtersOf(query),
     keyOf: (job) => job.job_id,
-    noun: "job",
+    nouns: ["job"],
     nothing: nothing,
     signal,
     shown(items) {

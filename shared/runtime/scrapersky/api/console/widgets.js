@@ -37,6 +37,11 @@ export function heading(text, { above, beside, below, actions } = {}) {
   );
 }
 
+/** The way back to what this is a part of. */
+export function back(href, words) {
+  return h("a", { href }, h("span", { "aria-hidden": "true" }, "← "), words);
+}
+
 /** A part of a view with a heading of its own. */
 export function card(title, content, { beside, id } = {}) {
   const name = id ?? `part-${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
@@ -119,9 +124,9 @@ export function progressBar(value, name) {
   );
 }
 
-/** A figure with its name. */
+/** A figure with its name; what there is none of has no colour. */
 export function figure(name, value, status) {
-  return h("div", { class: "figure", "data-status": status }, h("dt", null, name), h("dd", null, value));
+  return h("div", { class: "figure", "data-status": value === "0" ? null : status }, h("dt", null, name), h("dd", null, value));
 }
 
 export function figures(...all) {
