@@ -1,6 +1,8 @@
 """Every command explains itself, with examples that really parse."""
 
 import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from typer.core import TyperGroup
@@ -11,22 +13,36 @@ from scrapersky_cli.main import app
 
 GROUP = get_command(app)
 assert isinstance(GROUP, TyperGroup)
-COMMANDS = GROUP.commands
+
+
+def commands_of(commands: Mapping[str, Any], *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command by all of its words, those of groups as well as the groups."""
+    for name, command in commands.items():
+        yield " ".join((*path, name)), command
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command.commands, *path, name)
+
+
+EVERY_COMMAND = dict(commands_of(GROUP.commands))
+COMMANDS = {name: command for name, command in EVERY_COMMAND.items() if not isinstance(command, TyperGroup)}
 
 
 def examples(name: str) -> list[list[str]]:
     """The arguments of each example in a command's help that calls the command."""
-    _, _, lines = (COMMANDS[name].help or "").partition("Examples:")
+    _, _, lines = (EVERY_COMMAND[name].help or "").partition("Examples:")
     calls = (line.strip() for line in lines.splitlines())
-    return [shlex.split(call)[2:] for line in calls if (call := line.split(" | ")[0]).startswith(f"scrapersky {name}")]
+    words = len(name.split()) + 1
+    return [
+        shlex.split(call)[words:] for line in calls if (call := line.split(" | ")[0]).startswith(f"scrapersky {name}")
+    ]
 
 
 EVERY_EXAMPLE = [(name, arguments) for name in sorted(COMMANDS) for arguments in examples(name)]
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(EVERY_COMMAND))
 def test_a_command_has_help_with_an_example(name: str) -> None:
-    ran = CliRunner().invoke(app, [name, "--help"])
+    ran = CliRunner().invoke(app, [*name.split(), "--help"])
     assert ran.exit_code == 0
     assert examples(name)
     assert "Examples:" in ran.stdout
@@ -46,4 +62,4 @@ def test_every_option_says_what_it_is_for(name: str) -> None:
 def test_the_command_alone_shows_its_help_and_exits_with_2() -> None:
     ran = CliRunner().invoke(app, [])
     assert ran.exit_code == 2
-    assert all(name in ran.output for name in COMMANDS)
+    assert all(name in ran.output for name in GROUP.commands)

@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 
 from scrapersky_cli import (
     batch_commands,
+    dlq_commands,
+    health_commands,
     job_commands,
     known_commands,
     local_commands,
@@ -63,6 +65,7 @@ def about() -> None:
       scrapersky batch domains.txt -o facts.csv
       scrapersky sitemap shop.example -o urls.csv
       scrapersky places dentist "Austin TX" --scan
+      scrapersky health
     """
 
 
@@ -75,11 +78,13 @@ _MODULES = (
     known_commands,
     sitemap_read_commands,
     places_read_commands,
+    health_commands,
     local_commands,
 )
 for _module in _MODULES:
     for _command in _module.COMMANDS:
         app.command()(_command)
+app.add_typer(dlq_commands.group)
 
 
 def main() -> None:

@@ -74,3 +74,13 @@ All = Annotated[bool, typer.Option("--all", help="All of them, not only the firs
 Cursor = Annotated[
     str | None, typer.Option("--cursor", help="Go on where an earlier page's next_cursor says.", show_default=False)
 ]
+Stack = Annotated[
+    str | None,
+    typer.Option("--stack", metavar="NAME", help="A stack on AWS. [default: the local stack]", show_default=False),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region", help="Where --stack is. [default: as AWS_DEFAULT_REGION or ~/.aws/config say]", show_default=False
+    ),
+]

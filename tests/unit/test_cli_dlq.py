@@ -1,0 +1,310 @@
+"""Dead messages are listed and looked at without being touched, and moved back without one being lost."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from scrapersky_cli import dead_letters, dlq_commands
+from scrapersky_cli.cloud import CloudError, Resource
+from scrapersky_cli.dead_letters import DeadLetterQueue
+from scrapersky_cli.main import app
+from support.stubbed_cloud import client, cloud, cloudformation, opened, stubbed
+
+QUEUE = "AWS::SQS::Queue"
+
+
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)  # moto's queues are empty when they say so
+    with mock_aws():
+        yield client("sqs")
+
+
+@pytest.fixture
+def urls(sqs: Any) -> dict[str, str]:
+    """Two queues with a dead-letter queue each, and one with none."""
+    made = {}
+    for name in ("Scan", "Batch", "Other"):
+        made[name] = sqs.create_queue(QueueName=f"shop-{name}")["QueueUrl"]
+        if name != "Other":
+            made[f"{name}Dead"] = sqs.create_queue(QueueName=f"shop-{name}Dead")["QueueUrl"]
+            policy = {"deadLetterTargetArn": arn(sqs, made[f"{name}Dead"]), "maxReceiveCount": 1}
+            sqs.set_queue_attributes(QueueUrl=made[name], Attributes={"RedrivePolicy": json.dumps(policy)})
+    return made
+
+
+def arn(sqs: Any, url: str) -> str:
+    return str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+
+
+def resources(urls: dict[str, str]) -> dict[str, tuple[str, str]]:
+    return {f"{name}Queue": (QUEUE, url) for name, url in urls.items()}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str], *arguments: str, **more: Any) -> Result:
+    made = cloud(cloudformation=cloudformation(resources(urls)), sqs=sqs, **more)
+    monkeypatch.setattr(dlq_commands, "open_cloud", opened(made))
+    return CliRunner().invoke(app, ["dlq", *arguments])
+
+
+def ages(*values: float) -> Any:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    results = [{"Id": f"m{n}", "Timestamps": [at], "Values": [value]} for n, value in enumerate(values)]
+    return stubbed("cloudwatch", ("get_metric_data", {"MetricDataResults": results}))
+
+
+def dead(sqs: Any, urls: dict[str, str], name: str = "Batch") -> DeadLetterQueue:
+    listed = [Resource(QUEUE, f"{key}Queue", url) for key, url in urls.items()]
+    (found,) = (one for one in dead_letters.find(sqs, listed) if one.queue.logical_id == f"{name}DeadQueue")
+    return found
+
+
+def bodies(sqs: Any, url: str) -> list[str]:
+    """What is in a queue, taken out of it."""
+    found: list[str] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [message["Body"] for message in messages]
+    return sorted(found)
+
+
+def fill(sqs: Any, url: str, count: int) -> list[str]:
+    texts = sorted(f"message {number}" for number in range(count))
+    for text in texts:
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+    return texts
+
+
+def test_the_dead_letter_queues_are_listed_with_their_sources_and_depths(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    fill(sqs, urls["BatchDead"], 3)
+    ran = run(monkeypatch, sqs, urls, "list", "--json", cloudwatch=ages(75.0))
+    assert ran.exit_code == 0, ran.output
+    batch, scan = json.loads(ran.stdout)["items"]
+    assert (batch["queue"], batch["sources"], batch["messages"], batch["oldest_age_seconds"]) == (
+        "BatchDeadQueue", ["shop-Batch"], 3, 75.0,
+    )  # fmt: skip
+    assert (scan["queue"], scan["messages"], scan["oldest_age_seconds"]) == ("ScanDeadQueue", 0, None)
+    assert "peeked" not in batch
+
+
+def test_the_table_tells_an_age_only_when_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    fill(sqs, urls["BatchDead"], 3)
+    for told, shown in (((3725.0,), "1:02:05"), ((), "not told")):
+        ran = run(monkeypatch, sqs, urls, "list", cloudwatch=ages(*told))
+        lines = [" ".join(line.split()) for line in ran.stdout.splitlines()]
+        assert f"BatchDeadQueue 3 {shown} BatchQueue" in lines
+        assert "ScanDeadQueue 0 ScanQueue" in lines
+
+
+def test_messages_are_shown_and_stay_where_everybody_can_take_them(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    texts = fill(sqs, urls["BatchDead"], 23)
+    attributes = {"reason": {"DataType": "String", "StringValue": "no\x1b[31m JSON"}}
+    sqs.send_message(QueueUrl=urls["ScanDead"], MessageBody="{bad\x9b", MessageAttributes=attributes)
+    ran = run(monkeypatch, sqs, urls, "list", "--messages", "12", "--json", cloudwatch=ages(1, 1))
+    batch, scan = json.loads(ran.stdout)["items"]
+    assert len({one["message_id"] for one in batch["peeked"]}) == 12
+    assert {one["body"] for one in batch["peeked"]} <= set(texts)
+    assert [(one["body"], one["attributes"]) for one in scan["peeked"]] == [("{bad\x9b", {"reason": "no\x1b[31m JSON"})]
+    shown = run(monkeypatch, sqs, urls, "list", "--messages", "100", cloudwatch=ages(1, 1)).stdout
+    assert "reason=no[31m JSON" in shown
+    assert not {"\x1b", "\x9b"} & set(shown)
+    assert all(text in shown for text in texts)
+    assert bodies(sqs, urls["BatchDead"]) == texts
+
+
+def test_a_redrive_moves_everything_back_with_what_belongs_to_it(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    texts = fill(sqs, urls["BatchDead"], 24)
+    attributes = {
+        "reason": {"DataType": "String", "StringValue": "x"},
+        "n": {"DataType": "Number", "StringValue": "1"},
+        "b": {"DataType": "Binary", "BinaryValue": b"\x00"},
+    }
+    sqs.send_message(QueueUrl=urls["BatchDead"], MessageBody="zzz", MessageAttributes=attributes)
+    ran = run(monkeypatch, sqs, urls, "redrive", "BatchDeadQueue")
+    assert (ran.exit_code, ran.stdout) == (0, "25 messages moved to shop-Batch\n")
+    assert "20 of about 25 moved" in ran.stderr
+    found = []
+    while got := sqs.receive_message(
+        QueueUrl=urls["Batch"], MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=100
+    ).get("Messages"):
+        found += got
+    assert sorted(message["Body"] for message in found) == [*texts, "zzz"]
+    (whole,) = (message for message in found if message["Body"] == "zzz")
+    assert whole["MessageAttributes"] == attributes
+    assert bodies(sqs, urls["BatchDead"]) == []
+
+
+@pytest.mark.parametrize("named", ["BatchDeadQueue", "shop-BatchDead", "url", "arn"])
+def test_a_queue_may_be_named_as_it_is_known_and_so_many_are_moved_as_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str], named: str
+) -> None:
+    fill(sqs, urls["BatchDead"], 15)
+    name = {"url": urls["BatchDead"], "arn": arn(sqs, urls["BatchDead"])}.get(named, named)
+    ran = run(monkeypatch, sqs, urls, "redrive", name, "--max", "12", "--json")
+    assert json.loads(ran.stdout) == {
+        "queue": "shop-BatchDead", "moved": 12, "sent_but_not_removed": 0, "came_back": 0, "left": {},
+    }  # fmt: skip
+    assert (len(bodies(sqs, urls["Batch"])), len(bodies(sqs, urls["BatchDead"]))) == (12, 3)
+
+
+@pytest.mark.parametrize("name", ["Nobody", "BatchQueue", "shop-Batch"])
+def test_a_queue_that_is_none_is_told_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str], name: str
+) -> None:
+    ran = run(monkeypatch, sqs, urls, "redrive", name)
+    assert ran.exit_code == 2
+    assert ran.stderr == f"error: {name} is none of the stack's dead-letter queues: BatchDeadQueue, ScanDeadQueue\n"
+
+
+def test_a_stack_without_such_queues_says_so(monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]) -> None:
+    ran = run(monkeypatch, sqs, {"Other": urls["Other"]}, "list")
+    assert (ran.exit_code, ran.stderr) == (1, "error: the stack shop has no dead-letter queue\n")
+
+
+def test_each_message_goes_to_the_queue_that_gave_it_up(sqs: Any, urls: dict[str, str]) -> None:
+    """Two queues that share one dead-letter queue; a message that nobody gave up stays."""
+    policy = {"deadLetterTargetArn": arn(sqs, urls["BatchDead"]), "maxReceiveCount": 1}
+    sqs.set_queue_attributes(QueueUrl=urls["Scan"], Attributes={"RedrivePolicy": json.dumps(policy)})
+    for name in ("Scan", "Batch"):
+        sqs.send_message(QueueUrl=urls[name], MessageBody=name)
+        for _ in range(2):
+            sqs.receive_message(QueueUrl=urls[name], VisibilityTimeout=0)
+    sqs.send_message(QueueUrl=urls["BatchDead"], MessageBody="whose")
+    both = dead(sqs, urls)
+    named = {source.logical_id: source for source in both.sources}
+    assert set(named) == {"ScanQueue", "BatchQueue"}
+
+    class WithSources:
+        """moto does not tell DeadLetterQueueSourceArn; SQS and the local engine do."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sqs, name)
+
+        def receive_message(self, **asked: Any) -> Any:
+            answer = sqs.receive_message(**asked)
+            for message in answer.get("Messages", ()):
+                if f"{message['Body']}Queue" in named:
+                    source = named[f"{message['Body']}Queue"].arn
+                    message["Attributes"]["DeadLetterQueueSourceArn"] = source
+            return answer
+
+    moved = dead_letters.redrive(WithSources(), both, None)
+    assert (moved.moved, moved.left) == (2, {"its source queue is not told": 1})
+    assert bodies(sqs, urls["BatchDead"]) == ["whose"]
+    assert (bodies(sqs, urls["Scan"]), bodies(sqs, urls["Batch"])) == (["Scan"], ["Batch"])
+
+
+class Breaking:
+    """SQS that breaks at one operation, from its n-th call on, and tells what was called."""
+
+    def __init__(self, sqs: Any, operation: str, calls: int) -> None:
+        self._sqs = sqs
+        self._operation = operation
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        if name != self._operation:
+            return getattr(self._sqs, name)
+        self._calls -= 1
+        if self._calls >= 0:
+            return getattr(self._sqs, name)
+
+        def broken(**_asked: object) -> None:
+            raise EndpointConnectionError(endpoint_url="https://sqs")
+
+        return broken
+
+
+@pytest.mark.parametrize("operation", ["receive_message", "send_message_batch", "delete_message_batch"])
+def test_whatever_breaks_in_the_middle_no_message_is_lost(sqs: Any, urls: dict[str, str], operation: str) -> None:
+    texts = fill(sqs, urls["BatchDead"], 25)
+    with pytest.raises(CloudError, match="10 messages were moved, the rest is still there"):
+        dead_letters.redrive(Breaking(sqs, operation, 1), dead(sqs, urls), None)
+    url = urls["BatchDead"]
+    waiting = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    left = int(waiting["ApproximateNumberOfMessages"]) + int(waiting["ApproximateNumberOfMessagesNotVisible"])
+    there = bodies(sqs, urls["Batch"])
+    assert left == 15
+    # What was sent but not deleted is in both: nothing but a deletion after a sending takes a message away.
+    assert len(there) == (20 if operation == "delete_message_batch" else 10)
+    assert set(there) <= set(texts)
+
+
+def test_what_the_source_does_not_take_stays_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    fill(sqs, urls["BatchDead"], 3)
+
+    class Refusing(Breaking):
+        def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
+            answer = sqs.send_message_batch(QueueUrl=QueueUrl, Entries=Entries[1:])
+            return answer | {"Failed": [{"Id": Entries[0]["Id"], "Code": "InternalError", "SenderFault": False}]}
+
+    ran = run(monkeypatch, Refusing(sqs, "", 0), urls, "redrive", "BatchDeadQueue")
+    assert (ran.exit_code, ran.stdout) == (1, "2 messages moved to shop-Batch\n")
+    assert ran.stderr == "1 stay: shop-Batch did not take it: InternalError\n"
+    assert (len(bodies(sqs, urls["Batch"])), len(bodies(sqs, urls["BatchDead"]))) == (2, 1)
+
+
+def test_what_could_not_be_removed_is_told_as_coming_twice(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    fill(sqs, urls["BatchDead"], 2)
+
+    class Keeping(Breaking):
+        def delete_message_batch(self, *, Entries: list[dict[str, Any]], **_asked: Any) -> Any:  # noqa: N803
+            return {"Failed": [{"Id": entry["Id"], "Code": "x", "SenderFault": False} for entry in Entries]}
+
+    ran = run(monkeypatch, Keeping(sqs, "", 0), urls, "redrive", "BatchDeadQueue")
+    assert ran.exit_code == 1
+    assert "2 were sent but could not be removed here: they come twice, which changes nothing" in ran.stderr
+
+
+def test_a_message_that_comes_back_is_not_moved_again(sqs: Any, urls: dict[str, str]) -> None:
+    """Its worker fails at once, again and again: a redrive would have no end."""
+    fill(sqs, urls["BatchDead"], 12)
+
+    class Returning(Breaking):
+        returned = 0
+
+        def send_message_batch(self, *, Entries: list[dict[str, Any]], **_asked: Any) -> Any:  # noqa: N803
+            self.returned += len(Entries)
+            return sqs.send_message_batch(QueueUrl=urls["BatchDead"], Entries=Entries)
+
+    returning = Returning(sqs, "", 0)
+    moved = dead_letters.redrive(returning, dead(sqs, urls), None)
+    assert (moved.moved, returning.returned) == (12, 12)
+    assert moved.came_back >= 1
+    assert len(bodies(sqs, urls["BatchDead"])) == 12
+
+
+def test_large_messages_go_in_requests_that_sqs_takes(sqs: Any, urls: dict[str, str]) -> None:
+    for letter in "abc":
+        sqs.send_message(QueueUrl=urls["BatchDead"], MessageBody=letter * 120_000)
+    sizes: list[int] = []
+
+    class Watching(Breaking):
+        def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
+            sizes.append(sum(len(entry["MessageBody"]) for entry in Entries))
+            return sqs.send_message_batch(QueueUrl=QueueUrl, Entries=Entries)
+
+    assert dead_letters.redrive(Watching(sqs, "", 0), dead(sqs, urls), None).moved == 3
+    assert sizes == [120_000] * 3
+
+
+def test_an_empty_queue_is_no_error(monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]) -> None:
+    ran = run(monkeypatch, sqs, urls, "redrive", "ScanDeadQueue")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "0 messages moved to shop-Scan\n", "")
