@@ -19,13 +19,15 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     with database() as db:
         swept = sweep.run(
-            db, sender("domain_scan", "sitemap_scan", "places_search", "batch", "event"), deadline=deadline
+            db, sender("domain_scan", "sitemap_scan", "places_search", "batch", "event", "webhook"), deadline=deadline
         )
     answer = {
         "reopened": swept.reopened,
         "lost": swept.lost,
         "resent": swept.resent,
         "restarted": swept.restarted,
+        "redelivered": swept.redelivered,
+        "undeliverable": swept.undeliverable,
         "sent": swept.sent,
         "expired_places": swept.expired,
         "called_dispatcher": swept.called,

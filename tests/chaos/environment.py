@@ -55,6 +55,7 @@ SETTINGS = {
     "PLACES_ARE_CONFIGURED": "1",
     "BATCH_QUEUE_URL": "batch",
     "EVENT_QUEUE_URL": "event",
+    "WEBHOOK_QUEUE_URL": "webhook",
     "BATCH_DEAD_LETTER_QUEUE_URL": "batch-dead",
     "BATCH_STATE_MACHINE_ARN": "machine",
     "BATCH_BUCKET": "bucket",

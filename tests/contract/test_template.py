@@ -15,8 +15,8 @@ from scrapersky.domain.status import JobKind
 from scrapersky.places import client as places_client
 from scrapersky.places import retrying
 from scrapersky.scraping import politeness
-from scrapersky.scraping.limits import SITEMAP_LIMITS
-from scrapersky.services import canary, places_work, sitemap_lane, sitemap_reading, sitemap_work, work
+from scrapersky.scraping.limits import POST_LIMITS, SITEMAP_LIMITS
+from scrapersky.services import canary, places_work, sitemap_lane, sitemap_reading, sitemap_work, webhook_work, work
 from scrapersky.settings import QUEUE_VARIABLES
 from scrapersky_local.openapi import load_function
 
@@ -72,7 +72,7 @@ def test_no_deployment_can_be_told_that_it_is_local() -> None:
 
 
 # Its messages are for people: their reasons are theirs to put right.
-UNCONSUMED = {"BatchDeadLetterQueue", "EventDeadLetterQueue"}
+UNCONSUMED = {"BatchDeadLetterQueue", "EventDeadLetterQueue", "WebhookDeadLetterQueue"}
 
 
 def test_every_queue_has_a_consumer_and_a_way_out() -> None:
@@ -97,6 +97,20 @@ def test_a_message_stays_hidden_while_its_consumer_may_run() -> None:
         visibility = cfn.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
 
         assert visibility >= VISIBILITY_FACTOR * cfn.functions()[folder]["Timeout"]
+
+
+def test_a_webhook_worker_has_time_for_a_try_and_its_lease_for_storing_it() -> None:
+    environment = cfn.environment("webhook_worker")
+    one_try = POST_LIMITS.seconds + webhook_work.STORE_SECONDS
+    assert int(environment["WEBHOOK_LEASE_SECONDS"]) >= one_try + connection.RETRY_SECONDS
+    assert cfn.functions()["webhook_worker"]["Timeout"] >= 2 * one_try  # what waits is worked off, too
+    assert cfn.target(environment["WEBHOOK_MAXIMUM_CONCURRENCY"]) == "WebhookMaximumConcurrency"
+    (mapping,) = (
+        mapping
+        for mapping in cfn.of_type("AWS::Lambda::EventSourceMapping").values()
+        if cfn.target(mapping["FunctionName"]) == "WebhookWorkerFunction"
+    )
+    assert cfn.target(mapping["ScalingConfig"]["MaximumConcurrency"]) == "WebhookMaximumConcurrency"
 
 
 def test_a_lease_outlives_its_worker_and_ends_before_the_next_delivery() -> None:

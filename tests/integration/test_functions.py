@@ -48,6 +48,7 @@ def environment(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.Mo
     monkeypatch.setenv("PLACES_QUEUE_URL", queue.places_url)
     monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
     monkeypatch.setenv("EVENT_QUEUE_URL", queue.event_url)
+    monkeypatch.setenv("WEBHOOK_QUEUE_URL", queue.webhook_url)
     monkeypatch.setenv("SCAN_LEASE_SECONDS", "150")
     monkeypatch.setenv("SITEMAP_LEASE_SECONDS", "60")
     monkeypatch.setenv("MAX_CONCURRENT_SITES", "10")

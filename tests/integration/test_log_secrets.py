@@ -45,6 +45,9 @@ EVENTS: dict[str, dict[str, Any]] = {
     "places_search_worker": {
         "Records": [{"messageId": "m1", "body": f'{{"version": 1, "job_id": "{uuid4()}", "correlation_id": ""}}'}]
     },
+    "webhook_worker": {
+        "Records": [{"messageId": "m1", "body": f'{{"version": 1, "delivery_id": "{uuid4()}", "correlation_id": ""}}'}]
+    },
     "batch_plan": {"run": str(uuid4()), "round": 1, "correlation_id": "c", "execution": "e"},
     "batch_finish": {"run": str(uuid4()), "round": 1, "correlation_id": "c"},
     "migrate": {},

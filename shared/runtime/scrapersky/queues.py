@@ -124,17 +124,28 @@ def jobs_of(records: Sequence[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]]
 
     A worker hands the latter back, so that they end in the dead-letter queue; each is logged.
     """
-    by_job: dict[UUID, list[str]] = {}
+    return _named_in(records, lambda body: JobMessage.parse(body).job_id)
+
+
+def deliveries_of(records: Sequence[Mapping[str, Any]]) -> tuple[dict[UUID, list[str]], list[str]]:
+    """`jobs_of`, of deliveries to webhooks."""
+    return _named_in(records, lambda body: DeliveryMessage.parse(body).delivery_id)
+
+
+def _named_in(
+    records: Sequence[Mapping[str, Any]], named: Callable[[str], UUID]
+) -> tuple[dict[UUID, list[str]], list[str]]:
+    by_id: dict[UUID, list[str]] = {}
     malformed: list[str] = []
     for record in records:
         try:
-            job_id = JobMessage.parse(record["body"]).job_id
+            identity = named(record["body"])
         except MalformedMessage as error:
             logger().error("malformed message", extra={"message_id": record["messageId"], "reason": str(error)})
             malformed.append(record["messageId"])
         else:
-            by_job.setdefault(job_id, []).append(record["messageId"])
-    return by_job, malformed
+            by_id.setdefault(identity, []).append(record["messageId"])
+    return by_id, malformed
 
 
 @dataclass(frozen=True, slots=True)

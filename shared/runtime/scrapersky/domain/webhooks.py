@@ -68,6 +68,10 @@ DISABLED_MESSAGES: Final[Mapping[str, str]] = {
 """What a delivery says that ended undelivered with its endpoint, by `disabled_reason`."""
 
 
+GONE: Final = 410
+"""The status that says that an endpoint wants no more (RFC 9110 15.5.11), as the specification has it."""
+
+
 class DeliveryStatus(StrEnum):
     """Where the delivery of an event to an endpoint stands. A replay sets one that has ended pending anew."""
 
@@ -93,6 +97,12 @@ class Outcome(StrEnum):
     GONE = "gone"
 
 
+def require_key(key: str) -> None:
+    """Raise ValueError for an empty key, with which every secret would be known to everybody."""
+    if not key:
+        raise ValueError("the key of webhook secrets is empty")
+
+
 def endpoint_secret(key: str, webhook_id: UUID, version: int) -> str:
     """The secret of an endpoint as its receiver is told it: `whsec_` and 32 bytes in base64.
 
@@ -100,10 +110,9 @@ def endpoint_secret(key: str, webhook_id: UUID, version: int) -> str:
     whole installation. Whoever lacks the key learns from one endpoint's secret nothing about another's.
 
     Raises:
-        ValueError: the key is empty, and every secret with it known to everybody.
+        ValueError: the key is empty.
     """
-    if not key:
-        raise ValueError("the key of webhook secrets is empty")
+    require_key(key)
     return SECRET_PREFIX + b64encode(_derived(key, webhook_id, version)).decode("ascii")
 
 
@@ -113,8 +122,7 @@ def signing_keys(key: str, webhook_id: UUID, version: int, *, with_previous: boo
     Raises:
         ValueError: the key is empty.
     """
-    if not key:
-        raise ValueError("the key of webhook secrets is empty")
+    require_key(key)
     versions = [version, version - 1] if with_previous and version > 1 else [version]
     return [_derived(key, webhook_id, each) for each in versions]
 
@@ -185,7 +193,7 @@ def decide(
     """
     if status_code is not None and 200 <= status_code <= 299:
         return Decision(Outcome.DELIVERED)
-    if status_code == 410:
+    if status_code == GONE:
         return Decision(Outcome.GONE)
     asked = timedelta(seconds=min(retry_after or 0.0, RETRY_DELAYS[-1].total_seconds()))
     pause = max(pause_after(failing_for), min(asked, MAX_PAUSE_ASKED))

@@ -25,6 +25,8 @@ class Swept:
     lost: int
     resent: int
     restarted: int
+    redelivered: int
+    undeliverable: int
     sent: int
     expired: int
     called: bool  # a dispatcher of events
@@ -32,7 +34,7 @@ class Swept:
 
 
 def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
-    """One sweep: expired leases, stranded jobs and batches, owed messages, waiting events, what is past its time.
+    """One sweep: expired leases, stranded jobs, batches and deliveries, owed messages, waiting events, what is past.
 
     Sending and expiring end by `deadline` (monotonic).
 
@@ -44,6 +46,7 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
     resent = sweep.stranded(db)
     stuck = sweep.batches(db)
     _log("batch stuck", stuck.batches)
+    redelivered, undeliverable = sweep.deliveries(db)
     sent = 0
     while time.monotonic() < deadline:
         messages = owed.take(db)
@@ -65,6 +68,8 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
         lost=lost.failed + stuck.failed,
         resent=resent,
         restarted=stuck.restarted,
+        redelivered=redelivered,
+        undeliverable=undeliverable,
         sent=sent,
         expired=expired,
         called=called,
