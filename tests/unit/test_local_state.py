@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from contextlib import ExitStack, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ def test_secrets_are_drawn_once(tmp_path: Path) -> None:
     first = load_secrets(tmp_path)
     assert load_secrets(tmp_path) == first
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_directory_of_an_earlier_version_gets_what_it_lacks_and_keeps_the_rest(tmp_path: Path) -> None:
+    kept = asdict(load_secrets(tmp_path))
+    del kept["webhook_key"]
+    write_private(tmp_path / "secrets.json", json.dumps(kept))
+    upgraded = load_secrets(tmp_path)
+    assert upgraded.webhook_key
+    assert asdict(upgraded) == {**kept, "webhook_key": upgraded.webhook_key}
+    assert load_secrets(tmp_path) == upgraded
 
 
 def test_each_directory_has_secrets_of_its_own(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Deployment:
         self._template = reading.read(root / "template.yaml")
         self._cloudformation = aws.client("cloudformation")
         self._functions: dict[str, str] = {}
+        self._secrets: dict[str, str] = {}
         self._api_id = ""
 
     def create_secrets(self, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -52,7 +53,12 @@ class Deployment:
         listed = self._cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
         made = [(one["ResourceType"], one["LogicalResourceId"], one["PhysicalResourceId"]) for one in listed]
         self._functions = {logical: physical for kind, logical, physical in made if kind == "AWS::Lambda::Function"}
+        self._secrets = {logical: arn for kind, logical, arn in made if kind == "AWS::SecretsManager::Secret"}
         self._api_id = next(physical for kind, _, physical in made if kind == reading.HTTP_API)
+
+    def set_secret(self, logical_id: str, text: str) -> None:
+        """Give a secret of the template, which is drawn with every start of the engine, the text that it has here."""
+        self._aws.client("secretsmanager").put_secret_value(SecretId=self._secrets[logical_id], SecretString=text)
 
     def invoke(self, function: str) -> None:
         """Run a function by its logical id and wait for its end. StackError carries its error."""

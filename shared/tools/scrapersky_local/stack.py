@@ -212,6 +212,7 @@ class Stack:
                 "BatchMaximumLanes": str(WORKERS),
             }
         )
+        deployment.set_secret("WebhookKeySecret", secrets.webhook_key)
         deployment.invoke("MigrateFunction")
         resumed = database.resume(postgres)
         if resumed:

@@ -8,7 +8,7 @@ import secrets
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from scrapersky_cli.config import STACK_FILE
@@ -38,24 +38,27 @@ class Secrets:
     app_password: str
     owner_password: str
     jwt_secret: str
+    webhook_key: str
     tenant_id: str
     user_id: str
 
 
 def load_secrets(data_dir: Path) -> Secrets:
-    """The directory's secrets, drawn when it has none."""
+    """The directory's secrets; those that it does not have yet are drawn."""
     path = data_dir / "secrets.json"
-    if path.exists():
-        return Secrets(**json.loads(path.read_text("utf-8")))
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
     drawn = Secrets(
         app_password=secrets.token_urlsafe(24),
         owner_password=secrets.token_urlsafe(24),
         jwt_secret=secrets.token_urlsafe(48),
+        webhook_key=secrets.token_urlsafe(48),
         tenant_id=str(uuid.uuid4()),
         user_id=str(uuid.uuid4()),
     )
-    write_private(path, json.dumps(asdict(drawn), indent=2))
-    return drawn
+    known = replace(drawn, **kept)
+    if asdict(known) != kept:
+        write_private(path, json.dumps(asdict(known), indent=2))
+    return known
 
 
 def write_private(path: Path, text: str) -> None:
