@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # A bus that takes nothing for a day is a matter for people; EventBridge gives its own targets up after as long.
 BUS_PATIENCE = timedelta(hours=24)
+BUS_GRACE_SECONDS = 10.0  # past the deadline, for the events that were taken just before it
 _ENDED = {
     JobStatus.COMPLETE: Metric.JOBS_COMPLETE,
     JobStatus.FAILED: Metric.JOBS_FAILED,
@@ -69,7 +70,7 @@ def purge(db: Database, *, deadline: float) -> int:
 
 
 def dispatch(db: Database, sender: Sender, bus: "EventBus | None", *, deadline: float) -> Tally:
-    """Hand on what there is until `deadline` (monotonic). An event is told at least once, by its id.
+    """Hand on what there is; nothing is taken after `deadline` (monotonic). An event is told at least once, by its id.
 
     What the bus does not take now is told to the endpoints all the same, and put on the bus again after a while.
 
@@ -82,7 +83,7 @@ def dispatch(db: Database, sender: Sender, bus: "EventBus | None", *, deadline: 
         taken = events.take(db, token)
         if not taken:
             break
-        delayed = _put(bus, taken, deadline) if bus is not None else set()
+        delayed = _put(bus, taken, deadline + BUS_GRACE_SECONDS) if bus is not None else set()
         done = {event.id for event in taken} - delayed
         dispatched = events.dispatch(db, token, taken, done=done)
         _count(event for event in taken if event.id in dispatched.ids)

@@ -1,0 +1,72 @@
+"""Ten thousand ends at once: dispatched a hundred at a time, in memory that does not grow with them."""
+
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from conftest import TestDatabase
+from integration.conftest import ScanQueue
+from integration.test_batch import start
+from scrapersky.db import events as rows
+from scrapersky.db.connection import Database
+from scrapersky.domain.jobs import Caller
+from scrapersky.queues import Sender
+from scrapersky.services import events
+from support.event_rows import Bus, complete_events, endpoint
+from support.sitemap_workers import peak_kib
+from support.webhooks import Outgoing
+
+EVENTS = 10_000
+
+
+def end_all(postgres: TestDatabase, batch_id: UUID) -> None:
+    """The jobs of a batch end, all in one moment."""
+    postgres.rows(
+        "update scrapersky.jobs set status = 'cancelled', error_code = 'cancelled', error_message = 'x',"
+        " finished_at = now() where batch_id = %s",
+        batch_id,
+    )
+
+
+def test_ten_thousand_ends_take_seconds_and_no_more_memory_than_a_hundred(
+    db: Database,
+    postgres: TestDatabase,
+    queue: ScanQueue,
+    caller: Caller,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch_id = start(db, queue, caller, [f"s{number}.example" for number in range(EVENTS)]).batch_id
+    for _ in range(2):
+        endpoint(postgres, caller.tenant_id, "job.cancelled", "batch.cancelled")
+    bus, webhooks, take = Bus(), Outgoing(), rows.take
+    sender = Sender(lambda: webhooks, {"webhook": "webhook"})  # type: ignore[arg-type, return-value]
+
+    def take_anew(database: Database, token: UUID) -> object:
+        bus.entries.clear()  # what the test keeps is not the dispatcher's
+        webhooks.sent.clear()
+        return take(database, token)
+
+    monkeypatch.setattr(rows, "take", take_anew)
+    complete_events(postgres, caller.tenant_id, rows.TAKE_LIMIT)
+    assert events.dispatch(db, sender, bus.of_an_invocation(), deadline=time.monotonic() + 30).dispatched == 100
+    end_all(postgres, batch_id)
+
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak is counted from now on
+    before, cpu, began = peak_kib(), time.process_time(), time.monotonic()
+    tally = events.dispatch(db, sender, bus.of_an_invocation(), deadline=time.monotonic() + 90)
+    seconds, cpu, grown = time.monotonic() - began, time.process_time() - cpu, peak_kib() - before
+    with capsys.disabled():
+        print(
+            f"\n{tally.dispatched} events, {tally.sent} messages: {seconds:.1f} s, {cpu:.1f} of CPU, {grown} KiB more"
+        )
+    counted = "select type, count(*), count(dispatched_at) from scrapersky.events where job_id is null or batch_id = %s"
+    assert postgres.rows(f"{counted} group by type order by type", batch_id) == [
+        ("batch.cancelled", 1, 1),
+        ("job.cancelled", EVENTS, EVENTS),
+    ]
+    assert postgres.rows("select count(*) from scrapersky.webhook_deliveries") == [(2 * (EVENTS + 1),)]
+    assert grown < 4096
+    assert cpu < 10
