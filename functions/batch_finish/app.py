@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scrapersky.observability import logger, observed
-from scrapersky.services import batch, events
+from scrapersky.services import batch_rounds, events
 from scrapersky.wiring import database, sender
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
     logger().set_correlation_id(event["correlation_id"])  # for the lines of what is called from here
     with database() as db:
         if event.get("abort"):
-            ended = batch.abort(db, run)
+            ended = batch_rounds.abort(db, run)
             if ended:
                 events.nudge(sender("event"), event["correlation_id"])
             logger().error("execution failed", extra={**keys, "round": number, "ended": ended, "error": event["error"]})
             return {**keys, "ended": ended}
-        finished = batch.finish(db, run, round=number)
+        finished = batch_rounds.finish(db, run, round=number)
     if finished.given_up:
         events.nudge(sender("event"), event["correlation_id"])
-    logger().info("round finished", extra={**keys, "round": number, "open": finished.open, "again": finished.again})
+    logged = {**keys, "batch_id": str(finished.batch_id)}
+    logger().info("round finished", extra={**logged, "round": number, "open": finished.open, "again": finished.again})
     return {**keys, "round": number + 1, "again": finished.again, "wait_seconds": finished.wait_seconds}

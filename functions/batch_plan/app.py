@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scrapersky.observability import logger, observed
-from scrapersky.services import batch
+from scrapersky.services import batch_rounds
 from scrapersky.settings import BatchPlanSettings
 from scrapersky.wiring import database, s3
 
@@ -23,7 +23,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
     settings = BatchPlanSettings.from_env(os.environ)
     run = UUID(event["run"])
     with database() as db:
-        plan = batch.plan(
+        plan = batch_rounds.plan(
             db,
             run,
             round=event["round"],
@@ -46,6 +46,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
         )
     planned = {
         "run": str(run),
+        "batch_id": str(plan.batch_id),
         "round": event["round"],
         "correlation_id": event["correlation_id"],
         "kind": plan.kind.value,

@@ -60,6 +60,7 @@ def work_off(body: str, settings: BatchStartSettings) -> None:
 def begin(message: BatchStart, state_machine_arn: str) -> None:
     """Start the execution that the message names, unless it was started already."""
     client = step_functions()
+    keys = {"run": str(message.run), "round": message.round, "correlation_id": message.correlation_id}
     try:
         client.start_execution(
             stateMachineArn=state_machine_arn,
@@ -68,7 +69,9 @@ def begin(message: BatchStart, state_machine_arn: str) -> None:
             input=json.dumps({"run": str(message.run), "round": 1, "correlation_id": message.correlation_id}),
         )
     except client.exceptions.ExecutionAlreadyExists:
-        logger().info("execution started before", extra={"run": str(message.run), "round": message.round})
+        logger().info("execution started before", extra=keys)
+    else:
+        logger().info("execution started", extra=keys)
 
 
 def create(request: BatchRequest) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scrapersky.observability import observed
+from scrapersky.observability import logger, observed
 from scrapersky.queues import jobs_of
 from scrapersky.services import events, sitemap_work
 from scrapersky.settings import SitemapWorkerSettings
@@ -25,6 +25,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
 
 def from_batch(event: dict[str, Any], deadline: float) -> dict[str, int]:
     """Work one chunk off and count what became of it; what was not done stays pending for the next round."""
+    logger().set_correlation_id(event.get("correlation_id"))  # for the lines of no job in particular
     tally = work_off([UUID(job_id) for job_id in event["job_ids"]], event["window"], deadline, in_batch=True)
     return {
         "stored": len(tally.stored),

@@ -7,7 +7,7 @@ not among them: a pooler that hangs is given up after as long as in production.
 from datetime import timedelta
 
 from scrapersky.db import outbox, sweep
-from scrapersky.services import batch, jobs, work
+from scrapersky.services import batch, batch_rounds, jobs, work
 
 LEASE_SECONDS = 2  # the least that a worker takes
 HOLD = timedelta(seconds=1)
@@ -26,7 +26,7 @@ def shorten() -> None:
     """Set the constants of this process."""
     work.POSTPONE = POSTPONE
     work.RENEW_SECONDS = RENEW_SECONDS
-    batch.ROUND_PAUSE_SECONDS = ROUND_PAUSE_SECONDS
+    batch_rounds.ROUND_PAUSE_SECONDS = ROUND_PAUSE_SECONDS
     for module in (outbox, batch, jobs):
         vars(module)["HOLD"] = HOLD
     sweep.STRANDED_AFTER = STRANDED_AFTER

@@ -10,10 +10,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from scrapersky import metrics
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.queues import Sender
 from scrapersky.services import domain_scan
+from support import emf
 
 REGION = "eu-central-1"
 
@@ -102,3 +104,19 @@ def make_job(db: Database, queue: ScanQueue, caller: Caller) -> Callable[..., UU
         return accepted.job_id
 
     return make
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., emf.Values]:
+    """What was counted so far, as CloudWatch keeps it: under no dimension, or under those that are asked for."""
+    monkeypatch.setattr(metrics, "_buffer", metrics._Buffer())
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScraperSky/test")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+    kept: list[dict[str, Any]] = []
+
+    def written(**dimensions: str) -> emf.Values:
+        metrics.flush()
+        kept.extend(emf.documents(capsys.readouterr().out))
+        return emf.values(kept, **dimensions)
+
+    return written

@@ -21,7 +21,7 @@ from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Conflict, NotFound
-from scrapersky.services import batch, jobs, sweep
+from scrapersky.services import batch, batch_rounds, jobs, sweep
 from scrapersky.services.work import Control
 
 FOREVER = float("inf")
@@ -229,7 +229,7 @@ def test_a_plan_covers_what_waits_once_and_keeps_to_the_concurrency_asked_for(
     started = start(db, queue, caller, [f"s{n}.example" for n in range(60)], max_concurrent=15)
     ids = job_ids(db, caller, started.batch_id)
     run(db, ids["s0.example"])
-    plan = batch.plan(
+    plan = batch_rounds.plan(
         db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
     )
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [25, 25, 9]
@@ -237,14 +237,14 @@ def test_a_plan_covers_what_waits_once_and_keeps_to_the_concurrency_asked_for(
     assert plan.lanes * plan.chunks[0].window <= 15
     assert {chunk.window for chunk in plan.chunks} == {7}  # two workers
     with pytest.raises(NotFound):
-        batch.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        batch_rounds.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
 
 
 def test_a_small_batch_has_work_for_all_its_workers(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
     started = start(db, queue, caller, [f"s{n}.example" for n in range(19)], max_concurrent=30)
-    plan = batch.plan(
+    plan = batch_rounds.plan(
         db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
     )
     assert (plan.lanes, [len(chunk.job_ids) for chunk in plan.chunks]) == (3, [7, 7, 5])
@@ -258,7 +258,7 @@ def test_a_plan_is_for_the_workers_of_the_batchs_kind(
     for kind in SITES:
         started = start(db, queue, caller, hosts, kind=kind, max_concurrent=8)
         run_id = run_of(postgres, started.batch_id)
-        plan = batch.plan(db, run_id, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        plan = batch_rounds.plan(db, run_id, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
         planned.append((plan.kind, plan.lanes, {chunk.window for chunk in plan.chunks}))
     assert planned == [(JobKind.DOMAIN_SCAN, 1, {8}), (JobKind.SITEMAP_SCAN, 2, {4})]
 
@@ -267,7 +267,9 @@ def test_the_last_round_gives_each_site_a_worker_of_its_own_however_large_the_ch
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
     run_id = run_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
-    plan = batch.plan(db, run_id, round=batch.MAX_ROUNDS, chunk_size=100, sites_per_worker=SITES, max_lanes=50)
+    plan = batch_rounds.plan(
+        db, run_id, round=batch_rounds.MAX_ROUNDS, chunk_size=100, sites_per_worker=SITES, max_lanes=50
+    )
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [1] * 30
 
 
@@ -278,7 +280,9 @@ def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last
     sizes = [
         max(
             len(chunk.job_ids)
-            for chunk in batch.plan(db, run_id, round=n, chunk_size=25, sites_per_worker=SITES, max_lanes=50).chunks
+            for chunk in batch_rounds.plan(
+                db, run_id, round=n, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+            ).chunks
         )
         for n in (1, 2, 3, 4)
     ]
@@ -291,16 +295,16 @@ def test_a_site_that_kills_its_worker_costs_its_neighbours_nothing(
     started = start(db, queue, caller, [f"s{n}.example" for n in range(6)] + ["deadly.example"], max_concurrent=1)
     run_id = run_of(postgres, started.batch_id)
     deadly = job_ids(db, caller, started.batch_id)["deadly.example"]
-    for number in range(1, batch.MAX_ROUNDS + 1):
-        plan = batch.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+    for number in range(1, batch_rounds.MAX_ROUNDS + 1):
+        plan = batch_rounds.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
         for chunk in plan.chunks:
             if deadly in chunk.job_ids:  # claimed with its neighbours, and nothing is ever heard of them again
                 leases.claim(db, chunk.job_ids, token=uuid4(), lease=timedelta(seconds=-1))
                 postgres.rows("update scrapersky.host_leases set until = now() - interval '1 s'")
             else:
                 run(db, *chunk.job_ids)
-        finished = batch.finish(db, run_id, round=number)
-        assert finished.again == (number < batch.MAX_ROUNDS)
+        finished = batch_rounds.finish(db, run_id, round=number)
+        assert finished.again == (number < batch_rounds.MAX_ROUNDS)
     whole, domains = batch.snapshot(db, caller.tenant_id, started.batch_id)
     assert (whole.status, whole.figures.completed, whole.figures.failed) == (JobStatus.COMPLETE, 6, 1)
     (lost,) = (each for each in domains if each.error is not None)
@@ -315,14 +319,14 @@ def test_a_round_that_leaves_jobs_asks_for_another_and_the_third_gives_them_up(
     ids = job_ids(db, caller, started.batch_id)
     run_id = run_of(postgres, started.batch_id)
     leases.claim(db, [ids["a.example"]], token=uuid4(), lease=timedelta(seconds=60))
-    first = batch.finish(db, run_id, round=1)
+    first = batch_rounds.finish(db, run_id, round=1)
     assert (first.open, first.again) == (3, True)
     assert 50 <= first.wait_seconds <= 62  # not before the living lease is over
-    last = batch.finish(db, run_id, round=batch.MAX_ROUNDS)
+    last = batch_rounds.finish(db, run_id, round=batch_rounds.MAX_ROUNDS)
     assert (last.open, last.again) == (1, True)
     run(db, ids["a.example"])
     postgres.rows("update scrapersky.jobs set lease_until = now() - interval '1 s' where status = 'running'")
-    over = batch.finish(db, run_id, round=batch.MAX_ROUNDS + 1)
+    over = batch_rounds.finish(db, run_id, round=batch_rounds.MAX_ROUNDS + 1)
     assert (over.open, over.again, over.wait_seconds) == (0, False, 0)
     assert postgres.rows("select distinct status, error_code from scrapersky.jobs") == [("failed", "worker_lost")]
 
@@ -333,7 +337,7 @@ def test_an_abort_leaves_nothing_open_but_what_a_worker_holds(
     started = start(db, queue, caller)
     held = job_ids(db, caller, started.batch_id)["b.example"]
     leases.claim(db, [held], token=uuid4(), lease=timedelta(seconds=60))
-    assert batch.abort(db, run_of(postgres, started.batch_id)) == 2
+    assert batch_rounds.abort(db, run_of(postgres, started.batch_id)) == 2
     figures = batch.get(db, caller.tenant_id, started.batch_id).figures
     assert (figures.running, figures.failed) == (1, 2)
 
@@ -381,7 +385,7 @@ def test_a_lost_worker_of_a_batch_leaves_its_job_to_the_next_round(
     leases.claim(db, [job_id], token=uuid4(), lease=timedelta(seconds=-1))
     assert sweep.run(db, queue.sender, deadline=FOREVER).reopened == 1
     assert queue.drain() == []
-    plan = batch.plan(
+    plan = batch_rounds.plan(
         db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
     )
     assert [chunk.job_ids for chunk in plan.chunks] == [(job_id,)]

@@ -16,7 +16,7 @@ from scrapersky import wiring
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
-from scrapersky.services import batch
+from scrapersky.services import batch, batch_rounds
 from support import emf
 from support.http_events import Context, function
 from support.log_lines import recorded
@@ -63,6 +63,7 @@ def aws(postgres: TestDatabase, queue: ScanQueue, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DATABASE_SECRET_ARN", secret(postgres.app_dsn))
     monkeypatch.setenv("BATCH_QUEUE_URL", queue.batch_url)
     monkeypatch.setenv("EVENT_QUEUE_URL", queue.event_url)
+    monkeypatch.setenv("WEBHOOK_QUEUE_URL", queue.webhook_url)
     monkeypatch.setenv("BATCH_DEAD_LETTER_QUEUE_URL", services.dead_url)
     monkeypatch.setenv("BATCH_STATE_MACHINE_ARN", services.machine_arn)
     monkeypatch.setenv("BATCH_BUCKET", BUCKET)
@@ -215,6 +216,7 @@ def test_a_plan_puts_every_pending_job_into_one_chunk(
     plan = planned(run)
     assert plan == {
         "run": str(run),
+        "batch_id": str(made.batch_id),
         "round": 1,
         "correlation_id": "request-1",
         "kind": "domain_scan",
@@ -274,7 +276,7 @@ def test_what_a_batch_gives_up_is_logged_under_the_id_of_its_request(
 ) -> None:
     run = run_of(postgres, start(db, queue, caller).batch_id)
     with recorded(capsys) as written:
-        assert finished(run, round=batch.MAX_ROUNDS)["again"] is False
+        assert finished(run, round=batch_rounds.MAX_ROUNDS)["again"] is False
     (line,) = [event for event in written.events() if event["message"] == "batch gave up"]
     assert (line["run"], line["lost"], line["correlation_id"]) == (str(run), 3, "request-1")
 

@@ -12,7 +12,6 @@ from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from integration.relay import relay
 from integration.test_work import run
-from scrapersky import metrics
 from scrapersky.db.connection import Copy, Cursor, Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.services import domain_scan
@@ -54,19 +53,6 @@ def test_starting_a_scan_costs_three_round_trips(postgres: TestDatabase, queue: 
 SPEAK: Any = "select 1 as one"
 LARGE: Any = "select repeat('x', 100000) as text from generate_series(1, 20)"
 COPIED: Any = "copy copied (n) from stdin"
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], emf.Values]:
-    """What was counted, as CloudWatch would read it."""
-    monkeypatch.setattr(metrics, "_buffer", metrics._Buffer())
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScraperSky/test")
-
-    def written() -> emf.Values:
-        metrics.flush()
-        return emf.values(emf.documents(capsys.readouterr().out))
-
-    return written
 
 
 def copying(db: Database, tenant_id: UUID, rows: int) -> None:

@@ -14,7 +14,7 @@ from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Site
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobKind, JobStatus
-from scrapersky.services import batch, jobs
+from scrapersky.services import batch, batch_rounds, jobs
 from support.sitemap_lines import OVER, address, claim, lead, line_of, pages, scan_of, store, whole
 from support.sitemap_lines import add as add_files
 
@@ -101,7 +101,7 @@ def test_a_batch_that_is_ended_ends_the_files_of_its_scans(
         batch.cancel(db, caller.tenant_id, batch_id)
         assert lines(postgres, job_id) == [("cancelled", None, None)] * 2
     else:
-        assert batch.abort(db, run_of(postgres, batch_id)) == 2
+        assert batch_rounds.abort(db, run_of(postgres, batch_id)) == 2
         assert lines(postgres, job_id) == [("failed", "worker_lost", "its batch was aborted")] * 2
     assert postgres.one("select count(*) from scrapersky.sitemap_files where finished_at is null") == (0,)
 

@@ -29,7 +29,7 @@ from scrapersky.queues import Sender
 from scrapersky.scraping import findings
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.page import parse_page
-from scrapersky.services import batch, domain_scan, work
+from scrapersky.services import batch, batch_rounds, domain_scan, work
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import PgBouncer, Postgres
 
@@ -155,7 +155,7 @@ def _work_off(dsn: str, owner: str, batch_id: UUID) -> None:
         row = connection.execute("select run from scrapersky.batches where id = %s", (batch_id,)).fetchone()
     assert row is not None
     with Database(dsn) as db:
-        planned = batch.plan(
+        planned = batch_rounds.plan(
             db, row[0], round=1, chunk_size=CHUNK_SIZE, sites_per_worker=SITES_PER_WORKER, max_lanes=MAX_LANES
         )
     for chunk in planned.chunks:
@@ -170,7 +170,7 @@ def _work_off(dsn: str, owner: str, batch_id: UUID) -> None:
                 patient=True,
             )
     with Database(dsn) as db:
-        finished = batch.finish(db, row[0], round=1)
+        finished = batch_rounds.finish(db, row[0], round=1)
     if finished.open:
         raise RuntimeError(f"{finished.open} jobs are still open")
 

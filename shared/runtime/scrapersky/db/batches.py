@@ -123,7 +123,9 @@ with ended as (
   where tenant_id = %(tenant_id)s and batch_id = %(id)s and status in ('pending', 'running')
   returning 1
 )
-select count(*) as ended from ended
+select count(*) as ended,
+       (select correlation_id from scrapersky.batches where tenant_id = %(tenant_id)s and id = %(id)s) as correlation_id
+from ended
 """
 
 _RETRY = """
@@ -211,10 +213,10 @@ def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, lis
 
 
 def origin(cursor: Cursor, tenant_id: UUID, batch_id: UUID) -> Mapping[str, Any] | None:
-    """What an existing batch was made from: `fingerprint`, `created_at`, `job_count`."""
+    """What an existing batch was made from: `fingerprint`, `created_at`, `job_count`; and its `run`."""
     return cursor.execute(
         """
-        select fingerprint, created_at,
+        select fingerprint, created_at, run,
                (select count(*) from scrapersky.jobs as j where j.tenant_id = b.tenant_id and j.batch_id = b.id)
                  as job_count
         from scrapersky.batches as b where tenant_id = %s and id = %s
@@ -262,10 +264,10 @@ def listing(db: Database, tenant_id: UUID, filters: Mapping[str, Any]) -> list[B
     return [batch_of(row) for row in db.query(_LIST, {**filters, "tenant_id": tenant_id}, tenant_id=tenant_id)]
 
 
-def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> int:
-    """End every job that is not final; return how many."""
+def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> tuple[int, str | None]:
+    """End every job that is not final; (how many, the request that the batch goes back to)."""
     rows = db.query(_CANCEL, {"tenant_id": tenant_id, "id": batch_id}, tenant_id=tenant_id)
-    return int(rows[0]["ended"])
+    return rows[0]["ended"], rows[0]["correlation_id"]
 
 
 def retry(

@@ -174,9 +174,11 @@ def retry(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Mess
     return (row["created_at"], owed(row)) if row else None
 
 
-def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> None:
-    """End a job that is not final; its worker's token is void from here on."""
-    db.query(_CANCEL + " returning id", {"tenant_id": tenant_id, "id": job_id}, tenant_id=tenant_id)
+def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> dict[str, str] | None:
+    """End a job that is not final; its worker's token is void from here on. What the log says of it, None if it was."""
+    statement = _CANCEL + " returning correlation_id, batch_id::text"
+    rows = db.query(statement, {"tenant_id": tenant_id, "id": job_id}, tenant_id=tenant_id)
+    return {name: value for name, value in rows[0].items() if value is not None} if rows else None
 
 
 def origin(cursor: Cursor, tenant_id: UUID, job_id: UUID) -> tuple[datetime, dict[str, Any]] | None:

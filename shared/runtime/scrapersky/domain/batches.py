@@ -101,6 +101,7 @@ class Chunk:
 class Plan:
     """One round of a batch: whose workers it is for, its chunks, and how many of them may be worked off at once."""
 
+    batch_id: UUID
     kind: JobKind
     chunks: tuple[Chunk, ...]
     lanes: int
@@ -110,6 +111,7 @@ class Plan:
 class Finished:
     """How a round ended: jobs given up, those still open, whether another round is due, how long to wait before it."""
 
+    batch_id: UUID
     given_up: int
     open: int
     again: bool

@@ -1,31 +1,29 @@
-"""Batches: many domains under one name, in rounds that the state machine asks for."""
+"""Batches: many domains under one name. Their rounds are in `services.batch_rounds`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
-from scrapersky.db import batches, rounds
+from scrapersky.db import batches
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
 from scrapersky.db.values import storable_text
-from scrapersky.domain.batches import Batch, Chunk, DomainStatus, Finished, Plan, StartedBatch, lanes
+from scrapersky.domain.batches import Batch, DomainStatus, StartedBatch
 from scrapersky.domain.jobs import Caller, Idempotency, Job
 from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
 from scrapersky.errors import Conflict, NotFound
+from scrapersky.metrics import Metric, count
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
 from scrapersky.services import events, jobs, outbox, paging
-from scrapersky.services.jobs import first_holder, own_key, wait_for
+from scrapersky.services.jobs import first_holder, own_key
+from scrapersky.services.waiting import wait_for
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
 RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
 INPUT_KEPT = 500  # characters of an input that names no domain; it stands for one, and an index row is 2,704 bytes
-MAX_ROUNDS = 3  # of one execution: what three rounds could not end is lost
-CHUNK_SHRINKS = 5  # times a round: 25, 5, 1
-# The least wait before another round, so that a round which failed at once does not come back at once.
-ROUND_PAUSE_SECONDS = 10
 RETRYABLE = tuple(code for code in ErrorCode if code is not ErrorCode.INVALID_DOMAIN)
 
 
@@ -59,6 +57,7 @@ def start(
     named = [] if kind is JobKind.DOMAIN_SCAN else [kind.value]
     asked = [*named, str(max_pages), str(max_concurrent), *sorted([*wanted, *refused])]
     fingerprint = sha256("\n".join(asked).encode())
+    run = uuid4()
     parameters = {
         "tenant_id": caller.tenant_id,
         "id": identity,
@@ -66,7 +65,7 @@ def start(
         "request": {"max_pages": max_pages, "max_concurrent": max_concurrent},
         "max_pages": max_pages,
         "created_by": caller.user_id,
-        "run": uuid4(),
+        "run": run,
         "fingerprint": fingerprint.digest(),
         "correlation_id": caller.correlation_id,
         "hold": HOLD,
@@ -78,18 +77,22 @@ def start(
         ],
     }
 
-    def work(cursor: Cursor) -> tuple[StartedBatch, list[Message]]:
+    def work(cursor: Cursor) -> tuple[StartedBatch, UUID, list[Message]]:
         first = first_holder(cursor, caller, identity, idempotency, aside)
         if first is not None:
-            return _existing(cursor, caller, first, None), []
+            return *_origin(cursor, caller, first, None), []
         made = batches.create(cursor, parameters)
         if made is None:
-            return _existing(cursor, caller, identity, fingerprint.digest()), []
+            return *_origin(cursor, caller, identity, fingerprint.digest()), []
         created_at, messages = made
         rejected = batches.rejected(cursor, caller.tenant_id, identity) if refused else ()
-        return StartedBatch(identity, len(wanted) + len(refused), created_at, rejected), messages
+        return StartedBatch(identity, len(wanted) + len(refused), created_at, rejected), run, messages
 
-    started, messages = db.run(work, tenant_id=caller.tenant_id)
+    started, its_run, messages = db.run(work, tenant_id=caller.tenant_id)
+    if its_run == run:  # made by this request, be it by a try whose answer was lost
+        count(Metric.JOBS_CREATED, started.job_count, kind=kind.value)
+        keys = {**_keys(caller.tenant_id, identity, caller.correlation_id), "run": str(run)}
+        logger().info("batch started", extra={**keys, "kind": kind.value, "jobs": started.job_count})
     outbox.deliver(db, sender, messages)
     if refused:
         events.nudge(sender, caller.correlation_id)  # jobs that have ended before they began
@@ -105,7 +108,7 @@ def made_before(db: Database, caller: Caller, idempotency: Idempotency) -> tuple
 
     def work(cursor: Cursor) -> tuple[StartedBatch, Any] | None:
         before = jobs.made_before(cursor, caller, idempotency)
-        return (_existing(cursor, caller, before[0], None), before[1]) if before is not None else None
+        return (_existing(cursor, caller, before[0]), before[1]) if before is not None else None
 
     return db.run(work, tenant_id=caller.tenant_id)
 
@@ -178,8 +181,10 @@ def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> Batch:
         NotFound: this tenant has no such batch.
         Conflict: it is final already.
     """
-    ended = batches.cancel(db, tenant_id, batch_id)
+    ended, correlation_id = batches.cancel(db, tenant_id, batch_id)
     batch = get(db, tenant_id, batch_id)
+    if ended:
+        logger().info("batch cancelled", extra={**_keys(tenant_id, batch_id, correlation_id), "ended": ended})
     if not ended and batch.status is not JobStatus.CANCELLED:
         raise Conflict(f"The batch is {batch.status.value} already.", code="batch_is_final")
     return batch
@@ -209,14 +214,17 @@ def retry(
     def work(cursor: Cursor) -> tuple[StartedBatch, list[Message]]:
         first = first_holder(cursor, caller, batch_id, once)
         if first is not None:
-            return _existing(cursor, caller, first, None), []
-        existing = _existing(cursor, caller, batch_id, None)
+            return _existing(cursor, caller, first), []
+        existing = _existing(cursor, caller, batch_id)
         message = batches.retry(cursor, caller.tenant_id, batch_id, codes=codes, hold=HOLD)
         if message is None:
             raise Conflict("The batch has no failed or cancelled job to retry.", code="batch_not_retryable")
         return existing, [message]
 
     started, messages = db.run(work, tenant_id=caller.tenant_id)
+    for message in messages:
+        keys = _keys(caller.tenant_id, batch_id, message.body["correlation_id"])
+        logger().info("batch retried", extra={**keys, "request_id": caller.correlation_id})
     outbox.deliver(db, sender, messages)
     return started
 
@@ -232,60 +240,6 @@ def results(db: Database, tenant_id: UUID, batch_id: UUID) -> Iterator[Job]:
         after = page[-1].domain
 
 
-def plan(
-    db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: Mapping[JobKind, int], max_lanes: int
-) -> Plan:
-    """A round of a run: what still waits, in chunks for the workers, of `chunk_size` jobs at most.
-
-    A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, and the last
-    one single jobs: a site that kills its worker, or takes all its time, takes its chunk along, and must not do so
-    until they are all spent.
-
-    Raises:
-        NotFound: there is no such run.
-    """
-    batch = _run(db, run)
-    kind, waiting = rounds.pending(db, batch)
-    most = batch.request["max_concurrent"]
-    workers, window = lanes(most, sites_per_worker=sites_per_worker[kind], max_lanes=max_lanes)
-    largest = chunk_size // CHUNK_SHRINKS ** (round - 1) if round < MAX_ROUNDS else 1
-    size = max(1, min(largest, -(-len(waiting) // workers)))
-    chunks = tuple(Chunk(tuple(waiting[at : at + size]), window) for at in range(0, len(waiting), size))
-    return Plan(kind, chunks, workers)
-
-
-def finish(db: Database, run: UUID, *, round: int) -> Finished:
-    """How the round ended. After the last one, what nobody works on any more fails as `worker_lost`.
-
-    Raises:
-        NotFound: there is no such run.
-    """
-    batch = _run(db, run)
-    lost = 0
-    if round >= MAX_ROUNDS:
-        lost = rounds.give_up(db, batch, f"it was not done in {MAX_ROUNDS} rounds of its batch")
-        if lost:
-            logger().error("batch gave up", extra={"run": str(run), "lost": lost})
-    still_open, seconds = rounds.open_jobs(db, batch)
-    return Finished(
-        given_up=lost,
-        open=still_open,
-        again=still_open > 0,
-        wait_seconds=max(seconds + 1, ROUND_PAUSE_SECONDS) if still_open else 0,
-    )
-
-
-def abort(db: Database, run: UUID) -> int:
-    """End what an execution that failed leaves behind; return how many jobs. What a worker still holds ends by itself.
-
-    Raises:
-        NotFound: there is no such run.
-    """
-    ended = rounds.give_up(db, _run(db, run), "its batch was aborted")
-    logger().error("batch aborted", extra={"run": str(run), "ended": ended})
-    return ended
-
-
 def _sorted(domains: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     """(domain key to the first text that names it, text that names none to the reason)."""
     wanted: dict[str, str] = {}
@@ -298,22 +252,27 @@ def _sorted(domains: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     return wanted, refused
 
 
-def _existing(cursor: Cursor, caller: Caller, batch_id: UUID, fingerprint: bytes | None) -> StartedBatch:
-    """The first answer of a batch that is there already; `fingerprint` is what this request asks for, if it counts."""
+def _existing(cursor: Cursor, caller: Caller, batch_id: UUID) -> StartedBatch:
+    return _origin(cursor, caller, batch_id, None)[0]
+
+
+def _origin(cursor: Cursor, caller: Caller, batch_id: UUID, fingerprint: bytes | None) -> tuple[StartedBatch, UUID]:
+    """(the first answer of a batch that is there already, its run).
+
+    `fingerprint` is what this request asks for, if it counts.
+    """
     origin = batches.origin(cursor, caller.tenant_id, batch_id)
     if origin is None:
         raise _unknown(batch_id)
     if fingerprint is not None and bytes(origin["fingerprint"]) != fingerprint:
         raise Conflict("There is a batch with this batch_id already, made from another request.", code="batch_exists")
     rejected = batches.rejected(cursor, caller.tenant_id, batch_id)
-    return StartedBatch(batch_id, origin["job_count"], origin["created_at"], rejected)
+    return StartedBatch(batch_id, origin["job_count"], origin["created_at"], rejected), origin["run"]
 
 
-def _run(db: Database, run: UUID) -> rounds.Run:
-    found = rounds.find(db, run)
-    if found is None:
-        raise NotFound(f"There is no run {run}.")
-    return found
+def _keys(tenant_id: UUID, batch_id: UUID, correlation_id: str | None) -> dict[str, str | None]:
+    """What every log line about a batch says of it."""
+    return {"batch_id": str(batch_id), "tenant_id": str(tenant_id), "correlation_id": correlation_id}
 
 
 def _unknown(batch_id: UUID) -> NotFound:

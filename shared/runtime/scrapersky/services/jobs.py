@@ -1,9 +1,8 @@
 """What a tenant can do with its jobs, whatever their kind."""
 
-import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from scrapersky.db import idempotency as keys
@@ -13,14 +12,11 @@ from scrapersky.db.outbox import HOLD
 from scrapersky.domain.jobs import Caller, Idempotency, Job, Started
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound, PlacesNotConfigured
+from scrapersky.metrics import Metric, count
 from scrapersky.observability import logger
 from scrapersky.queues import JobMessage, Message, Sender
 from scrapersky.services import outbox, paging
-
-POLL_SECONDS = 0.25  # of a waiting client; each look is an indexed row or two
-POLL_MAX_SECONDS = 1.0
-
-T = TypeVar("T")
+from scrapersky.services.waiting import wait_for
 
 
 def create(
@@ -61,7 +57,10 @@ def create(
             return _existing(cursor, caller, job_id), []
         return Started(job_id, made[0], metadata), [made[1]]
 
-    return _started(db, sender, caller, work)
+    started = _started(db, sender, caller, work)
+    if started.job_id == job_id:  # made by this request, be it by a try whose answer was lost
+        count(Metric.JOBS_CREATED, kind=kind.value)
+    return started
 
 
 def retry(
@@ -109,18 +108,6 @@ def get(db: Database, tenant_id: UUID, job_id: UUID, *, kind: JobKind | None = N
     if job is None or kind not in (None, job.kind):
         raise _unknown(job_id)
     return job
-
-
-def wait_for(look: Callable[[], T], *, seconds: float, is_enough: Callable[[T], bool]) -> T:
-    """What `look` says as soon as that `is_enough`, or when `seconds` have passed. It looks once at the least."""
-    deadline = time.monotonic() + seconds
-    pause = POLL_SECONDS
-    while True:
-        seen = look()
-        if is_enough(seen) or (left := deadline - time.monotonic()) <= 0:
-            return seen
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, POLL_MAX_SECONDS)
 
 
 def wait(
@@ -199,8 +186,10 @@ def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
         NotFound: this tenant has no such job.
         Conflict: it is complete or failed.
     """
-    jobs.cancel(db, tenant_id, job_id)
+    ended = jobs.cancel(db, tenant_id, job_id)
     job = get(db, tenant_id, job_id)
+    if ended is not None:
+        logger().info("job cancelled", extra={"job_id": str(job_id), "tenant_id": str(tenant_id), **ended})
     if job.status is not JobStatus.CANCELLED:
         raise Conflict(f"The job is {job.status.value} already.", code="job_is_final")
     return job
@@ -208,16 +197,12 @@ def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> Job:
 
 def give_up(db: Database, messages: list[JobMessage]) -> int:
     """Fail the jobs whose messages ended in the dead-letter queue; return how many were still open."""
-    ended = sweep.dead_letters(db, [message.job_id for message in messages]) if messages else set()
+    ended = sweep.dead_letters(db, [message.job_id for message in messages]) if messages else {}
     for message in messages:
-        logger().error(
-            "message given up",
-            extra={
-                "job_id": str(message.job_id),
-                "correlation_id": message.correlation_id,
-                "ended": message.job_id in ended,
-            },
-        )
+        keys = {"job_id": str(message.job_id), "correlation_id": message.correlation_id}
+        if (batch_id := ended.get(message.job_id)) is not None:
+            keys["batch_id"] = str(batch_id)
+        logger().error("message given up", extra={**keys, "ended": message.job_id in ended})
     return len(ended)
 
 
@@ -287,9 +272,11 @@ def _started(
     db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Started, list[Message]]]
 ) -> Started:
     answer, messages = db.run(work, tenant_id=caller.tenant_id)
-    if messages:
-        keys = {"job_id": str(answer.job_id), "tenant_id": str(caller.tenant_id)}
-        logger().info("job started", extra={**keys, "correlation_id": caller.correlation_id})
+    for message in messages:
+        keys = {"job_id": str(answer.job_id), "tenant_id": str(caller.tenant_id), "kind": message.queue}
+        # A job that is retried goes on under the id of the request that made it.
+        ids = {"correlation_id": message.body["correlation_id"], "request_id": caller.correlation_id}
+        logger().info("job started", extra={**keys, **ids})
     outbox.deliver(db, sender, messages)
     return answer
 

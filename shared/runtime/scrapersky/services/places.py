@@ -13,7 +13,7 @@ from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Conflict, FieldError, Invalid, NotFound
 from scrapersky.queues import Sender
 from scrapersky.services import batch, paging
-from scrapersky.services.jobs import wait_for
+from scrapersky.services.waiting import wait_for
 
 LISTED_AT_MOST = 1_000  # of a search: the most that one finds
 LEDGER_DAYS = 366  # of one answer: a year by day and SKU is some thousand lines
