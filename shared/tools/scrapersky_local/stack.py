@@ -210,6 +210,7 @@ class Stack:
                 "ContactUrl": f"{api_url}/docs",
                 "ScanMaximumConcurrency": str(WORKERS),
                 "BatchMaximumLanes": str(WORKERS),
+                "EventBusName": "default",  # as AWS has it, so that a rule on it gets what happens here
             }
         )
         deployment.set_secret("WebhookKeySecret", secrets.webhook_key)
