@@ -182,7 +182,7 @@ def test_no_row_is_given_away(seeded: Seeded) -> None:
         assert "row-level security" in str(refusal.value), name
 
 
-def test_rows_are_deleted_where_a_retry_or_a_tenant_asks_for_it_and_there_each_tenants_own(seeded: Seeded) -> None:
+def test_rows_are_deleted_where_a_retry_starts_anew_and_there_each_tenants_own(seeded: Seeded) -> None:
     deletable = set()
     for name in mine(seeded):
         with seeded.as_app(seeded.theirs) as connection:
@@ -192,7 +192,7 @@ def test_rows_are_deleted_where_a_retry_or_a_tenant_asks_for_it_and_there_each_t
                 continue
             assert gone.fetchall() == [(seeded.theirs,)], name
             deletable.add(name)
-    assert deletable == {"pages", "facts", "sitemap_files", "place_results", "webhooks"}
+    assert deletable == {"pages", "facts", "sitemap_files", "place_results"}
 
 
 def mine(seeded: Seeded) -> dict[str, list[Jsonb]]:

@@ -114,6 +114,11 @@ def expire_places(db: Database) -> int:
     return int(db.query("select scrapersky.expire_places(%(limit)s) as expired", {"limit": LIMIT})[0]["expired"])
 
 
+def deleted_webhooks(db: Database) -> int:
+    """Remove webhooks that were deleted, their deliveries first; return how many rows of either."""
+    return int(db.query("select scrapersky.purge_webhooks(%(limit)s) as gone", {"limit": LIMIT})[0]["gone"])
+
+
 def dead_letters(db: Database, job_ids: Sequence[UUID]) -> dict[UUID, UUID | None]:
     """End jobs whose message was given up; return those that were not final or in work, each with its batch."""
     rows = db.query("select id, batch_id from scrapersky.fail_dead_letters(%(ids)s)", {"ids": list(job_ids)})

@@ -42,6 +42,7 @@ _ONE_DELIVERY = (
     + _DELIVERY
     + """
 from scrapersky.webhook_deliveries as d
+join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id and w.deleted_at is null
 join scrapersky.events as e on e.tenant_id = d.tenant_id and e.id = d.event_id
 where d.tenant_id = %(tenant_id)s and d.id = %(id)s
 """
@@ -50,6 +51,7 @@ where d.tenant_id = %(tenant_id)s and d.id = %(id)s
 _ITS_EVENT = """
 select e.id, e.tenant_id, e.type, e.job_id, e.batch_id, e.webhook_id, e.data, e.correlation_id, e.occurred_at
 from scrapersky.webhook_deliveries as d
+join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id and w.deleted_at is null
 join scrapersky.events as e on e.tenant_id = d.tenant_id and e.id = d.event_id
 where d.tenant_id = %(tenant_id)s and d.id = %(id)s
 """
@@ -82,16 +84,16 @@ with chosen as (
     and (%(since)s::timestamptz is null or d.created_at >= %(since)s)
     and (%(until)s::timestamptz is null or d.created_at < %(until)s)
     and (%(status)s::text is null or d.status = %(status)s)
-    and (%(id)s::uuid is not null or d.status <> 'pending' or d.next_attempt_at > now())
+    and (%(id)s::uuid is not null or d.status <> 'pending' or d.is_waiting or d.next_attempt_at > now())
     -- What is being tried right now is left to its worker, which would find its fence gone and the log without it.
     and (d.lease_until is null or d.lease_until <= now())
   order by d.created_at, d.id
   limit %(limit)s
-  for update
+  for update skip locked
 ), again as (
   update scrapersky.webhook_deliveries as d
   set status = 'pending', tries = 0, next_attempt_at = now(), lease_token = null, lease_until = null,
-      finished_at = null, updated_at = now()
+      is_waiting = false, finished_at = null, updated_at = now()
   from chosen where d.tenant_id = chosen.tenant_id and d.id = chosen.id
   returning d.tenant_id, d.id, d.created_at
 ), well as (
@@ -149,7 +151,9 @@ def events(db: Database, tenant_id: UUID, filters: Mapping[str, Any]) -> list[Ev
 def target(cursor: Cursor, tenant_id: UUID, delivery_id: UUID) -> UUID | None:
     """Which webhook a delivery is for, None when this tenant has no such delivery."""
     row = cursor.execute(
-        "select webhook_id from scrapersky.webhook_deliveries where tenant_id = %s and id = %s",
+        "select d.webhook_id from scrapersky.webhook_deliveries as d"
+        " join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id"
+        " where d.tenant_id = %s and d.id = %s and w.deleted_at is null",
         (tenant_id, delivery_id),
     ).fetchone()
     return row["webhook_id"] if row else None

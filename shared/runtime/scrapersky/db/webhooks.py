@@ -22,14 +22,14 @@ _LOCK = "select pg_advisory_xact_lock(hashtextextended('scrapersky.webhooks ' ||
 _CREATE = """
 insert into scrapersky.webhooks (id, tenant_id, url, events, description, created_by)
 select %(id)s, %(tenant_id)s, %(url)s, %(events)s::text[], %(description)s, %(created_by)s
-where (select count(*) from scrapersky.webhooks where tenant_id = %(tenant_id)s) < %(at_most)s
+where (select count(*) from scrapersky.webhooks where tenant_id = %(tenant_id)s and deleted_at is null) < %(at_most)s
 on conflict (id) do nothing -- this very statement ran before and its answer was lost
 """
 
 _GET = (
     "select "  # noqa: S608 - constants alone
     + COLUMNS
-    + " from scrapersky.webhooks where tenant_id = %(tenant_id)s and id = %(id)s"
+    + " from scrapersky.webhooks where tenant_id = %(tenant_id)s and id = %(id)s and deleted_at is null"
 )
 
 _LIST = (
@@ -37,7 +37,7 @@ _LIST = (
     + COLUMNS
     + """
 from scrapersky.webhooks
-where tenant_id = %(tenant_id)s
+where tenant_id = %(tenant_id)s and deleted_at is null
   and (%(before)s::timestamptz is null or (created_at, id) < (%(before)s, %(before_id)s::uuid))
 order by created_at desc, id desc
 limit %(limit)s
@@ -58,7 +58,7 @@ set url = coalesce(%(url)s, url),
     failing_since = case when %(enabled)s or url <> %(url)s then null else failing_since end,
     paused_until = case when %(enabled)s or url <> %(url)s then null else paused_until end,
     updated_at = now()
-where tenant_id = %(tenant_id)s and id = %(id)s
+where tenant_id = %(tenant_id)s and id = %(id)s and deleted_at is null
 returning """
     + COLUMNS
 )
@@ -66,8 +66,17 @@ returning """
 _ROTATE = """
 update scrapersky.webhooks
 set secret_version = secret_version + 1, previous_secret_until = now() + %(overlap)s, updated_at = now()
-where tenant_id = %(tenant_id)s and id = %(id)s
+where tenant_id = %(tenant_id)s and id = %(id)s and deleted_at is null
 returning secret_version, previous_secret_until
+"""
+
+# Its deliveries may be hundreds of thousands, which no statement removes in its time: they are the sweep's.
+_DELETE = """
+update scrapersky.webhooks
+set deleted_at = now(), is_enabled = false, disabled_reason = coalesce(disabled_reason, 'by_request'),
+    disabled_at = coalesce(disabled_at, now()), updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(id)s and deleted_at is null
+returning 1
 """
 
 _TEST = """
@@ -87,7 +96,8 @@ def create(cursor: Cursor, parameters: Mapping[str, Any]) -> datetime | None:
 def made_at(cursor: Cursor, tenant_id: UUID, webhook_id: UUID) -> datetime | None:
     """When the endpoint was made, None when this tenant has no such endpoint."""
     row = cursor.execute(
-        "select created_at from scrapersky.webhooks where tenant_id = %s and id = %s", (tenant_id, webhook_id)
+        "select created_at from scrapersky.webhooks where tenant_id = %s and id = %s and deleted_at is null",
+        (tenant_id, webhook_id),
     ).fetchone()
     return row["created_at"] if row else None
 
@@ -127,11 +137,8 @@ def change(cursor: Cursor, tenant_id: UUID, webhook_id: UUID, wanted: WebhookCha
 
 
 def delete(cursor: Cursor, tenant_id: UUID, webhook_id: UUID) -> bool:
-    """Delete an endpoint with its deliveries; False when this tenant has no such."""
-    gone = cursor.execute(
-        "delete from scrapersky.webhooks where tenant_id = %s and id = %s returning 1", (tenant_id, webhook_id)
-    )
-    return gone.fetchone() is not None
+    """Let an endpoint and its deliveries be gone for their tenant; False when it has no such."""
+    return cursor.execute(_DELETE, {"tenant_id": tenant_id, "id": webhook_id}).fetchone() is not None
 
 
 def rotate(cursor: Cursor, tenant_id: UUID, webhook_id: UUID, *, overlap: timedelta) -> Rotated | None:

@@ -57,6 +57,8 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
     called = events.nudge_if_waiting(db, sender)
     sweep.purge(db)
     events.purge(db, deadline=deadline)
+    while time.monotonic() < deadline and sweep.deleted_webhooks(db):
+        pass  # as many as there are
     expired = 0
     # As many as there are: what is past its time must not wait for as many minutes as it has thousands.
     while time.monotonic() < deadline and (gone := sweep.expire_places(db)):

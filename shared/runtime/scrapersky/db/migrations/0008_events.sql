@@ -45,11 +45,14 @@ create table scrapersky.webhooks (
   created_by text not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  deleted_at timestamptz,                        -- gone for its tenant; the sweep removes it with its many deliveries
   unique (tenant_id, id),
   constraint webhooks_disabled_has_a_reason
-    check (is_enabled = (disabled_reason is null) and is_enabled = (disabled_at is null))
+    check (is_enabled = (disabled_reason is null) and is_enabled = (disabled_at is null)),
+  constraint webhooks_deleted_is_disabled check (deleted_at is null or not is_enabled)
 );
 create index webhooks_by_time on scrapersky.webhooks (tenant_id, created_at desc, id desc);
+create index webhooks_deleted on scrapersky.webhooks (deleted_at) where deleted_at is not null;
 
 -- One event for one endpoint.
 create table scrapersky.webhook_deliveries (
@@ -139,10 +142,9 @@ begin
     execute format('grant select, insert, update on scrapersky.%I to scrapersky_app', name);
   end loop;
 end $$;
-grant delete on scrapersky.webhooks to scrapersky_app; -- and what hangs on it
 grant select, insert, update, delete on scrapersky.events to scrapersky_system;
-grant select, update on scrapersky.webhooks to scrapersky_system;
-grant select, insert, update on scrapersky.webhook_deliveries to scrapersky_system;
+grant select, update, delete on scrapersky.webhooks to scrapersky_system;
+grant select, insert, update, delete on scrapersky.webhook_deliveries to scrapersky_system;
 
 -- Whichever statement ends a job, its end is an event. A job that is final changes by a retry alone, so this is once an
 -- end. Times are told as the HTTP API tells them: UTC, RFC 3339.
@@ -677,5 +679,40 @@ begin
     execute format('grant execute on function %s to scrapersky_app', door);
     execute format('alter function %s owner to scrapersky_system', door);
   end loop;
+  revoke create on schema scrapersky from scrapersky_system;
+end $$;
+
+-- --- door of deleted webhooks ---
+-- Deliveries of webhooks that their tenants deleted, with their attempts and messages, then the webhooks themselves; a
+-- worker that is at one of them is let finish. Zero once there is nothing left.
+create function scrapersky.purge_webhooks(p_limit integer) returns integer
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  with old as (
+    select d.tenant_id, d.id
+    from scrapersky.webhooks as w
+    join scrapersky.webhook_deliveries as d on d.tenant_id = w.tenant_id and d.webhook_id = w.id
+    where w.deleted_at is not null and (d.lease_until is null or d.lease_until < now())
+    limit p_limit
+    for update of d skip locked
+  ), gone as (
+    delete from scrapersky.webhook_deliveries as d using old where d.tenant_id = old.tenant_id and d.id = old.id
+    returning 1
+  ), empty as (
+    delete from scrapersky.webhooks as w
+    where w.deleted_at is not null
+      and not exists (
+        select from scrapersky.webhook_deliveries as d where d.tenant_id = w.tenant_id and d.webhook_id = w.id)
+    returning 1
+  )
+  select (select count(*) from gone)::integer + (select count(*) from empty)::integer
+$$;
+
+do $$
+begin
+  grant create on schema scrapersky to scrapersky_system;
+  revoke all on function scrapersky.purge_webhooks(integer) from public;
+  grant execute on function scrapersky.purge_webhooks(integer) to scrapersky_app;
+  alter function scrapersky.purge_webhooks(integer) owner to scrapersky_system;
   revoke create on schema scrapersky from scrapersky_system;
 end $$;
