@@ -73,7 +73,7 @@ def test_a_batch_counts_its_jobs_once_whoever_asks_again(
     with pytest.raises(Conflict):
         start_batch(db, queue, caller, ["c.example"], batch_id=batch_id)
     start_batch(db, queue, caller, ["a.example"], kind=JobKind.SITEMAP_SCAN)
-    rows = dict(postgres.rows("select kind, count(*) from scrapersky.jobs group by 1"))
+    rows: dict[Any, Any] = dict(postgres.rows("select kind, count(*) from scrapersky.jobs group by 1"))  # type: ignore[arg-type]
     assert rows == {"domain_scan": 6, "sitemap_scan": 1}
     assert {kind: created(told, str(kind)) for kind in rows} == rows
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # A bus that takes nothing for a day is a matter for people; EventBridge gives its own targets up after as long.
 BUS_PATIENCE = timedelta(hours=24)
+LOGGED = 100  # events that a dispatcher tells one by one: a large batch has thousands, and their number says enough
 BUS_GRACE_SECONDS = 10.0  # past the deadline, for the events that were taken just before it
 _ENDED = {
     JobStatus.COMPLETE: Metric.JOBS_COMPLETE,
@@ -86,7 +87,9 @@ def dispatch(db: Database, sender: Sender, bus: "EventBus | None", *, deadline: 
         delayed = _put(bus, taken, deadline + BUS_GRACE_SECONDS) if bus is not None else set()
         done = {event.id for event in taken} - delayed
         dispatched = events.dispatch(db, token, taken, done=done)
-        _count(event for event in taken if event.id in dispatched.ids)
+        handed_on = [event for event in taken if event.id in dispatched.ids]
+        _count(handed_on)
+        _log(handed_on[: max(LOGGED - tally.dispatched, 0)])
         tally.dispatched += len(dispatched.ids)
         tally.delayed += len(delayed)
         tally.sent += outbox.deliver(db, sender, dispatched.messages)
@@ -114,6 +117,21 @@ def _put(bus: "EventBus", taken: list[Event], deadline: float) -> set[UUID]:
             "events put off", extra={"delayed": len(put.delayed), "reasons": sorted(set(put.delayed.values()))}
         )
     return set(put.delayed) - given_up
+
+
+def _log(dispatched: Iterable[Event]) -> None:
+    for event in dispatched:
+        about = {"job_id": event.job_id, "batch_id": event.batch_id, "webhook_id": event.webhook_id}
+        logger().info(
+            "event dispatched",
+            extra={
+                "event_id": str(event.id),
+                "tenant_id": str(event.tenant_id),
+                "type": event.type.value,
+                "correlation_id": event.correlation_id,
+                **{name: str(value) for name, value in about.items() if value is not None},
+            },
+        )
 
 
 def _count(dispatched: Iterable[Event]) -> None:
