@@ -1,6 +1,6 @@
 // The console: which view stands at which place, and who may see it.
 
-import { fill, h } from "./dom.js";
+import { fill, focusHeading, h } from "./dom.js";
 import { shortId, time } from "./format.js";
 import { announce } from "./live.js";
 import { go, place } from "./router.js";
@@ -55,7 +55,7 @@ function show() {
   refusal = null;
   const update = view(context);
   if (shown.control === control) shown.update = typeof update === "function" ? update : null;
-  if (!isFirst) main.querySelector("h1")?.focus({ preventScroll: true });
+  if (!isFirst) focusHeading();
   isFirst = false;
   return undefined;
 }

@@ -1,6 +1,6 @@
 // Questions before what cannot be taken back.
 
-import { fill, h } from "./dom.js";
+import { fill, focusHeading, h } from "./dom.js";
 import { busy, button } from "./widgets.js";
 
 let made = 0;
@@ -26,13 +26,17 @@ export function confirmed({ title, words, content, yes, kind = "primary", action
   );
   const dialog = h(
     "dialog",
-    { class: "dialog", "aria-labelledby": name, "aria-describedby": about, on: { close: () => dialog.remove() } },
+    { class: "dialog", "aria-labelledby": name, "aria-describedby": about, on: { close: gone } },
     h("h2", { id: name }, title),
     h("p", { id: about }, words),
     content,
     problems,
     h("div", { class: "actions" }, button("Leave it", () => dialog.close()), agree),
   );
+  function gone() {
+    dialog.remove();
+    if (document.activeElement === document.body) focusHeading(); // the button that asked is there no more
+  }
   document.body.append(dialog);
   dialog.showModal();
   fill(problems);

@@ -90,7 +90,7 @@ export function reconcile(parent, items, keyOf, make) {
     const node = make(item);
     node.dataset.key = key;
     node.dataset.seen = seen;
-    if (old?.contains(document.activeElement)) refocus(old, node, () => old.replaceWith(node));
+    if (old?.contains(document.activeElement)) refocus(node, () => old.replaceWith(node));
     return node;
   });
   for (const node of [...parent.children]) if (!wanted.includes(node)) node.remove();
@@ -99,12 +99,18 @@ export function reconcile(parent, items, keyOf, make) {
   });
 }
 
-/** Change something, and give the focus to what stands in the new node where it was in the old one. */
-function refocus(old, node, change) {
-  const focusable = "a[href], button, input, select, textarea, summary, [tabindex]";
-  const index = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
+/** Change what holds the focus, and give it to what is the same in `node` after that or, when that is gone, the heading. */
+function refocus(node, change) {
+  const { tagName, textContent } = document.activeElement;
   change();
-  node.querySelectorAll(focusable)[index]?.focus({ preventScroll: true });
+  const same = [...node.querySelectorAll(tagName)].find((one) => tagName === "H1" || one.textContent === textContent);
+  if (same) same.focus({ preventScroll: true });
+  else focusHeading();
+}
+
+/** The place of who has lost their own: the heading of the view. */
+export function focusHeading() {
+  document.querySelector("main h1")?.focus({ preventScroll: true });
 }
 
 /** Build a region anew only when what it shows is another. */
@@ -115,7 +121,7 @@ export function region(node) {
     if (seen === shown) return;
     shown = seen;
     const holder = h("div", null, build());
-    if (node.contains(document.activeElement)) refocus(node, holder, () => fill(node, ...holder.childNodes));
+    if (node.contains(document.activeElement)) refocus(node, () => fill(node, ...holder.childNodes));
     else fill(node, ...holder.childNodes);
   };
 }

@@ -1,6 +1,6 @@
 // Keeping a view true: held requests and repeated ones, which stop while nobody looks and go easy while nothing answers.
 
-import { WAIT_SECONDS } from "./api.js";
+import { Unreachable, WAIT_SECONDS } from "./api.js";
 import { h } from "./dom.js";
 import { clock, counted } from "./format.js";
 
@@ -25,7 +25,7 @@ export async function follow(load, { signal, freshness, failed }) {
       wait = 0;
       continue;
     }
-    const round = whileVisible(signal);
+    const round = whileWatched(signal);
     let pause;
     try {
       const told = await load({ etag, wait, signal: round.signal });
@@ -33,9 +33,10 @@ export async function follow(load, { signal, freshness, failed }) {
       if (told.final) return freshness.final();
       freshness.live();
       pause = told.pause ?? BETWEEN_MS;
-    } catch (error) {
+    } catch (caught) {
       if (signal.aborted) return undefined;
-      if (round.signal.aborted) continue; // hidden: nothing went wrong
+      if (round.signal.aborted && document.hidden) continue; // nothing went wrong
+      const error = round.signal.aborted ? new Unreachable() : caught;
       if (!error.passes) {
         freshness.ended();
         return failed(error);
@@ -57,17 +58,19 @@ function backoff(tries) {
   return longest * (0.75 + Math.random() * 0.25);
 }
 
-/** A signal that ends with `signal`, and as soon as the tab is hidden. */
-function whileVisible(signal) {
+/** A signal that ends with `signal`, and as soon as the tab is hidden or the network gone: nobody hears that answer. */
+function whileWatched(signal) {
   const control = new AbortController();
   const end = () => document.hidden && control.abort();
   const both = () => control.abort();
   document.addEventListener("visibilitychange", end);
+  addEventListener("offline", both);
   signal.addEventListener("abort", both);
   return {
     signal: control.signal,
     done() {
       document.removeEventListener("visibilitychange", end);
+      removeEventListener("offline", both);
       signal.removeEventListener("abort", both);
     },
   };

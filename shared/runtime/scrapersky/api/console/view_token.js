@@ -16,7 +16,7 @@ export function view({ main, refusal, entered, title }) {
   });
   entry.input.setAttribute("autocomplete", "off");
   entry.input.setAttribute("spellcheck", "false");
-  const problems = h("div");
+  const problems = h("div", null, refusal && [notice("warning", h("p", null, "The API does not accept the token any more.")), problemNotice(refusal)]);
   const enter = button("Show my jobs", null, { kind: "primary", type: "submit" });
   const form = h("form", { class: "form", novalidate: true }, entry.node, problems, h("div", { class: "actions" }, enter));
   form.addEventListener("submit", (event) => {
@@ -43,7 +43,6 @@ export function view({ main, refusal, entered, title }) {
       "div",
       { class: "narrow" },
       heading("Enter a token", { below: "The console shows what the API tells the bearer of a token: batches, jobs and what they found." }),
-      refusal && [notice("warning", h("p", null, "The API did not accept the token any more.")), problemNotice(refusal)],
       h("section", { class: "card", "aria-label": "Token" }, form),
       h(
         "section",

@@ -1,0 +1,238 @@
+"""The console for everybody: what axe-core finds, the keyboard alone, a phone, and texts that mean harm."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from e2e.conftest import RunningStack
+from e2e.console.conftest import POTTERY, enter, heading
+from scrapersky.domain.names import InvalidDomain, domain_key
+from scrapersky_cli.domain_list import read_domains
+from scrapersky_cli.errors import UsageError
+from support.browser import DESKTOP, PHONE, Watched, find_browser, size, violations, watched
+
+KINDS = ("domain_scan", "batch", "sitemap_scan", "places_search")
+# The structure is the same everywhere: what a screen or the dark changes is looked at again, and nothing else.
+RULES: dict[tuple[str, tuple[int, int]], tuple[str, ...]] = {
+    ("light", DESKTOP): (),
+    ("light", PHONE): ("color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block"),
+    ("dark", DESKTOP): ("color-contrast",),
+    ("dark", PHONE): ("color-contrast",),
+}
+HOSTILE = '<img src=x onerror="globalThis.harmed=1"><script>globalThis.harmed=1</script>'
+ADDRESS = "javascript:globalThis.harmed=1//https://a.example/"
+
+
+def views(ids: dict[str, str]) -> dict[str, str]:
+    """Every view by what shows that it is there: place in the console to a text of it."""
+    return {
+        "#/batches": "Domain scans",
+        f"#/batches/{ids['batch']}": "3 failed jobs of this batch",
+        "#/jobs": "among the",
+        "#/jobs?domain=nobody.example": "No job fits the filters",
+        f"#/jobs/{ids['scan']}": "Processing metrics",
+        f"#/jobs/{ids['failed']}": "retryable",
+        f"#/jobs/{ids['sitemap']}": "50 URLs shown, and there are more",
+        f"#/jobs/{ids['places']}": "places shown",
+        **{f"#/start/{kind}": "Start the" for kind in KINDS},
+        "#/nowhere": "No such view",
+    }
+
+
+@pytest.mark.parametrize("pixels", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_view_shuts_anybody_out(
+    browser: Browser, stack: RunningStack, token: str, ids: dict[str, str], scheme: Any, pixels: tuple[int, int]
+) -> None:
+    context = browser.new_context(viewport=size(pixels), color_scheme=scheme, reduced_motion="reduce")
+    seen = watched(context, stack.info.api_url)
+    page = seen.page
+    rules = RULES[scheme, pixels]
+    found: dict[str, list[str]] = {}
+    page.goto(stack.info.api_url)
+    heading(page, "Enter a token")
+    found["token"] = violations(page, rules=rules)
+    enter(seen, token)
+    for place, text in views(ids).items():
+        page.evaluate("place => { location.hash = place; }", place)
+        expect(page.locator("main")).to_contain_text(text)
+        found[place] = violations(page, rules=rules)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found[place].append("is wider than the screen")
+    context.close()
+    assert {place: faults for place, faults in found.items() if faults} == {}
+    assert seen.faults == []
+
+
+def test_control_what_shuts_people_out_is_found(page: Page) -> None:
+    heading(page, "Batches")
+    page.evaluate("document.querySelector('h1').style.color = '#bbb'")
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    rules = {fault.partition(":")[0] for fault in violations(page)}
+    assert rules == {"color-contrast", "button-name"}
+
+
+def test_the_keyboard_alone_is_enough(seen: Watched, token: str) -> None:
+    page = seen.page
+    page.goto(seen.origin)
+    heading(page, "Enter a token")
+    press_until(page, "Bearer token")
+    page.keyboard.type(token)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+    page.reload()
+    heading(page, "Batches")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    assert page.url.endswith("#/batches")
+
+    page.reload()
+    heading(page, "Batches")
+    press_until(page, "Start")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    heading(page, "Start a domain scan")
+    press_until(page, "Base URL")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Name a site first.")).to_be_visible()
+    expect(page.get_by_label("Base URL")).to_be_focused()
+    page.keyboard.type("https://user@shop.example/")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Base URL")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert")).to_contain_text("body.base_url")
+    page.keyboard.press("Control+A")
+    page.keyboard.type(POTTERY)
+    page.keyboard.press("Enter")
+    heading(page, POTTERY)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page.locator("h1 .chip")).to_have_text("complete")
+    press_until(page, "Download JSON")
+    with page.expect_download() as saved:
+        page.keyboard.press("Enter")
+    assert json.loads(Path(saved.value.path()).read_text("utf-8"))["domain"] == POTTERY
+
+
+def press_until(page: Page, name: str) -> None:
+    """Go on with the Tab key to the control of this name, each stop on the way being one that is seen."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        told = page.evaluate(
+            "() => { const one = document.activeElement; const line = getComputedStyle(one);"
+            " return [one.labels?.[0]?.textContent ?? one.textContent.trim(), line.outlineStyle]; }"
+        )
+        assert told[1] != "none", told
+        if told[0] == name:
+            return
+    pytest.fail(f"the keyboard does not reach {name}")
+
+
+def hostile(job: dict[str, Any]) -> dict[str, Any]:
+    """The job with every text of its facts hostile, and every address one that runs."""
+    job["domain"] = HOSTILE
+    job["metadata"][HOSTILE] = {"final_url": ADDRESS}
+    facts = job["result"]["site_data"]
+    seen = {"page_url": ADDRESS, "method": HOSTILE}
+    facts |= {"title": HOSTILE, "canonical_url": ADDRESS, HOSTILE: HOSTILE, "sources": {"title": seen}}
+    facts["contact_info"] = {"email": [HOSTILE, "__proto__"], "phone": [HOSTILE]}
+    facts["evidence"] = {HOSTILE: seen}
+    facts["social_links"] = {HOSTILE: ADDRESS}
+    facts["tech_stack"] = [
+        {"name": HOSTILE, "category": HOSTILE, "version": HOSTILE, "evidence": HOSTILE, "page_url": ADDRESS}
+    ]
+    facts["organization"] = {"name": HOSTILE, "url": ADDRESS, "same_as": [ADDRESS], "evidence": {"name": seen}}
+    facts["addresses"] = [{"text": HOSTILE, **seen}]
+    facts["open_graph"] = {HOSTILE: ADDRESS}
+    facts["security_txt"] = {"url": ADDRESS, "contacts": [HOSTILE]}
+    job["result"]["pages"][0] |= {"url": ADDRESS, "title": HOSTILE, "skipped_reason": HOSTILE}
+    return job
+
+
+def test_no_text_of_a_site_becomes_markup_a_script_or_a_link_that_runs(
+    page: Page, client: httpx.Client, ids: dict[str, str]
+) -> None:
+    job = client.get(f"/api/v3/jobs/{ids['scan']}").json()
+    page.route(f"**/api/v3/jobs/{ids['scan']}*", lambda route: route.fulfill(json=hostile(job)))
+    listed = {"items": [job], "next_cursor": None}
+    page.route("**/api/v3/jobs?*", lambda route: route.fulfill(json=listed))
+    for place in (f"#/jobs/{ids['scan']}", "#/jobs", f"#/jobs?domain={HOSTILE}", f"#/batches/{HOSTILE}"):
+        page.evaluate("place => { location.hash = place; }", place)
+        page.wait_for_load_state("networkidle")
+        if place.startswith("#/jobs"):
+            expect(page.locator("main")).to_contain_text(HOSTILE)
+        assert page.evaluate("globalThis.harmed") is None
+        assert page.locator("main img, main script, main iframe").count() == 0
+        links = page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+        assert [link for link in links if not link.startswith(("#", "https://", "docs"))] == []
+
+
+def test_control_the_text_is_hostile_and_another_wall_stands_behind(browser: Browser, seen: Watched) -> None:
+    """Where nothing stops it the text runs. In the console neither markup nor a script gets in, even by a mistake."""
+    open_page = browser.new_page()
+    open_page.evaluate("text => { document.body.innerHTML = text; }", HOSTILE)
+    open_page.wait_for_function("globalThis.harmed === 1")
+    open_page.close()
+
+    seen.page.goto(seen.origin)
+    heading(seen.page, "Enter a token")
+    refused = "text => { try { %s; return ''; } catch (error) { return String(error); } }"
+    assert "TrustedHTML" in seen.page.evaluate(refused % "document.body.innerHTML = text", HOSTILE)
+    assert "TrustedScript" in seen.page.evaluate(refused % "document.body.setAttribute('onclick', text)", HOSTILE)
+    assert seen.page.evaluate("globalThis.harmed") is None
+    assert len(seen.errors) == 2  # so that a policy that is broken fails any other test
+    seen.errors.clear()
+
+
+LISTS = [
+    "a.example\n\n# none\nwww.a.example # again\nhttps://A.example:8080/x#y\nb.example\n",
+    "domain\na.example\nb.example",
+    'Name;Website\n"x;\ny";a.example\n;\nz;" b.example"\n',
+    "#\tURL\n1\ta.example\n2\thttps://a.example/b",
+    "Name,Town\na,b",
+    "a.example,b.example",
+    "https://a.example/x,y\nb.example",
+    "\ufeffurl\r\na.example\r\n# not\r\nb.example",
+    "münchen.example\nxn--mnchen-3ya.example\na.example.\nhttp:/a.example\nuser@a.example\nftp://a.example\n1.2.3.4\nx",
+    "www.www.a.example\nwww.example\nhttp://www.a.example\\b",
+    "",
+]
+
+
+def test_a_list_is_read_as_the_command_line_and_the_api_read_it(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    read = "async text => { const {entriesOf} = await import('./console/entries.js');" + (
+        " try { const {entries, duplicates} = entriesOf(text); return [entries, duplicates.map(([one]) => one)]; }"
+        " catch { return [[], []]; } }"
+    )
+    for text in LISTS:
+        file.write_text(text, "utf-8")
+        try:
+            expected = read_domains(str(file))
+        except UsageError:
+            expected = []
+        entries, duplicates = page.evaluate(read, text)
+        assert sorted([*entries, *duplicates]) == sorted(expected), text
+        keys = [key(entry) for entry in entries]
+        assert len(set(keys)) == len(keys), text
+        assert {key(entry) for entry in duplicates} <= set(keys), text
+
+
+def key(text: str) -> str:
+    """What the API makes of an entry: a domain or, of what names none, the text itself."""
+    try:
+        return domain_key(text)
+    except InvalidDomain:
+        return text
+
+
+def test_without_a_browser_the_tests_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="apt-get install chromium"):
+        find_browser()
