@@ -123,27 +123,34 @@ def peek(sqs: Any, queue: Queue, limit: int) -> list[Letter]:
 def redrive(
     sqs: Any, dead: DeadLetterQueue, limit: int | None, on_progress: Callable[[Moved], None] = lambda _: None
 ) -> Moved:
-    """Move up to `limit` messages, or all, back to the queues that gave them up.
+    """Move the messages, or `limit` of them, back to the queues that gave them up.
 
-    A message that comes back here meanwhile is not moved a second time.
+    At most as many as there were when it began: one whose cause is still there may be back at once, and for batches it
+    is, as a new message. If SQS told too few (its counts lag by a minute), the rest takes another run.
 
     Raises:
         CloudError: SQS could not be asked any more; the message says how many were moved by then. What was not, is
             there still, within a minute.
     """
     moved = Moved()
-    sent: set[str] = set()
+    sent: set[str] = set()  # by the ids that the copies have
+    done: set[str] = set()  # by the ids that they had here; SQS may deliver what was deleted once more
     kept: dict[str, Entry] = {}
+    remaining = dead.depth or RECEIVE_LIMIT
+    remaining = remaining if limit is None else min(remaining, limit)
     try:
-        while limit is None or moved.moved + moved.twice < limit:
-            room = RECEIVE_LIMIT if limit is None else min(RECEIVE_LIMIT, limit - moved.moved - moved.twice)
-            received = _receive(sqs, dead.queue, room)
-            new = [message for message in received if message["MessageId"] not in sent | kept.keys()]
+        while remaining > 0:
+            received = _receive(sqs, dead.queue, min(RECEIVE_LIMIT, remaining))
+            _delete(sqs, dead.queue, [message for message in received if message["MessageId"] in done])
             back = [message for message in received if message["MessageId"] in sent - kept.keys()]
             moved.came_back += len(back)
-            kept |= {message["MessageId"]: message for message in received if message not in new}
+            kept |= {
+                message["MessageId"]: message for message in received if message["MessageId"] in sent | kept.keys()
+            }
+            new = [message for message in received if message["MessageId"] not in done | kept.keys()]
             if not new:  # nothing, or nothing but what was here before and is seen again after its minute
                 break
+            remaining -= len(new)
             for destination, messages in _by_destination(dead, new):
                 if destination is None:
                     moved.leave("its source queue is not told", len(messages))
@@ -151,6 +158,7 @@ def redrive(
                 else:
                     staying = _move(sqs, dead.queue, destination, messages, moved, sent)
                 kept |= {message["MessageId"]: message for message in staying}
+            done |= {message["MessageId"] for message in new} - kept.keys()
             on_progress(moved)
         _show_again(sqs, dead.queue, list(kept.values()))
     except CloudError as error:

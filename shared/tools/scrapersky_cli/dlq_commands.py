@@ -66,7 +66,7 @@ def list_queues(
     cloud = open_cloud(stack, region, data_dir, session.environ)
     sqs, found = _find(cloud)
     ages = _ages(cloud, found)
-    letters = {dead.queue.name: dead_letters.peek(sqs, dead.queue, messages) for dead in found} if messages else {}
+    letters = _peek(sqs, found, messages) if messages else {}
     if as_json:
         session.show_json({"stack": cloud.stack, "items": [_document(dead, ages, letters) for dead in found]})
         return
@@ -147,6 +147,11 @@ def _find(cloud: Cloud) -> tuple[Any, list[DeadLetterQueue]]:
     if not found:
         raise CliError(f"the stack {cloud.stack} has no dead-letter queue")
     return sqs, found
+
+
+def _peek(sqs: Any, found: Sequence[DeadLetterQueue], limit: int) -> dict[str, list[Letter]]:
+    """By queue name; an empty queue is not waited for."""
+    return {dead.queue.name: dead_letters.peek(sqs, dead.queue, limit) if dead.depth else [] for dead in found}
 
 
 def _named(name: str, found: Sequence[DeadLetterQueue]) -> DeadLetterQueue:
