@@ -115,7 +115,7 @@ def test_a_delivery_is_told_with_each_of_its_attempts(client: Client, postgres: 
         "next_attempt_at": later,
     }
     row |= {"error_code": "http_error", "error_message": "the receiver answered 503", "next_attempt_at": later}
-    (delivery_id,) = told(postgres, client, webhook_id, **row)
+    (delivery_id,) = told(client, webhook_id, **row)
     postgres.rows(
         "insert into scrapersky.webhook_attempts (tenant_id, delivery_id, number, url, started_at, ms, status_code,"
         " error_code, error_message, response)"
@@ -139,14 +139,14 @@ def test_a_delivery_is_told_with_each_of_its_attempts(client: Client, postgres: 
         "error": {"code": "http_error", "message": "it answered 503"},
         "response": "<b>no</b>",
     }
-    (ended,) = told(postgres, client, webhook_id)
+    (ended,) = told(client, webhook_id)
     assert client.get(f"{DELIVERIES}/{ended}").json["next_attempt_at"] is None
 
 
 def test_deliveries_are_listed_by_status_and_event_and_each_is_met_once(client: Client, postgres: TestDatabase) -> None:
     webhook_id, other = client.made_webhook(), client.made_webhook()
-    made = told(postgres, client, webhook_id, 5)
-    told(postgres, client, other, 3, status="failed")
+    made = told(client, webhook_id, 5)
+    told(client, other, 3, status="failed")
     target = f"{WEBHOOKS}/{webhook_id}/deliveries"
     seen: list[str] = []
     cursor = ""
@@ -154,7 +154,7 @@ def test_deliveries_are_listed_by_status_and_event_and_each_is_met_once(client: 
         page = client.get(f"{target}?limit=2{cursor}").json
         seen += [item["id"] for item in page["items"]]
         if len(seen) == 2:
-            told(postgres, client, webhook_id)
+            told(client, webhook_id)
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"

@@ -26,7 +26,7 @@ def test_a_delivery_that_ended_is_made_again(
 ) -> None:
     webhook_id = client.made_webhook()
     postgres.rows("update scrapersky.webhooks set paused_until = now() + interval '1 hour'")
-    (delivery_id,) = told(postgres, client, webhook_id, status=status, tries=10, attempts=10)
+    (delivery_id,) = told(client, webhook_id, status=status, tries=10, attempts=10)
     answer = replay(client, delivery_id, "r")
     path = f"{DELIVERIES}/{delivery_id}"
     assert (answer.status, answer.headers["location"]) == (202, f"https://api.example{path}")
@@ -47,7 +47,7 @@ def test_a_delivery_that_waits_for_its_next_try_is_tried_at_once_and_has_one_mes
 ) -> None:
     webhook_id = client.made_webhook()
     later = datetime.now(UTC) + timedelta(hours=5)
-    (delivery_id,) = told(postgres, client, webhook_id, status="pending", tries=5, attempts=5, next_attempt_at=later)
+    (delivery_id,) = told(client, webhook_id, status="pending", tries=5, attempts=5, next_attempt_at=later)
     postgres.rows(
         "insert into scrapersky.outbox (tenant_id, delivery_id, queue, body, due_at, held_until)"
         " select tenant_id, id, 'webhook', scrapersky.delivery_message(id, ''), next_attempt_at, next_attempt_at"
@@ -65,7 +65,7 @@ def test_a_delivery_that_is_being_tried_is_left_to_its_worker(
 ) -> None:
     webhook_id = client.made_webhook()
     leased: dict[str, Any] = {"status": "pending", "lease_token": uuid4(), "lease_until": datetime.now(UTC) + MINUTE}
-    (delivery_id,) = told(postgres, client, webhook_id, **leased)
+    (delivery_id,) = told(client, webhook_id, **leased)
     refused(replay(client, delivery_id, "r"), 409, "delivery_under_way")
     assert replay_many(client, webhook_id, status="pending").json["replayed"] == 0
     assert named(queue) == []
@@ -78,7 +78,7 @@ def test_a_message_that_cannot_be_sent_stays_owed(
     client: Client, postgres: TestDatabase, queue: ScanQueue, db: Database
 ) -> None:
     webhook_id = client.made_webhook()
-    (delivery_id,) = told(postgres, client, webhook_id, status="failed")
+    (delivery_id,) = told(client, webhook_id, status="failed")
     with pytest.MonkeyPatch.context() as patch:
         wiring.sender.cache_clear()
         patch.setenv("WEBHOOK_QUEUE_URL", queue.webhook_url + "-gone")
@@ -92,7 +92,7 @@ def test_a_message_that_cannot_be_sent_stays_owed(
 
 def test_nothing_is_sent_to_a_disabled_webhook(client: Client, postgres: TestDatabase, queue: ScanQueue) -> None:
     webhook_id = client.made_webhook()
-    (delivery_id,) = told(postgres, client, webhook_id, status="failed")
+    (delivery_id,) = told(client, webhook_id, status="failed")
     client.call("PATCH", f"{WEBHOOKS}/{webhook_id}", json_body={"enabled": False})
     for answer in (try_out(client, webhook_id), replay(client, delivery_id), replay_many(client, webhook_id)):
         assert "enable it" in refused(answer, 409, WEBHOOK_DISABLED)["detail"]
@@ -107,9 +107,9 @@ def test_what_failed_since_a_time_is_made_again_the_oldest_first(
 ) -> None:
     monkeypatch.setattr(webhook_log, "SENT_AT_ONCE", 2)
     webhook_id, other = client.made_webhook(), client.made_webhook()
-    failed = told(postgres, client, webhook_id, 6, status="failed")
-    delivered = told(postgres, client, webhook_id, 6)
-    told(postgres, client, other, 6, status="failed")
+    failed = told(client, webhook_id, 6, status="failed")
+    delivered = told(client, webhook_id, 6)
+    told(client, other, 6, status="failed")
     since, until = (BEGIN + MINUTE).isoformat(), (BEGIN + 5 * MINUTE).isoformat()
     answer = replay_many(client, webhook_id, since=since, until=until, key="m")
     assert (answer.status, answer.json["replayed"], answer.json["replayed_truncated"]) == (202, 4, False)
@@ -136,7 +136,7 @@ def test_no_more_are_made_again_than_one_request_may_and_that_is_told(
     monkeypatch.setattr(webhook_log, "MAX_REPLAYED", 2)
     monkeypatch.setattr(webhook_views, "MAX_REPLAYED", 2)
     webhook_id = client.made_webhook()
-    told(postgres, client, webhook_id, 5, status="failed")
+    told(client, webhook_id, 5, status="failed")
     told_of = [replay_many(client, webhook_id).json for _ in range(4)]
     assert [(item["replayed"], item["replayed_truncated"]) for item in told_of] == [
         *((2, True), (2, True)),
@@ -146,7 +146,7 @@ def test_no_more_are_made_again_than_one_request_may_and_that_is_told(
 
 def test_ten_thousand_are_made_again_within_a_request(client: Client, postgres: TestDatabase, queue: ScanQueue) -> None:
     webhook_id = client.made_webhook()
-    told(postgres, client, webhook_id, webhook_views.MAX_REPLAYED, status="failed")
+    told(client, webhook_id, webhook_views.MAX_REPLAYED, status="failed")
     begin = time.monotonic()
     assert replay_many(client, webhook_id).json["replayed"] == webhook_views.MAX_REPLAYED
     assert time.monotonic() - begin < 8
@@ -176,7 +176,7 @@ BAD: list[tuple[dict[str, Any], list[str | int]]] = [
 
 def test_what_is_wrong_with_a_replay_is_told_with_its_field(client: Client, postgres: TestDatabase) -> None:
     webhook_id = client.made_webhook()
-    told(postgres, client, webhook_id, status="failed")
+    told(client, webhook_id, status="failed")
     for body, loc in BAD:
         problem = refused(replay_many(client, webhook_id, **body), 422, "invalid")
         assert [error["loc"] for error in problem["errors"]] == [loc], (body, problem)

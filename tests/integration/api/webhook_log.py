@@ -1,13 +1,18 @@
 """Deliveries as they stand after a while, and what a client can have made again of them."""
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from conftest import TestDatabase
 from integration.api.conftest import DELIVERIES, WEBHOOKS, Client
 from integration.conftest import ScanQueue
+from scrapersky import wiring
 from scrapersky.db.connection import Database
 from scrapersky.services import events
 from support.http_events import Answered
@@ -16,26 +21,36 @@ BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def told(postgres: TestDatabase, client: Client, webhook_id: str, count: int = 1, **columns: Any) -> list[str]:
+_TOLD = """
+with e as (
+  insert into scrapersky.events (tenant_id, type, webhook_id, data, correlation_id, occurred_at)
+  select %(tenant_id)s, 'webhook.test', %(webhook_id)s, '{"webhook_id": "x"}', '',
+         %(begin)s::timestamptz + n * interval '1 minute'
+  from generate_series(0, %(count)s - 1) as n
+  returning tenant_id, webhook_id, id, occurred_at
+)
+insert into scrapersky.webhook_deliveries
+select d.*
+from e, jsonb_populate_record(
+  null::scrapersky.webhook_deliveries,
+  jsonb_build_object(
+    'id', gen_random_uuid(), 'tenant_id', e.tenant_id, 'webhook_id', e.webhook_id, 'event_id', e.id,
+    'created_at', e.occurred_at, 'updated_at', e.occurred_at, 'next_attempt_at', e.occurred_at, 'is_waiting', false)
+  || %(row)s) as d
+returning id, created_at
+"""
+
+
+def told(client: Client, webhook_id: str, count: int = 1, **columns: Any) -> list[str]:
     """Deliveries of a webhook, a minute apart from BEGIN on: their ids, the oldest first. `columns` are their own."""
     row = {"status": "delivered", "tries": 1, "attempts": 1, "status_code": 200, **columns}
     if row["status"] != "pending":
         row.setdefault("finished_at", BEGIN)
-    names = ", ".join(row)
-    found = postgres.rows(
-        f"""
-        with e as (
-          insert into scrapersky.events (tenant_id, type, webhook_id, data, correlation_id, occurred_at)
-          select %s, 'webhook.test', %s, '{{"webhook_id": "x"}}', '', %s::timestamptz + n * interval '1 minute'
-          from generate_series(0, %s - 1) as n returning tenant_id, webhook_id, id, occurred_at
-        )
-        insert into scrapersky.webhook_deliveries (tenant_id, webhook_id, event_id, created_at, {names})
-        select tenant_id, webhook_id, id, occurred_at, {", ".join(["%s"] * len(row))} from e
-        returning id, created_at
-        """,
-        *(client.tenant_id, UUID(webhook_id), BEGIN, count, *row.values()),
-    )
-    return [str(identity) for identity, _ in sorted(found, key=lambda pair: str(pair[1]))]
+    asked = {"tenant_id": client.tenant_id, "webhook_id": UUID(webhook_id), "begin": BEGIN, "count": count}
+    with wiring.database() as db:
+        written = Jsonb(row, dumps=partial(json.dumps, default=str))
+        found = db.query(_TOLD, {**asked, "row": written}, tenant_id=client.tenant_id)
+    return [str(row["id"]) for row in sorted(found, key=lambda row: row["created_at"])]
 
 
 def owed(postgres: TestDatabase) -> list[str]:

@@ -84,7 +84,7 @@ def test_a_request_that_was_refused_leaves_its_key_free(start: Start, postgres: 
     assert postgres.rows(held, start.client.tenant_id) == [("first",)]
 
 
-def test_a_key_holds_for_a_day_and_is_free_then(start: Start, postgres: TestDatabase) -> None:
+def test_a_key_holds_for_a_day_and_is_free_then(start: Start, witness: Witness, postgres: TestDatabase) -> None:
     def let_expire(after: timedelta) -> None:
         postgres.rows(
             "update scrapersky.idempotency_keys set expires_at = now() + %s where tenant_id = %s",
@@ -98,11 +98,13 @@ def test_a_key_holds_for_a_day_and_is_free_then(start: Start, postgres: TestData
     let_expire(timedelta(minutes=1))
     assert accepted(start.send()) == first
     let_expire(-timedelta(seconds=1))
+    done = witness.work(start.client)
     again = start.send()
     if start.path.endswith("/retry"):
         assert again.status == 409  # a request of its own: what it asks for is under way
     else:
-        assert accepted(again) != first
+        accepted(again)
+        assert witness.work(start.client) != done or start.path.endswith("{webhook_id}/replay")  # nothing is left to do
 
 
 def test_a_key_is_visible_ascii_of_at_most_255_characters(start: Start, witness: Witness) -> None:
@@ -130,6 +132,7 @@ CRASHES: dict[str, tuple[ModuleType, str]] = {
     "before the answer leaves": (responses, "answer"),
 }
 WITH_ITS_WORK_DONE = (db_keys, responses)
+OF_MESSAGES = (outbox, db_outbox)
 
 
 def crash(start: Start, module: ModuleType, name: str) -> Any:
@@ -152,6 +155,8 @@ def test_after_a_crash_the_same_request_finds_its_work_done_once(
     start: Start, witness: Witness, postgres: TestDatabase, db: Database
 ) -> None:
     for moment, where in CRASHES.items():
+        if where[0] in OF_MESSAGES and not start.owes:
+            continue
         crashed, undisturbed = start.of_someone_else(), start.of_someone_else()
         before = witness.work(crashed.client)
         witness.sent(crashed.client)
@@ -164,11 +169,11 @@ def test_after_a_crash_the_same_request_finds_its_work_done_once(
         assert witness.work(crashed.client) == witness.work(undisturbed.client), moment
         postgres.rows("update scrapersky.outbox set held_until = now()")
         sweep.run(db, witness.queue.sender, deadline=FOREVER)
-        assert len(set(witness.sent(crashed.client))) == 1, moment
+        assert len(set(witness.sent(crashed.client))) == start.is_told, moment
 
 
 def test_an_answer_that_was_lost_comes_again_byte_for_byte(start: Start) -> None:
     lost = crash(start, *CRASHES["before the answer leaves"])
     again = start.send()
     assert (again.status, again.body) == (lost.status_code, lost.body)
-    assert again.headers["location"] == lost.headers["Location"]
+    assert again.headers.get("location") == lost.headers.get("Location")

@@ -15,11 +15,14 @@ import pytest
 from conftest import TestDatabase
 from integration.api.conftest import (
     BATCHES,
+    DELIVERIES,
     DISCOVERY,
+    EVENTS,
     JOBS,
     PLACES,
     SITEMAP,
     SITEMAP_FILES,
+    WEBHOOKS,
     Client,
     failed,
     finisher,
@@ -27,6 +30,7 @@ from integration.api.conftest import (
     jobs_of,
     refused,
 )
+from integration.api.webhook_log import told
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky_local.openapi import DOCUMENT
@@ -41,12 +45,13 @@ OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
 }
 PUBLIC = [route for route, operation in OPERATIONS.items() if operation.get("security") == []]
 PROTECTED = [route for route in OPERATIONS if route not in PUBLIC]
-ITEMS = [(method, path) for method, path in PROTECTED if "{" in path]
+# What deletes comes last: nothing else is answered after it.
+ITEMS = sorted((route for route in PROTECTED if "{" in route[1]), key=lambda route: route[0] == "DELETE")
 LISTS = [route for route in PROTECTED if "{" not in route[1] and route[0] == "GET" and route[1] != f"{PLACES}/ledger"]
 LEDGER = ("GET", f"{PLACES}/ledger")  # sums, and no list of things
 BODIES = [route for route in PROTECTED if "requestBody" in OPERATIONS[route]]
 
-GOOD = (200, 202, 404)  # of a good body: done, started, or for nothing that is there
+GOOD = (200, 201, 202, 404)  # of a good body: done, made, started, or for nothing that is there
 SEARCHES = f"{DISCOVERY}/search"
 DOMAIN, KEY = "shop.example", "the-key-of-the-owner"
 
@@ -82,7 +87,8 @@ class Owner:
         seen = [self.client.get(f"{JOBS}/{job_id}").body for job_id in jobs]
         seen += [self.client.get(f"{BATCHES}/{batch_id}/status").body for batch_id in batches]
         seen += [self.client.get(f"{DISCOVERY}/results/{job_id}").body for job_id in self.search_ids["job_id"]]
-        seen += [self.client.get(LEDGER[1]).body]
+        seen += [self.client.get(path).body for path in (LEDGER[1], WEBHOOKS, EVENTS)]
+        seen += [self.client.get(f"{DELIVERIES}/{delivery_id}").body for delivery_id in self.ids["delivery_id"]]
         files = self.sitemap_ids["file_id"]
         return seen + [self.client.get(f"{SITEMAP_FILES}/{file_id}/urls?state=all").body for file_id in files]
 
@@ -100,9 +106,18 @@ def owning(client: Client, postgres: TestDatabase) -> Owner:
         in_batch = jobs_of(client, f"{BATCHES}/{batch}")
         finish(in_batch["other.example"], failed())
     client.start_batch("another.example")
+    client.made_webhook()
+    webhook_id = client.make_webhook(key=f"{KEY}-webhook").json["id"]
+    ids = {
+        "job_id": [*jobs, *in_batch.values()],
+        "batch_id": [batch],
+        "domain": [DOMAIN],
+        "webhook_id": [webhook_id],
+        "delivery_id": told(client, webhook_id, 2, status="failed"),
+    }
     return Owner(
         client,
-        {"job_id": [*jobs, *in_batch.values()], "batch_id": [batch], "domain": [DOMAIN]},
+        ids,
         sitemaps_of(client, postgres),
         searches_of(client, postgres),
         {path: client.get(f"{path}?limit=1").json["next_cursor"] for _, path in LISTS},
@@ -156,6 +171,7 @@ def stranger(owner: Owner) -> Client:
     stranger.started_batch("mine.example")
     stranger.started_sitemaps("mine.example")
     stranger.searched()
+    stranger.made_webhook()
     return stranger
 
 
@@ -175,6 +191,9 @@ def questions(route: tuple[str, str], owner: Owner) -> list[str]:
         "sitemap_type": "urlset",
         "job_id": owner.sitemap_ids["job_id"][0],
         "status": {f"{SEARCHES}/history": "complete", f"{DISCOVERY}/results/{{job_id}}": "New"}.get(route[1], "failed"),
+        "redirect": "false",
+        "type": "job.failed",
+        "event_id": str(uuid4()),
         "website_class": "social",
         "batch_id": owner.ids["batch_id"][0],
         "domain": DOMAIN,
@@ -208,13 +227,15 @@ def test_another_tenants_id_is_answered_as_one_that_never_was(
     method, path = route
     name = parameter(path)
     ids, nobodys = owner.ids_for(path), unknown(name)
+    body = example(OPERATIONS[route]) if OPERATIONS[route].get("requestBody", {}).get("required") else None
     before = owner.things()
     for identity, query, headers in (
         *product(ids, [""], [{}]),
         *product(ids[:1], questions(route, owner), swapped_headers(owner)),
     ):
         answers = [
-            stranger.call(method, path.format(**{name: one}) + query, headers=headers) for one in (identity, nobodys)
+            stranger.call(method, path.format(**{name: one}) + query, headers=headers, json_body=body)
+            for one in (identity, nobodys)
         ]
         for answer in answers:
             refused(answer, 404, "not_found")
@@ -227,7 +248,9 @@ def test_control_its_own_tenant_is_answered_otherwise(client: Client, postgres: 
     owner = owning(client, postgres)
     for method, path in ITEMS:
         for one in owner.ids_for(path):
-            assert client.call(method, path.format(**{parameter(path): one})).status in (200, 202, 409), path
+            body = example(OPERATIONS[method, path]) if "requestBody" in OPERATIONS[method, path] else None
+            answer = client.call(method, path.format(**{parameter(path): one}), json_body=body)
+            assert answer.status in (200, 202, 204, 409), path
 
 
 @pytest.mark.parametrize("route", LISTS, ids=label)
