@@ -245,6 +245,7 @@ def cloudwatch(state: str, now: datetime, gauges: Mapping[str, float]) -> Any:
         ("get_metric_data", {"MetricDataResults": told[:1], "NextToken": "x"}),
         ("get_metric_data", {"MetricDataResults": told[1:]}),
         ("get_metric_data", {"MetricDataResults": values}),
+        ("get_metric_data", {"MetricDataResults": [{"Id": "share", "Timestamps": [now], "Values": [42.0]}]}),
     )
 
 
@@ -306,9 +307,10 @@ def test_the_table_shows_each_check_with_its_value_threshold_time_and_what_to_do
     assert lines[0] == "shop in eu-central-1"
     since = LONG_AGO.astimezone().strftime("%Y-%m-%d %H:%M")
     assert f"oldest-pending alarm 12.5 > 300 {since} jobs wait: see the workers" in lines
-    assert f"share ok > 50 {since}" in lines
+    assert f"share ok 42 > 50 {since}" in lines
     assert any(line.startswith("OldestPendingSeconds ok 12 > 300 ") for line in lines)
     assert "PendingJobs no data" in lines
+    assert lines[-2] == "The runbook (README.md, Operations) has an entry for each of: status, oldest-pending"
 
 
 def test_json_tells_the_same_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,44 @@ def test_an_alarm_of_one_unit_does_not_see_another(cloudwatch: ModuleType, metri
     assert states(cloudwatch, metrics) == {"seconds": "OK"}
 
 
+def test_without_the_seams_an_alarm_goes_by_another_queue_and_a_metric_by_all_dimensions(
+    cloudwatch: ModuleType,
+) -> None:
+    """The control: what the tests above and below see is not what the engine does by itself."""
+    put_alarm(cloudwatch, "scan", Dimensions=[{"Name": "QueueName", "Value": "scan"}])
+    for value, dimensions in ((900, {"QueueName": "batch"}), (5, {})):
+        cloudwatch.record_metric(SPACE, "OldestPendingSeconds", value, dimensions=dimensions)
+    cloudwatch._evaluate_all_alarms()
+    assert cloudwatch._alarms["scan"]["StateValue"] == "ALARM"
+    assert sums(cloudwatch, "OldestPendingSeconds") == 905
+
+
+def get_data(cloudwatch: ModuleType, *queries: dict[str, Any]) -> dict[str, list[float]]:
+    told = json.loads(cloudwatch._get_metric_data({}, {"MetricDataQueries": list(queries)}, False, True)[2])
+    return {result["Id"]: result["Values"] for result in told["MetricDataResults"]}
+
+
+def query(name: str, metric: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Id": name,
+        "MetricStat": {"Metric": {"Namespace": SPACE, "MetricName": metric}, "Period": 60, "Stat": "Sum"},
+    } | more
+
+
+def test_math_is_answered_period_by_period(cloudwatch: ModuleType, metrics: Metrics, clock: Clock) -> None:
+    for some, all_ in ((1, 4), (3, 6)):
+        metrics.record(SPACE, "Bad", some)
+        metrics.record(SPACE, "All", all_)
+        clock.now += 60
+    metrics.record(SPACE, "Bad", 7)  # and nothing to divide it by
+    bad, good = query("bad", "Bad"), query("good", "All", ReturnData=False)
+    share = {"Id": "share", "Expression": "100 * bad / good"}
+    assert get_data(cloudwatch, share, bad, good) == {"share": [25, 50], "bad": [1, 3, 7]}
+    assert get_data(cloudwatch, bad) == {"bad": [1, 3, 7]}
+    assert get_data(cloudwatch, {**share, "Expression": "SEARCH('x')"}, bad, good)["share"] == []
+    assert get_data(cloudwatch, share, query("bad", "None"), good | {"ReturnData": False})["share"] == []
+
+
 def test_percentiles_and_sums_are_those_of_the_window(cloudwatch: ModuleType, metrics: Metrics) -> None:
     put_alarm(cloudwatch, "p90", ExtendedStatistic="p90", Threshold=8)
     put_alarm(cloudwatch, "sum", Statistic="Sum", Threshold=55)

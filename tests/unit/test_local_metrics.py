@@ -206,6 +206,22 @@ def test_nothing_is_lost_or_doubled_and_no_request_is_larger_than_it_may_be() ->
     assert set(said) == {"metrics wait, as the AWS services do not take them: nobody there"}
 
 
+def test_an_answer_that_is_lost_doubles_its_batch_and_the_count_sees_it() -> None:
+    """The control, and the one way to come to a double: CloudWatch took it, and nobody heard."""
+    store = Store()
+
+    def put_and_break(namespace: str, data: list[dict[str, Any]]) -> None:
+        store.calls.append((namespace, data))
+        if len(store.calls) == 1:
+            raise ConnectionError("no answer")
+
+    one = Publisher(put_and_break, print, clock=lambda: NOW)
+    one.take("f", emf(ONE, M=[1, 2]))
+    one.flush()
+    one.flush()
+    assert store.values() == {(SPACE, "M", (), 1.0): 2, (SPACE, "M", (), 2.0): 2}
+
+
 def test_a_metric_of_many_values_is_told_in_as_many_datums_as_it_takes() -> None:
     store = Store()
     one, _ = publisher(store)

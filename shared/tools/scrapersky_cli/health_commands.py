@@ -1,5 +1,6 @@
 """The command that tells how a stack is."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ def health(
     if as_json:
         session.show_json(_document(cloud, report, at))
     else:
-        session.show(_table(report, cloud, at), "", _line(report))
+        session.show(_table(report, cloud, at), "", *_runbook(report, cloud), _line(report))
     raise typer.Exit(report.verdict)
 
 
@@ -87,6 +88,12 @@ def _report(session: Session, cloud: Cloud, at: datetime) -> Report:
         if report.verdict is not Verdict.DOWN:
             raise
         return report
+
+
+def _runbook(report: Report, cloud: Cloud) -> Iterator[str]:
+    """Where it says what to do about the alarms that count, if there are any."""
+    if names := [_short(check, cloud) for check in report.checks if check.kind is Kind.ALARM and check.verdict]:
+        yield f"The runbook (README.md, Operations) has an entry for each of: {', '.join(names)}"
 
 
 def _line(report: Report) -> Text:

@@ -9,7 +9,7 @@ import httpx
 
 from scrapersky_cli.cloud import Cloud, StackFacts, told, utc
 from scrapersky_cli.health_rules import GAUGE_WINDOW, GAUGES, HEARTBEAT, Alarm, Probe, Seen
-from scrapersky_cli.measures import Measure, Reading, newest
+from scrapersky_cli.measures import Measure, Reading, newest, newest_of_math
 
 HEALTH = "/health"
 DATABASE_HEALTH = "/health/database"
@@ -66,10 +66,11 @@ def _values(cloudwatch: Any, alarms: Sequence[Alarm], now: datetime) -> dict[str
         for alarm in alarms
         if alarm.metric
     }
-    if not measures:
-        return {}
     back = {alarm.name: alarm.span + timedelta(seconds=alarm.period) for alarm in alarms}
-    found = newest(cloudwatch, measures, max(back.values()), now)
+    found = newest(cloudwatch, measures, max(back.values(), default=timedelta(0)), now)
+    for alarm in alarms:
+        if alarm.queries and (reading := newest_of_math(cloudwatch, alarm.queries, back[alarm.name], now)):
+            found[alarm.name] = reading
     return {name: reading for name, reading in found.items() if reading.at >= now - back[name]}
 
 
@@ -94,6 +95,7 @@ def _metric_alarm(told_alarm: Mapping[str, Any]) -> Alarm:
     return Alarm(
         **_common(told_alarm),
         metric=metric,
+        queries=tuple(told_alarm.get("Metrics") or ()),
         statistic=told_alarm.get("ExtendedStatistic") or told_alarm.get("Statistic") or "Average",
         period=period,
         span=timedelta(seconds=period * int(told_alarm["EvaluationPeriods"])),

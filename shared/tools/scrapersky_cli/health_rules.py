@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from scrapersky.metrics import Metric
 from scrapersky_cli.measures import Reading
@@ -87,7 +88,7 @@ class Probe:
 class Alarm:
     """An alarm of the stack. `state` and `missing` are CloudWatch's words; `span` is the time that it looks back.
 
-    `metric` is its metric's namespace, name and dimensions; None of a composite alarm, and where it computes with many.
+    `metric` is its metric's namespace, name and dimensions; where it computes with several, those are its `queries`.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Alarm:
     configured_at: datetime
     is_composite: bool = False
     metric: tuple[str, str, tuple[tuple[str, str], ...]] | None = None
+    queries: tuple[Mapping[str, Any], ...] = ()
     statistic: str = ""
     period: int = 60
     span: timedelta = timedelta(0)

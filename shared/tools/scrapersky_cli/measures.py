@@ -1,6 +1,6 @@
 """The newest values of CloudWatch metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,6 +54,26 @@ def newest(cloudwatch: Any, measures: Mapping[str, Measure], window: timedelta, 
                         if key not in found or reading.at > found[key].at:
                             found[key] = reading
     return found
+
+
+def newest_of_math(
+    cloudwatch: Any, queries: Sequence[Mapping[str, Any]], window: timedelta, now: datetime
+) -> Reading | None:
+    """The newest value of the one of an alarm's `Metrics` that returns data.
+
+    Raises:
+        CloudError: CloudWatch could not be asked.
+    """
+    request = {"MetricDataQueries": list(queries), "StartTime": now - window, "EndTime": now + timedelta(seconds=1)}
+    with told():
+        pages = list(cloudwatch.get_paginator("get_metric_data").paginate(**request))
+    readings = [
+        Reading(float(value), utc(at))
+        for page in pages
+        for result in page["MetricDataResults"]
+        for at, value in zip(result["Timestamps"], result["Values"], strict=True)
+    ]
+    return max(readings, key=lambda reading: reading.at, default=None)
 
 
 def _query(query_id: str, measure: Measure) -> dict[str, Any]:

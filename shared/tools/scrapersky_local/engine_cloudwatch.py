@@ -55,15 +55,20 @@ class Metrics:
                 "_calc_stats": ["points"],
                 "_dims_from_list": ["dimensions"],
                 "_dims_key": ["dims"],
+                "_cbor_metric_data_result": ["result"],
+                "_cbor_ok": ["data"],
                 "_dispatch_alarm_actions": ["alarm", "old_state", "new_state", "reason"],
                 "_evaluate_alarm": ["alarm"],
                 "_evaluate_all_alarms": [],
                 "_evaluate_parent_alarms": ["child", "seen"],
                 "_evict_old_metrics": [],
+                "_get_metric_data": ["params", "cbor_data", "is_cbor", "is_json"],
+                "_json_ok": ["data"],
                 "_metric_bucket": ["key"],
                 "_point_stats": ["pt"],
                 "_record_history": ["alarm_name", "old_state", "new_state", "reason", "alarm_type", "reason_data"],
                 "_stat_value": ["stats", "stat_name", "points"],
+                "_ts_iso": ["epoch"],
                 "record_metric": ["namespace", "metric_name", "value", "unit", "dimensions"],
             },
         )
@@ -73,6 +78,8 @@ class Metrics:
         self._compacted_at = clock()
         named = cloudwatch._dims_from_list
         cloudwatch._dims_from_list = lambda dimensions: _Exactly(named(dimensions))
+        self._get_plain = cloudwatch._get_metric_data
+        cloudwatch._get_metric_data = self._get
         cloudwatch._evaluate_alarm = self._evaluate
         cloudwatch._evict_old_metrics = self._compact_at_times
         cloudwatch.record_metric = self.record
@@ -143,6 +150,40 @@ class Metrics:
             return None
         value: float | None = self._cloudwatch._stat_value(stats, statistic, points)
         return value
+
+    def _get(self, params: Any, asked: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
+        """GetMetricData, with the metric math that alarms know; the engine leaves all expressions unanswered."""
+        queries = asked.get("MetricDataQueries") or [] if is_cbor or is_json else []
+        if not any("Expression" in query for query in queries):
+            return self._get_plain(params, asked, is_cbor, is_json)
+        plain = [{**query, "ReturnData": True} for query in queries if "MetricStat" in query]
+        told = json.loads(self._get_plain({}, {**asked, "MetricDataQueries": plain}, False, True)[2])
+        found = {
+            one["Id"]: dict(zip(one["Timestamps"], one["Values"], strict=True)) for one in told["MetricDataResults"]
+        }
+        times = sorted({time for values in found.values() for time in values})
+        rows = {name: [values.get(time) for time in times] for name, values in found.items()}
+        results = []
+        try:
+            for query in (query for query in queries if query.get("ReturnData", True)):
+                alone = [{**one, "ReturnData": one is query} for one in queries]
+                values = alarm_math.result(alone, rows) if times else []
+                pairs = [(at, value) for at, value in zip(times, values, strict=True) if value is not None]
+                results.append(
+                    {
+                        "Id": query["Id"],
+                        "Label": query.get("Label", query["Id"]),
+                        "Timestamps": [self._cloudwatch._ts_iso(at) for at, _ in pairs],
+                        "Values": [value for _, value in pairs],
+                        "StatusCode": "Complete",
+                    }
+                )
+        except ValueError:  # an expression that is none of an alarm's; the engine says that it does not know it
+            return self._get_plain(params, asked, is_cbor, is_json)
+        if is_json:
+            return self._cloudwatch._json_ok({"MetricDataResults": results})
+        dated = [self._cloudwatch._cbor_metric_data_result(result) for result in results]
+        return self._cloudwatch._cbor_ok({"MetricDataResults": dated})
 
     def _change(self, alarm: dict[str, Any], after: State, reason: str) -> None:
         before = alarm["StateValue"]
