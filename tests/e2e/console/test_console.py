@@ -175,3 +175,15 @@ def test_a_file_is_read_and_one_that_is_too_long_is_not_sent(page: Page, tmp_pat
     page.get_by_role("button", name="Start the batch").click()
     expect(page.get_by_text("The first line must name a column")).to_be_visible()
     assert sent == []
+
+
+def test_the_gateway_leads_to_the_console_and_says_what_is_not_there(stack: RunningStack) -> None:
+    with httpx.Client(base_url=stack.info.api_url, trust_env=False) as nobody:
+        page = nobody.get("/")
+        assert (page.status_code, page.headers["content-encoding"]) == (200, "gzip")
+        assert nobody.get("/", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+        for path, status in (("/console/nothing.js", 404), ("/console", 404), ("/console/a/b.js", 404)):
+            answer = nobody.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        refused = nobody.post("/", json={})
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET")

@@ -66,7 +66,15 @@ function title(text) {
 
 function unknown({ main: node }) {
   title("No such view");
-  fill(node, heading("No such view"), empty("Nothing stands at this address", "It may have been cut off on the way.", h("a", { href: HOME }, "Go to the batches")));
+  fill(
+    node,
+    heading("No such view"),
+    empty(
+      "Nothing stands at this address",
+      "It may have been cut off on the way.",
+      h("a", { href: HOME }, "Go to the batches"),
+    ),
+  );
 }
 
 /** What stands around every view: the navigation and whose token it is. */
@@ -83,7 +91,13 @@ function showFrame(first) {
   const ends = typeof exp === "number" ? new Date(exp * 1000).toISOString() : null;
   return fill(
     session,
-    h("span", { class: "whose" }, "tenant ", h("code", { title: tenant(text) }, shortId(tenant(text)) || "unknown"), ends && h("span", { class: "until" }, " until ", time(ends))),
+    h(
+      "span",
+      { class: "whose" },
+      "tenant ",
+      h("code", { title: tenant(text) }, shortId(tenant(text)) || "unknown"),
+      ends && h("span", { class: "until" }, " until ", time(ends)),
+    ),
     button("Forget token", leave, { kind: "quiet" }),
   );
 }

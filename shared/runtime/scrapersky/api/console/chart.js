@@ -35,16 +35,26 @@ export function bars(counts, about) {
       h("td", null, retryable ? tag("retryable", "good") : tag("not retryable", "plain")),
     );
   const heads = ["code", "", "jobs", "share", "retryable"].map((name, index) =>
-    h(index === 1 ? "td" : "th", { scope: index === 1 ? null : "col", class: index > 1 && index < 4 ? "numeric" : null }, label(name)),
+    h(
+      index === 1 ? "td" : "th",
+      { scope: index === 1 ? null : "col", class: index > 1 && index < 4 ? "numeric" : null },
+      label(name),
+    ),
   );
   return h(
     "figure",
     { class: "chart" },
-    h("div", { class: "chart-scroll", tabindex: "0", role: "region", "aria-label": "Errors by code" },
-      h("table", null,
+    h(
+      "div",
+      { class: "chart-scroll", tabindex: "0", role: "region", "aria-label": "Errors by code" },
+      h(
+        "table",
+        null,
         h("caption", { class: "visually-hidden" }, about),
         h("thead", { class: "visually-hidden" }, h("tr", null, heads)),
-        h("tbody", null, counts.map(row)))),
+        h("tbody", null, counts.map(row)),
+      ),
+    ),
     h("figcaption", { class: "fine" }, about),
   );
 }
@@ -85,7 +95,11 @@ export function batchErrors(jobsPath, signal) {
   function ask() {
     const start = button(`Count all ${number(wanted)}`, () => busy(start, count, problems));
     return [
-      empty("Not counted yet", `${counted(wanted, "job")} failed: to count them by code takes ${counted(Math.ceil(wanted / PAGE), "request")}.`, start),
+      empty(
+        "Not counted yet",
+        `${counted(wanted, "job")} failed: to count them by code takes ${counted(Math.ceil(wanted / PAGE), "request")}.`,
+        start,
+      ),
       problems,
     ];
   }

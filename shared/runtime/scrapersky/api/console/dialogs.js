@@ -13,15 +13,17 @@ export function confirmed({ title, words, content, yes, kind = "primary", action
   made += 1;
   const [name, about] = [`dialog-${made}`, `dialog-${made}-about`];
   const problems = h("div");
-  const agree = button(yes, () =>
-    busy(
-      agree,
-      async () => {
-        await action();
-        dialog.close();
-      },
-      problems,
-    ),
+  const agree = button(
+    yes,
+    () =>
+      busy(
+        agree,
+        async () => {
+          await action();
+          dialog.close();
+        },
+        problems,
+      ),
     { kind },
   );
   const dialog = h(
@@ -31,7 +33,12 @@ export function confirmed({ title, words, content, yes, kind = "primary", action
     h("p", { id: about }, words),
     content,
     problems,
-    h("div", { class: "actions" }, button("Leave it", () => dialog.close()), agree),
+    h(
+      "div",
+      { class: "actions" },
+      button("Leave it", () => dialog.close()),
+      agree,
+    ),
   );
   function gone() {
     dialog.remove();

@@ -99,7 +99,7 @@ export function reconcile(parent, items, keyOf, make) {
   });
 }
 
-/** Change what holds the focus, and give it to what is the same in `node` after that or, when that is gone, the heading. */
+/** Change what holds the focus, and give it to what is the same in `node` then or, when that is gone, the heading. */
 function refocus(node, change) {
   const { tagName, textContent } = document.activeElement;
   change();

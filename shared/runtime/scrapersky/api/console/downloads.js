@@ -24,9 +24,9 @@ function hand(url, name) {
 }
 
 /**
- * Fetch an export and save it. A script may not see where a redirect leads, so it asks for none: what is too long
- * for an answer is told as `url`, of a file that is elsewhere for a few minutes. There the browser goes by itself, without
- * the token.
+ * Fetch an export and save it. A script may not see where a redirect leads, so it asks for none: what is too long for an
+ * answer is told as `url`, of a file that is elsewhere for a few minutes. There the browser goes by itself, without the
+ * token.
  */
 export async function download(path, query, name) {
   const response = await send("GET", address(path, { ...query, redirect: "false" }), {});

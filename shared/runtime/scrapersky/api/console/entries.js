@@ -36,7 +36,14 @@ export function entriesOf(text, fileName = "") {
 /** The host that a text names, as the API has it, or the text itself: then the API says what is wrong with it. */
 export function keyOf(text) {
   const rest = text.trim().replace(/^https?:/i, "");
-  if (/^[a-z][a-z0-9+-]*:[/\\]/i.test(rest) || rest.replace(/^[/\\]+/, "").split(/[/\\?#]/, 1)[0].includes("@")) return text;
+  if (
+    /^[a-z][a-z0-9+-]*:[/\\]/i.test(rest) ||
+    rest
+      .replace(/^[/\\]+/, "")
+      .split(/[/\\?#]/, 1)[0]
+      .includes("@")
+  )
+    return text;
   const url = URL.parse?.(`https://${rest}`) ?? parsed(`https://${rest}`);
   if (url === null) return text;
   return url.hostname.replace(/\.$/, "").replace(/^(www\.)+(?=[^.]+\.)/, "");
@@ -56,7 +63,9 @@ function read(text, fileName) {
   const delimiter = delimiterOf(head);
   if (columnOf(cells(head, delimiter)) >= 0) return fromCsv(text, delimiter);
   if (head && (/\.(csv|tsv)$/i.test(fileName) || hasCells(head))) {
-    throw new Unreadable(`The first line must name a column ${COLUMNS.slice(0, -1).join(", ")} or ${COLUMNS.at(-1)}, and is: ${head.slice(0, 100)}`);
+    throw new Unreadable(
+      `The first line must name a column ${COLUMNS.slice(0, -1).join(", ")} or ${COLUMNS.at(-1)}, and is: ${head.slice(0, 100)}`,
+    );
   }
   return lines.map((line) => line.replace(COMMENT, "").trim()).filter(Boolean);
 }

@@ -6,12 +6,29 @@ const NUMBERS = new Intl.NumberFormat("en");
 const MONEY = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 4 });
 const TIMES = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const INITIALS = { url: "URL", urls: "URLs", usd: "USD", id: "ID", ids: "IDs", csv: "CSV", json: "JSON", ms: "ms", km: "km", wordpress: "WordPress", woocommerce: "WooCommerce", form7: "Form 7", seo: "SEO", wpforms: "WPForms" };
+const INITIALS = {
+  url: "URL",
+  urls: "URLs",
+  usd: "USD",
+  id: "ID",
+  ids: "IDs",
+  csv: "CSV",
+  json: "JSON",
+  ms: "ms",
+  km: "km",
+  wordpress: "WordPress",
+  woocommerce: "WooCommerce",
+  form7: "Form 7",
+  seo: "SEO",
+  wpforms: "WPForms",
+};
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 /** `max_pages` -> `Max pages`, `base_url` -> `Base URL`. */
 export function label(name) {
-  const words = String(name).split("_").map((word) => INITIALS[word] ?? word);
+  const words = String(name)
+    .split("_")
+    .map((word) => INITIALS[word] ?? word);
   const text = words.join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -37,7 +37,11 @@ function made(type, shared, options) {
   if (type === "textarea") return h("textarea", shared);
   if (type === "select") {
     const { value, ...rest } = shared;
-    const select = h("select", rest, options.map(([key, words]) => h("option", { value: key }, words)));
+    const select = h(
+      "select",
+      rest,
+      options.map(([key, words]) => h("option", { value: key }, words)),
+    );
     if (value !== undefined) select.value = value;
     return select;
   }
@@ -65,7 +69,7 @@ export function numberField({ min, max, value, step = 1, ...rest }) {
 
 /**
  * A form that starts work. `body()` makes the request, or null after it has shown what is wrong; `started(answer)` goes
- * on. The same body has the same key until it was accepted, so that neither a double click nor a lost answer starts two.
+ * on. The same body has the same key until it is accepted, so that neither a double click nor a lost answer starts two.
  */
 export function startForm({ name, path, fields, before, body, yes, started, signal }) {
   const problems = h("div");

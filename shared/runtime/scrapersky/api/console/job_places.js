@@ -21,12 +21,29 @@ const STOPPED = {
 };
 
 const COLUMNS = [
-  { name: "name", main: true, value: (one) => [h("span", { class: "value" }, one.name ?? one.place_id), h("span", { class: "fine line" }, one.primary_type ?? one.business_type)] },
+  {
+    name: "name",
+    main: true,
+    value: (one) => [
+      h("span", { class: "value" }, one.name ?? one.place_id),
+      h("span", { class: "fine line" }, one.primary_type ?? one.business_type),
+    ],
+  },
   { name: "formatted_address", title: "Address", value: (one) => one.formatted_address ?? "–" },
   { name: "phone", short: true, value: (one) => one.phone ?? "–" },
   { name: "website", value: (one) => (one.website ? outLink(one.website, one.domain ?? one.website) : "–") },
-  { name: "website_class", title: "Website class", short: true, value: (one) => (one.website_class ? tag(one.website_class, one.website_class === "own_site" ? "good" : "plain") : "–") },
-  { name: "rating", numeric: true, value: (one) => (one.rating === null ? "–" : `${one.rating.toFixed(1)} (${number(one.user_ratings_total)})`) },
+  {
+    name: "website_class",
+    title: "Website class",
+    short: true,
+    value: (one) =>
+      one.website_class ? tag(one.website_class, one.website_class === "own_site" ? "good" : "plain") : "–",
+  },
+  {
+    name: "rating",
+    numeric: true,
+    value: (one) => (one.rating === null ? "–" : `${one.rating.toFixed(1)} (${number(one.user_ratings_total)})`),
+  },
   { name: "status", value: (one) => one.status },
 ];
 
@@ -38,7 +55,11 @@ export function placesView({ node, signal, failed }) {
 
   function build(id) {
     const path = `${API}/localminer-discoveryscan/results/${encodeURIComponent(id)}`;
-    const kind = field({ name: "website_class", type: "select", options: [["", "Every class"], ...CLASSES.map((one) => [one, one])] });
+    const kind = field({
+      name: "website_class",
+      type: "select",
+      options: [["", "Every class"], ...CLASSES.map((one) => [one, one])],
+    });
     list = pagedTable({
       caption: "Places",
       columns: COLUMNS,
@@ -47,7 +68,10 @@ export function placesView({ node, signal, failed }) {
       of: "places",
       keyOf: (one) => one.id,
       nouns: ["place"],
-      nothing: ({ website_class: asked }) => (asked ? empty(`No place with ${asked}`, "Choose another class.") : empty("No place so far", "A search that finds none is complete all the same.")),
+      nothing: ({ website_class: asked }) =>
+        asked
+          ? empty(`No place with ${asked}`, "Choose another class.")
+          : empty("No place so far", "A search that finds none is complete all the same."),
       signal,
     });
     kind.input.addEventListener("change", () => list.filter({ website_class: kind.input.value }).catch(failed));
@@ -73,7 +97,17 @@ function summaryCard(job) {
       figure("Requests", number(job.requests)),
       figure("Cost by list price", money(job.cost_usd)),
     ),
-    job.reused_from && notice("info", h("p", null, "The same search was made a while ago, so nothing was asked: ", h("a", { href: to("jobs", job.reused_from) }, "that search"), ".")),
+    job.reused_from &&
+      notice(
+        "info",
+        h(
+          "p",
+          null,
+          "The same search was made a while ago, so nothing was asked: ",
+          h("a", { href: to("jobs", job.reused_from) }, "that search"),
+          ".",
+        ),
+      ),
     job.stopped && h("p", null, h("code", null, job.stopped), " ", STOPPED[job.stopped] ?? ""),
     pairs([
       ["max_requests", job.metadata.max_requests],
@@ -90,7 +124,8 @@ function scanSites(path, signal) {
   const key = newKey();
   confirmed({
     title: "Scan the places' own sites?",
-    words: "A batch of domain scans is started, of all places with a site of their own. Social pages and directories are left out.",
+    words:
+      "A batch of domain scans is started, of all places with a site of their own. Social pages and directories are left out.",
     content: pages.node,
     yes: "Start the batch",
     action: async () => {

@@ -13,9 +13,22 @@ const CHANGES = ["added", "changed", "removed"];
 const ALL_FILES = ""; // of the choice of a file
 
 const FILE_COLUMNS = [
-  { name: "url", title: "File", main: true, value: (file) => [outLink(file.url), file.error && h("span", { class: "fine line" }, h("code", null, file.error.code), " ", file.error.message)] },
+  {
+    name: "url",
+    title: "File",
+    main: true,
+    value: (file) => [
+      outLink(file.url),
+      file.error && h("span", { class: "fine line" }, h("code", null, file.error.code), " ", file.error.message),
+    ],
+  },
   { name: "status", value: (file) => chip(file.status) },
-  { name: "sitemap_type", title: "Type", short: true, value: (file) => [file.sitemap_type ?? "–", file.is_gzip && " (gzip)"] },
+  {
+    name: "sitemap_type",
+    title: "Type",
+    short: true,
+    value: (file) => [file.sitemap_type ?? "–", file.is_gzip && " (gzip)"],
+  },
   { name: "discovery_method", title: "Discovery", short: true, value: (file) => file.discovery_method },
   { name: "url_count", title: "URLs", numeric: true, value: (file) => number(file.url_count) },
   { name: "child_count", title: "Files named", numeric: true, value: (file) => number(file.child_count) },
@@ -48,7 +61,12 @@ function build(node, id, signal, failed) {
   const showSummary = region(summary);
   const scan = `${API}/sitemap/scan/${encodeURIComponent(id)}`;
   const shared = { signal, nothing: () => empty("Nothing here", "No file names one.") };
-  const choice = field({ name: "sitemap_id", title: "Of which file", type: "select", options: [[ALL_FILES, "All files"]] });
+  const choice = field({
+    name: "sitemap_id",
+    title: "Of which file",
+    type: "select",
+    options: [[ALL_FILES, "All files"]],
+  });
   const files = pagedTable({
     ...shared,
     caption: "Sitemap files",
@@ -63,7 +81,15 @@ function build(node, id, signal, failed) {
   const [urlsPart, downloads] = [h("div"), h("div", { class: "actions" })];
   let urls = null;
 
-  const changed = pagedTable({ ...shared, caption: "Changed URLs", columns: CHANGE_COLUMNS, path: `${scan}/changes`, query: { kind: "added" }, keyOf: (one) => one.sitemap_id + one.url, nouns: ["URL"] });
+  const changed = pagedTable({
+    ...shared,
+    caption: "Changed URLs",
+    columns: CHANGE_COLUMNS,
+    path: `${scan}/changes`,
+    query: { kind: "added" },
+    keyOf: (one) => one.sitemap_id + one.url,
+    nouns: ["URL"],
+  });
   const kind = field({ name: "kind", title: "Change", type: "select", options: CHANGES.map((one) => [one, one]) });
   kind.input.addEventListener("change", () => changed.filter({ kind: kind.input.value }).catch(failed));
 
@@ -77,7 +103,15 @@ function build(node, id, signal, failed) {
     const file = choice.input.value;
     const base = file === ALL_FILES ? `${scan}/urls` : `${API}/sitemap-files/${encodeURIComponent(file)}/urls`;
     const name = (format) => (file === ALL_FILES ? `sitemap-scan-${id}.${format}` : `sitemap-${file}.${format}`);
-    urls = pagedTable({ ...shared, caption: "URLs", columns: URL_COLUMNS, path: base, query: {}, keyOf: (one) => one.sitemap_id + one.url, nouns: ["URL"] });
+    urls = pagedTable({
+      ...shared,
+      caption: "URLs",
+      columns: URL_COLUMNS,
+      path: base,
+      query: {},
+      keyOf: (one) => one.sitemap_id + one.url,
+      nouns: ["URL"],
+    });
     fill(downloads, exportButtons(`${base}/export`, FORMATS, name));
     fill(urlsPart, urls.node);
     await urls.refresh();
@@ -114,8 +148,24 @@ function summaryCard({ result, metadata, status }) {
     result.truncated &&
       notice(
         "warning",
-        h("p", null, `Something was left out: ${counted(result.truncations.length, "cut")}${result.truncations.length === 100 ? " and maybe more" : ""}.`),
-        h("ul", null, result.truncations.map((cut) => h("li", null, cut.url ? outLink(cut.url) : "The scan as a whole", ` by ${cut.by}`, cut.detail && `: ${plain(cut.detail)}`))),
+        h(
+          "p",
+          null,
+          `Something was left out: ${counted(result.truncations.length, "cut")}${result.truncations.length === 100 ? " and maybe more" : ""}.`,
+        ),
+        h(
+          "ul",
+          null,
+          result.truncations.map((cut) =>
+            h(
+              "li",
+              null,
+              cut.url ? outLink(cut.url) : "The scan as a whole",
+              ` by ${cut.by}`,
+              cut.detail && `: ${plain(cut.detail)}`,
+            ),
+          ),
+        ),
       ),
   ]);
 }

@@ -1,4 +1,4 @@
-// Keeping a view true: held requests and repeated ones, which stop while nobody looks and go easy while nothing answers.
+// Keeping a view true: held and repeated requests, which stop while nobody looks and go easy while nothing answers.
 
 import { Unreachable, WAIT_SECONDS } from "./api.js";
 import { h } from "./dom.js";
@@ -11,8 +11,8 @@ const ANNOUNCE_MS = 8000; // a screen reader is to be told, not talked down
 
 /**
  * Call `load({etag, wait, signal})` again and again until it says `{final: true}`, and after each answer wait
- * `pause` milliseconds. `load` resolves to `{etag, final, pause}`; what it shows is its own affair. An error that passes
- * is tried again, ever more slowly; any other one ends it, through `failed`.
+ * `pause` milliseconds. `load` resolves to `{etag, final, pause}`; what it shows is its own affair. An error that
+ * passes is tried again, ever more slowly; any other one ends it, through `failed`.
  */
 export async function follow(load, { signal, freshness, failed }) {
   let etag = null;
@@ -136,7 +136,10 @@ export function freshnessLine() {
     ended: () => say("stale", `Not followed any more, ${moment()}`),
     stale(error, pause) {
       const why = navigator.onLine ? error.message : "This device is offline.";
-      say("stale", `${why} Shown is what was told before, ${moment()}; next try in ${counted(Math.ceil(pause / 1000), "second")}.`);
+      say(
+        "stale",
+        `${why} Shown is what was told before, ${moment()}; next try in ${counted(Math.ceil(pause / 1000), "second")}.`,
+      );
       announce(`${why} Shown is what was told before.`);
     },
   };

@@ -35,16 +35,34 @@ export function batchForm({ signal }) {
     spellcheck: "false",
     autocapitalize: "off",
   });
-  const file = h("input", { type: "file", id: "field-file", accept: ".txt,.csv,.tsv,text/plain,text/csv", class: "visually-hidden-input" });
+  const file = h("input", {
+    type: "file",
+    id: "field-file",
+    accept: ".txt,.csv,.tsv,text/plain,text/csv",
+    class: "visually-hidden-input",
+  });
   const drop = h(
     "div",
     { class: "drop" },
     file,
-    h("label", { for: "field-file" }, h("span", { class: "strong" }, "Choose a file"), " or drop one here: .txt or .csv, up to ", number(MAX_DOMAINS), " domains"),
+    h(
+      "label",
+      { for: "field-file" },
+      h("span", { class: "strong" }, "Choose a file"),
+      " or drop one here: .txt or .csv, up to ",
+      number(MAX_DOMAINS),
+      " domains",
+    ),
   );
   const preview = h("div", { class: "preview", role: "status" });
   const pages = numberField({ name: "max_pages", min: 1, ...LIMITS.domain_scan, help: "Pages to read of each site." });
-  const concurrent = numberField({ name: "max_concurrent", min: 1, max: 1000, value: "5", help: "Sites to scan at the same time, at most." });
+  const concurrent = numberField({
+    name: "max_concurrent",
+    min: 1,
+    max: 1000,
+    value: "5",
+    help: "Sites to scan at the same time, at most.",
+  });
   let fileName = "";
   let found = { entries: [], duplicates: [] };
   let timer;
@@ -60,14 +78,19 @@ export function batchForm({ signal }) {
       domains.fail(error.message);
     }
     if (found.entries.length > MAX_DOMAINS) {
-      domains.fail(`${number(found.entries.length)} are more than the ${number(MAX_DOMAINS)} that a batch takes: split the list.`);
+      domains.fail(
+        `${number(found.entries.length)} are more than the ${number(MAX_DOMAINS)} that a batch takes: split the list.`,
+      );
     }
     fill(preview, previewOf(found));
   }
 
   async function take(chosen) {
     if (!chosen) return;
-    if (chosen.size > MAX_BYTES) return domains.fail(`${chosen.name} is larger than ${MAX_BYTES / 1024 ** 2} MiB: no list of ${number(MAX_DOMAINS)} domains is.`);
+    if (chosen.size > MAX_BYTES)
+      return domains.fail(
+        `${chosen.name} is larger than ${MAX_BYTES / 1024 ** 2} MiB: no list of ${number(MAX_DOMAINS)} domains is.`,
+      );
     const raw = new Uint8Array(await chosen.arrayBuffer());
     const isUtf16 = raw.length > 1 && ((raw[0] === 0xff && raw[1] === 0xfe) || (raw[0] === 0xfe && raw[1] === 0xff));
     const encoding = !isUtf16 ? "utf-8" : raw[0] === 0xff ? "utf-16le" : "utf-16be";
@@ -94,7 +117,8 @@ export function batchForm({ signal }) {
   kind.input.addEventListener("change", () => {
     const { max, value } = LIMITS[kind.input.value];
     Object.assign(pages.input, { max, value });
-    pages.node.querySelector(".field-help").textContent = kind.input.value === "domain_scan" ? "Pages to read of each site." : "URLs to store of each site.";
+    pages.node.querySelector(".field-help").textContent =
+      kind.input.value === "domain_scan" ? "Pages to read of each site." : "URLs to store of each site.";
   });
   signal.addEventListener("abort", () => clearTimeout(timer));
 
@@ -106,7 +130,8 @@ export function batchForm({ signal }) {
     yes: "Start the batch",
     body() {
       look();
-      if (found.entries.length === 0 && !domains.input.hasAttribute("aria-invalid")) domains.fail("Paste a list, or choose a file.");
+      if (found.entries.length === 0 && !domains.input.hasAttribute("aria-invalid"))
+        domains.fail("Paste a list, or choose a file.");
       if (domains.input.hasAttribute("aria-invalid")) {
         domains.input.focus();
         return null;
@@ -131,10 +156,37 @@ function previewOf({ entries, duplicates }) {
   const more = entries.length - SHOWN;
   const left = duplicates.length ? `, ${counted(duplicates.length, "duplicate")} left out` : "";
   return [
-    notice("info", h("p", null, h("strong", null, `${counted(entries.length, "entry", "entries")} will be sent`), `${left}; a batch takes ${number(MAX_DOMAINS)}. What names no domain is told in the answer.`)),
-    h("details", null, h("summary", null, "Entries"), h("ol", { class: "entries" }, entries.slice(0, SHOWN).map((entry) => h("li", null, entry))), more > 0 && h("p", { class: "fine" }, `and ${number(more)} more`)),
+    notice(
+      "info",
+      h(
+        "p",
+        null,
+        h("strong", null, `${counted(entries.length, "entry", "entries")} will be sent`),
+        `${left}; a batch takes ${number(MAX_DOMAINS)}. What names no domain is told in the answer.`,
+      ),
+    ),
+    h(
+      "details",
+      null,
+      h("summary", null, "Entries"),
+      h(
+        "ol",
+        { class: "entries" },
+        entries.slice(0, SHOWN).map((entry) => h("li", null, entry)),
+      ),
+      more > 0 && h("p", { class: "fine" }, `and ${number(more)} more`),
+    ),
     duplicates.length > 0 &&
-      h("details", null, h("summary", null, "Duplicates"), h("ul", { class: "entries" }, duplicates.slice(0, SHOWN).map(([entry, first]) => h("li", null, entry, " is ", first)))),
+      h(
+        "details",
+        null,
+        h("summary", null, "Duplicates"),
+        h(
+          "ul",
+          { class: "entries" },
+          duplicates.slice(0, SHOWN).map(([entry, first]) => h("li", null, entry, " is ", first)),
+        ),
+      ),
   ];
 }
 

@@ -9,8 +9,8 @@ export const PAGE = 50; // items that are asked for at a time
 const LARGEST_PAGE = 500; // of the API
 
 /**
- * A table. `columns`: `{name, title?, value(item), numeric?, main?, minor?, short?}`, named as the API's
- * fields. Where it is narrow, minor ones are left out, and short ones stand side by side. The roles are written out because a browser
+ * A table. `columns`: `{name, title?, value(item), numeric?, main?, minor?, short?}`, named as the API's fields. Where
+ * it is narrow, minor ones are left out, and short ones stand side by side. The roles are written out because a browser
  * forgets them where the style makes a list of the table.
  */
 export function table(caption, columns) {
@@ -31,7 +31,12 @@ export function table(caption, columns) {
       "tr",
       { role: "row" },
       columns.map((column, index) => {
-        const kind = [column.name === "status" && "status", ...["numeric", "main", "minor", "short"].filter((one) => column[one])].filter(Boolean).join(" ");
+        const kind = [
+          column.name === "status" && "status",
+          ...["numeric", "main", "minor", "short"].filter((one) => column[one]),
+        ]
+          .filter(Boolean)
+          .join(" ");
         const shown = { role: "cell", class: kind || null, "data-label": titles[index] };
         return h("td", shown, h("div", { class: "cell" }, column.value(item)));
       }),
@@ -103,6 +108,7 @@ export function pagedTable({ caption, columns, path, query, keyOf, nouns, nothin
     const seen = new Set(items.map(keyOf));
     [items, cursor] = [[...items, ...data[of].filter((item) => !seen.has(keyOf(item)))], data.next_cursor];
     show();
+    if (more.hidden) made.node.focus({ preventScroll: true }); // the button that had the focus is gone
   }
 
   return {

@@ -4,7 +4,7 @@ import { get, newKey, post } from "./api.js";
 import { batchErrors } from "./chart.js";
 import { exportButtons } from "./downloads.js";
 import { fill, h, region } from "./dom.js";
-import { between, counted, label, number, percent, seconds, shortId, time } from "./format.js";
+import { counted, label, number, percent, seconds, shortId, time } from "./format.js";
 import { field } from "./forms.js";
 import { announce, follow, freshnessLine } from "./live.js";
 import { to } from "./router.js";
@@ -13,7 +13,22 @@ import { pagedTable, tableOf } from "./tables.js";
 import { BATCHES } from "./view_batches.js";
 import { JOB_COLUMNS } from "./view_jobs.js";
 import { confirmed } from "./dialogs.js";
-import { STATUSES, back, button, card, chip, empty, figure, figures, heading, isFinal, notice, pairs, problemNotice, stackedBar } from "./widgets.js";
+import {
+  STATUSES,
+  back,
+  button,
+  card,
+  chip,
+  empty,
+  figure,
+  figures,
+  heading,
+  isFinal,
+  notice,
+  pairs,
+  problemNotice,
+  stackedBar,
+} from "./widgets.js";
 
 const JOBS_MS = 3000; // between two looks at the rows while the figures change
 
@@ -24,7 +39,12 @@ export function view({ main, params: [id], signal, title }) {
   const [head, top, problems] = [h("div"), h("div"), h("div")];
   const [showHead, showTop] = [region(head), region(top)];
   const errors = batchErrors(`${path}/jobs`, signal);
-  const status = field({ name: "status", title: "Status", type: "select", options: [["", "Every status"], ...STATUSES.map((one) => [one, one])] });
+  const status = field({
+    name: "status",
+    title: "Status",
+    type: "select",
+    options: [["", "Every status"], ...STATUSES.map((one) => [one, one])],
+  });
   const list = pagedTable({
     caption: "Jobs of the batch",
     columns: JOB_COLUMNS,
@@ -32,7 +52,8 @@ export function view({ main, params: [id], signal, title }) {
     query: {},
     keyOf: (job) => job.job_id,
     nouns: ["job"],
-    nothing: ({ status: asked }) => empty(asked ? `No job is ${asked}` : "No job yet", "Choose another status to see the others."),
+    nothing: ({ status: asked }) =>
+      empty(asked ? `No job is ${asked}` : "No job yet", "Choose another status to see the others."),
     signal,
   });
   status.input.addEventListener("change", () => list.filter({ status: status.input.value }).catch(failed));
@@ -57,7 +78,8 @@ export function view({ main, params: [id], signal, title }) {
 
   function show(batch) {
     if (latest && latest.status !== batch.status) announce(`The batch is ${batch.status}.`, { urgent: true });
-    else if (latest && latest.progress !== batch.progress) announce(`${percent(batch.progress)} of the jobs are final.`);
+    else if (latest && latest.progress !== batch.progress)
+      announce(`${percent(batch.progress)} of the jobs are final.`);
     latest = batch;
     showHead([batch.status, batch.kind, batch.total_domains], () =>
       heading(`Batch of ${counted(batch.total_domains, label(batch.kind).toLowerCase())}`, {
@@ -93,7 +115,11 @@ export function view({ main, params: [id], signal, title }) {
   function actions(batch) {
     const open = batch.total_domains - batch.completed_domains - batch.failed_domains - batch.cancelled_domains;
     const isRetryable = isFinal(batch.status) && batch.failed_domains + batch.cancelled_domains > 0;
-    const [downloads, trouble] = exportButtons(`${path}/results`, ["csv", "ndjson"], (format) => `batch-${id}.${format}`);
+    const [downloads, trouble] = exportButtons(
+      `${path}/results`,
+      ["csv", "ndjson"],
+      (format) => `batch-${id}.${format}`,
+    );
     return [
       open > 0 && button("Cancel batch", cancel, { kind: "danger" }),
       isRetryable && button("Retry failed", retry),
@@ -122,8 +148,15 @@ export function view({ main, params: [id], signal, title }) {
     const key = newKey();
     confirmed({
       title: "Retry failed jobs?",
-      words: boxes.length ? "Jobs that ended for these reasons are started anew, as the same jobs." : "All failed and cancelled jobs are started anew, but those that name no domain.",
-      content: h("fieldset", { class: "plain-set" }, h("legend", { class: "visually-hidden" }, "Reasons"), boxes.map(({ box }) => box.node)),
+      words: boxes.length
+        ? "Jobs that ended for these reasons are started anew, as the same jobs."
+        : "All failed and cancelled jobs are started anew, but those that name no domain.",
+      content: h(
+        "fieldset",
+        { class: "plain-set" },
+        h("legend", { class: "visually-hidden" }, "Reasons"),
+        boxes.map(({ box }) => box.node),
+      ),
       yes: "Retry",
       action: async () => {
         const codes = boxes.filter(({ box }) => box.input.checked).map(({ code }) => code);
@@ -140,7 +173,6 @@ function crumbs() {
 
 function progress(batch) {
   const open = batch.total_domains - batch.completed_domains - batch.failed_domains - batch.cancelled_domains;
-  const took = batch.processing_time ?? between(batch.start_time, batch.updated_at);
   return [
     h("div", { class: "big-progress" }, stackedBar(batch), h("span", { class: "big-figure" }, percent(batch.progress))),
     figures(
@@ -155,7 +187,7 @@ function progress(batch) {
       ["created_at", time(batch.created_at)],
       ["start_time", batch.start_time && time(batch.start_time)],
       ["end_time", batch.end_time && time(batch.end_time)],
-      ["processing_time", batch.start_time && seconds(took)],
+      ["processing_time", batch.processing_time !== null && seconds(batch.processing_time)],
       ["max_pages", number(batch.metadata.max_pages)],
       ["max_concurrent", number(batch.metadata.max_concurrent)],
     ]),
@@ -168,11 +200,15 @@ function rejected({ items, truncated }) {
     { name: "input", main: true, value: (one) => h("code", null, one.input) },
     { name: "reason", value: (one) => one.reason },
   ];
-  return card(
-    "Rejected entries",
-    [
-      h("p", null, `${counted(items.length, "entry", "entries")} named no domain. Each is a job of the batch, failed with `, h("code", null, "invalid_domain"), truncated && "; more of them stand in the results", "."),
-      tableOf("Rejected entries", columns, items),
-    ],
-  );
+  return card("Rejected entries", [
+    h(
+      "p",
+      null,
+      `${counted(items.length, "entry", "entries")} named no domain. Each is a job of the batch, failed with `,
+      h("code", null, "invalid_domain"),
+      truncated && "; more of them stand in the results",
+      ".",
+    ),
+    tableOf("Rejected entries", columns, items),
+  ]);
 }

@@ -18,7 +18,12 @@ const COLUMNS = [
     title: "Batch",
     main: true,
     value: (one) => [
-      h("a", { href: to("batches", one.batch_id), class: "strong" }, `${label(one.kind)}s `, h("code", null, shortId(one.batch_id))),
+      h(
+        "a",
+        { href: to("batches", one.batch_id), class: "strong" },
+        `${label(one.kind)}s `,
+        h("code", null, shortId(one.batch_id)),
+      ),
       h("span", { class: "fine line" }, time(one.created_at)),
     ],
   },
@@ -43,12 +48,19 @@ export function view({ main, signal, title }) {
     keyOf: (one) => one.batch_id,
     nouns: ["batch", "batches"],
     nothing: () =>
-      empty("No batch yet", "A batch scans many sites at once. Paste a list, or drop a file.", h("a", { class: "button primary", href: to("start", "batch") }, "Start a batch")),
+      empty(
+        "No batch yet",
+        "A batch scans many sites at once. Paste a list, or drop a file.",
+        h("a", { class: "button primary", href: to("start", "batch") }, "Start a batch"),
+      ),
     signal,
   });
   fill(
     main,
-    heading("Batches", { below: freshness.node, actions: h("a", { class: "button primary", href: to("start", "batch") }, "Start a batch") }),
+    heading("Batches", {
+      below: freshness.node,
+      actions: h("a", { class: "button primary", href: to("start", "batch") }, "Start a batch"),
+    }),
     problems,
     h("section", { class: "card flush", "aria-label": "Batches" }, list.node),
   );

@@ -10,7 +10,20 @@ import { placesView } from "./job_places.js";
 import { sitemapView } from "./job_sitemap.js";
 import { announce, follow, freshnessLine } from "./live.js";
 import { to } from "./router.js";
-import { back, button, card, chip, heading, isFinal, notice, pairs, pairsOf, problemNotice, progressBar, tag } from "./widgets.js";
+import {
+  back,
+  button,
+  card,
+  chip,
+  heading,
+  isFinal,
+  notice,
+  pairs,
+  pairsOf,
+  problemNotice,
+  progressBar,
+  tag,
+} from "./widgets.js";
 
 // Where a job of a kind is held for whoever waits: these tell its own figures as well.
 const STATUS_OF = {
@@ -73,7 +86,8 @@ export function view({ main, params: [id], signal, title }) {
     return [
       !isFinal(job.status) && button("Cancel job", cancel, { kind: "danger" }),
       (job.status === "failed" || job.status === "cancelled") && button("Retry job", retry),
-      isFinal(job.status) && button("Download JSON", () => save(JSON.stringify(latest, null, 2), `job-${id}.json`, "application/json")),
+      isFinal(job.status) &&
+        button("Download JSON", () => save(JSON.stringify(latest, null, 2), `job-${id}.json`, "application/json")),
     ];
   }
 
@@ -91,7 +105,10 @@ export function view({ main, params: [id], signal, title }) {
     const key = newKey();
     confirmed({
       title: "Retry this job?",
-      words: latest.error?.retryable === false ? "It failed for a reason that is not likely to be another one now." : "It is started anew, as the same job.",
+      words:
+        latest.error?.retryable === false
+          ? "It failed for a reason that is not likely to be another one now."
+          : "It is started anew, as the same job.",
       yes: "Retry",
       action: async () => {
         await post(`${path}/retry`, {}, { key, signal });
@@ -143,7 +160,11 @@ function errorNotice(error) {
       h("code", null, error.code),
       " ",
       error.retryable ? tag("retryable", "good") : tag("not retryable", "plain"),
-      h("span", { class: "fine" }, error.retryable ? " The same job may well end otherwise later." : " The same job would end the same way."),
+      h(
+        "span",
+        { class: "fine" },
+        error.retryable ? " The same job may well end otherwise later." : " The same job would end the same way.",
+      ),
     ),
   );
 }

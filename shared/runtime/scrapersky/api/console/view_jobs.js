@@ -8,7 +8,19 @@ import { field } from "./forms.js";
 import { follow, freshnessLine } from "./live.js";
 import { place, replace, to } from "./router.js";
 import { pagedTable } from "./tables.js";
-import { KINDS, STATUSES, button, card, chip, empty, heading, isFinal, notice, problemNotice, progressBar } from "./widgets.js";
+import {
+  KINDS,
+  STATUSES,
+  button,
+  card,
+  chip,
+  empty,
+  heading,
+  isFinal,
+  notice,
+  problemNotice,
+  progressBar,
+} from "./widgets.js";
 
 const FILTERS = ["kind", "status", "domain", "batch_id"];
 const OPEN_MS = 3000; // lists are not held by the API, so they are asked for again
@@ -20,7 +32,10 @@ export const JOB_COLUMNS = [
   {
     name: "domain",
     main: true,
-    value: (job) => [h("a", { href: to("jobs", job.job_id), class: "strong" }, job.domain), h("span", { class: "fine line" }, label(job.kind))],
+    value: (job) => [
+      h("a", { href: to("jobs", job.job_id), class: "strong" }, job.domain),
+      h("span", { class: "fine line" }, label(job.kind)),
+    ],
   },
   { name: "status", value: (job) => chip(job.status) },
   {
@@ -66,8 +81,18 @@ export function view({ main, query, signal, title }) {
   });
 
   const fields = [
-    field({ name: "kind", type: "select", options: [["", "All kinds"], ...KINDS.map((kind) => [kind, label(kind)])], value: query.get("kind") ?? "" }),
-    field({ name: "status", type: "select", options: [["", "Every status"], ...STATUSES.map((status) => [status, status])], value: query.get("status") ?? "" }),
+    field({
+      name: "kind",
+      type: "select",
+      options: [["", "All kinds"], ...KINDS.map((kind) => [kind, label(kind)])],
+      value: query.get("kind") ?? "",
+    }),
+    field({
+      name: "status",
+      type: "select",
+      options: [["", "Every status"], ...STATUSES.map((status) => [status, status])],
+      value: query.get("status") ?? "",
+    }),
     field({ name: "domain", type: "search", placeholder: "shop.example", value: query.get("domain") ?? "" }),
   ];
   let timer;
@@ -98,9 +123,33 @@ export function view({ main, query, signal, title }) {
   const ofBatch = query.get("batch_id");
   fill(
     main,
-    heading("Jobs", { below: freshness.node, actions: h("a", { class: "button primary", href: to("start", "domain_scan") }, "Start a scan") }),
-    ofBatch && notice("info", h("p", null, "Only of ", h("a", { href: to("batches", ofBatch) }, "one batch"), ". ", h("a", { href: to("jobs") }, "Show all"))),
-    h("form", { class: "filters", role: "search", "aria-label": "Filter jobs", on: { submit: (event) => (event.preventDefault(), changed()) } }, fields.map((one) => one.node), button("Clear", () => clear(), { kind: "quiet" })),
+    heading("Jobs", {
+      below: freshness.node,
+      actions: h("a", { class: "button primary", href: to("start", "domain_scan") }, "Start a scan"),
+    }),
+    ofBatch &&
+      notice(
+        "info",
+        h(
+          "p",
+          null,
+          "Only of ",
+          h("a", { href: to("batches", ofBatch) }, "one batch"),
+          ". ",
+          h("a", { href: to("jobs") }, "Show all"),
+        ),
+      ),
+    h(
+      "form",
+      {
+        class: "filters",
+        role: "search",
+        "aria-label": "Filter jobs",
+        on: { submit: (event) => (event.preventDefault(), changed()) },
+      },
+      fields.map((one) => one.node),
+      button("Clear", () => clear(), { kind: "quiet" }),
+    ),
     problems,
     errors,
     h("section", { class: "card flush", "aria-label": "Jobs" }, list.node),
@@ -128,6 +177,14 @@ export function view({ main, query, signal, title }) {
 
 function nothing(filters) {
   const isFiltered = Object.values(filters).some(Boolean);
-  if (isFiltered) return empty("No job fits the filters", "Choose others, or clear them. A domain is looked for as a whole, in any spelling.");
-  return empty("No job yet", "A scan of one site takes seconds.", h("a", { class: "button primary", href: to("start", "domain_scan") }, "Start a scan"));
+  if (isFiltered)
+    return empty(
+      "No job fits the filters",
+      "Choose others, or clear them. A domain is looked for as a whole, in any spelling.",
+    );
+  return empty(
+    "No job yet",
+    "A scan of one site takes seconds.",
+    h("a", { class: "button primary", href: to("start", "domain_scan") }, "Start a scan"),
+  );
 }

@@ -9,10 +9,28 @@ import { batchForm } from "./start_batch.js";
 import { heading, notice } from "./widgets.js";
 
 const FORMS = {
-  domain_scan: { title: "Domain scan", make: domainForm, about: "Reads a site's most telling pages and stores what they show of the company behind it, each fact with its page." },
-  batch: { title: "Batch", make: batchForm, about: "Scans up to 10,000 sites, as many at once as you allow. Its figures are counted off its jobs." },
-  sitemap_scan: { title: "Sitemap scan", make: sitemapForm, about: "Finds a site's sitemaps and stores the URLs that they name. The next scan tells what is new, changed and gone." },
-  places_search: { title: "Places search", make: placesForm, about: "Searches Google's Places for businesses. Each request has a list price; a search keeps to its budget." },
+  domain_scan: {
+    title: "Domain scan",
+    make: domainForm,
+    about:
+      "Reads a site's most telling pages and stores what they show of the company behind it, each fact with its page.",
+  },
+  batch: {
+    title: "Batch",
+    make: batchForm,
+    about: "Scans up to 10,000 sites, as many at once as you allow. Its figures are counted off its jobs.",
+  },
+  sitemap_scan: {
+    title: "Sitemap scan",
+    make: sitemapForm,
+    about:
+      "Finds a site's sitemaps and stores the URLs that they name. The next scan tells what is new, changed and gone.",
+  },
+  places_search: {
+    title: "Places search",
+    make: placesForm,
+    about: "Searches Google's Places for businesses. Each request has a list price; a search keeps to its budget.",
+  },
 };
 
 export function view({ main, params: [name], signal, title }) {
@@ -37,7 +55,15 @@ export function view({ main, params: [name], signal, title }) {
 const toJob = (answer) => go(to("jobs", answer.job_id));
 
 function siteField() {
-  const one = field({ name: "base_url", help: "A host, a host with a path, or a URL. Its domain is what is scanned.", placeholder: "shop.example", autocapitalize: "off", spellcheck: "false", autocomplete: "off", inputmode: "url" });
+  const one = field({
+    name: "base_url",
+    help: "A host, a host with a path, or a URL. Its domain is what is scanned.",
+    placeholder: "shop.example",
+    autocapitalize: "off",
+    spellcheck: "false",
+    autocomplete: "off",
+    inputmode: "url",
+  });
   return required(one, "Name a site first.");
 }
 
@@ -52,7 +78,13 @@ function required(one, words) {
 
 function domainForm({ signal }) {
   const site = siteField();
-  const pages = numberField({ name: "max_pages", min: 1, max: 100, value: "10", help: "Pages to read, the most telling first." });
+  const pages = numberField({
+    name: "max_pages",
+    min: 1,
+    max: 100,
+    value: "10",
+    help: "Pages to read, the most telling first.",
+  });
   return startForm({
     name: "Start a domain scan",
     path: () => `${API}/modernized_page_scraper/scan`,
@@ -66,7 +98,13 @@ function domainForm({ signal }) {
 
 function sitemapForm({ signal }) {
   const site = siteField();
-  const pages = numberField({ name: "max_pages", min: 1, max: 1_000_000, value: "10000", help: "URLs to store, over all files." });
+  const pages = numberField({
+    name: "max_pages",
+    min: 1,
+    max: 1_000_000,
+    value: "10000",
+    help: "URLs to store, over all files.",
+  });
   return startForm({
     name: "Start a sitemap scan",
     path: () => `${API}/sitemap/scan`,
@@ -79,20 +117,47 @@ function sitemapForm({ signal }) {
 }
 
 function placesForm({ signal }) {
-  const type = required(field({ name: "business_type", placeholder: "dentist", maxlength: 200 }), "Say what to look for.");
+  const type = required(
+    field({ name: "business_type", placeholder: "dentist", maxlength: 200 }),
+    "Say what to look for.",
+  );
   const location = required(field({ name: "location", placeholder: "Austin TX", maxlength: 200 }), "Say where.");
   const radius = numberField({ name: "radius_km", min: 1, max: 50, value: "10", step: "any" });
   const fields = field({
     name: "fields",
     type: "select",
     value: "contact",
-    options: [["contact", "contact: with website, phone and rating"], ["basic", "basic: name, address, point, types"], ["ids", "ids alone"]],
+    options: [
+      ["contact", "contact: with website, phone and rating"],
+      ["basic", "basic: name, address, point, types"],
+      ["ids", "ids alone"],
+    ],
     help: "What to ask for, and so what each request costs.",
   });
-  const split = field({ name: "split", type: "checkbox", help: "Search the circle in parts, for more than the 60 that Google tells of one query." });
-  const results = numberField({ name: "max_results", min: 1, max: 1000, value: "20", help: "Up to 60, or with split up to 1,000." });
-  const budget = numberField({ name: "budget_usd", min: 0.0001, max: 1000, step: "any", help: "By list price, with all retries. The search ends before a request that would pass it." });
-  const refresh = field({ name: "refresh", type: "checkbox", help: "Ask Google also when the same search was made a while ago." });
+  const split = field({
+    name: "split",
+    type: "checkbox",
+    help: "Search the circle in parts, for more than the 60 that Google tells of one query.",
+  });
+  const results = numberField({
+    name: "max_results",
+    min: 1,
+    max: 1000,
+    value: "20",
+    help: "Up to 60, or with split up to 1,000.",
+  });
+  const budget = numberField({
+    name: "budget_usd",
+    min: 0.0001,
+    max: 1000,
+    step: "any",
+    help: "By list price, with all retries. The search ends before a request that would pass it.",
+  });
+  const refresh = field({
+    name: "refresh",
+    type: "checkbox",
+    help: "Ask Google also when the same search was made a while ago.",
+  });
   return startForm({
     name: "Start a places search",
     path: () => `${API}/localminer-discoveryscan/search/places`,
@@ -119,8 +184,19 @@ function spent(signal) {
   const node = h("div");
   get(`${API}/places/ledger`, { signal }).then(
     ({ data }) =>
-      fill(node, notice("info", h("p", null, `Since ${data.from}: ${counted(data.total_requests, "request")} to Google, ${money(data.total_cost_usd)} by list prices of ${data.prices_of}. What a search may cost at the most is told when it is started.`))),
-    (error) => !signal.aborted && fill(node, notice("warning", h("p", null, `What was spent is not known: ${error.message}`))),
+      fill(
+        node,
+        notice(
+          "info",
+          h(
+            "p",
+            null,
+            `Since ${data.from}: ${counted(data.total_requests, "request")} to Google, ${money(data.total_cost_usd)} by list prices of ${data.prices_of}. What a search may cost at the most is told when it is started.`,
+          ),
+        ),
+      ),
+    (error) =>
+      !signal.aborted && fill(node, notice("warning", h("p", null, `What was spent is not known: ${error.message}`))),
   );
   return node;
 }

@@ -16,9 +16,19 @@ export function view({ main, refusal, entered, title }) {
   });
   entry.input.setAttribute("autocomplete", "off");
   entry.input.setAttribute("spellcheck", "false");
-  const problems = h("div", null, refusal && [notice("warning", h("p", null, "The API does not accept the token any more.")), problemNotice(refusal)]);
+  const problems = h(
+    "div",
+    null,
+    refusal && [notice("warning", h("p", null, "The API does not accept the token any more.")), problemNotice(refusal)],
+  );
   const enter = button("Show my jobs", null, { kind: "primary", type: "submit" });
-  const form = h("form", { class: "form", novalidate: true }, entry.node, problems, h("div", { class: "actions" }, enter));
+  const form = h(
+    "form",
+    { class: "form", novalidate: true },
+    entry.node,
+    problems,
+    h("div", { class: "actions" }, enter),
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = entry.input.value.trim().replace(/^Bearer +/i, "");
@@ -42,7 +52,9 @@ export function view({ main, refusal, entered, title }) {
     h(
       "div",
       { class: "narrow" },
-      heading("Enter a token", { below: "The console shows what the API tells the bearer of a token: batches, jobs and what they found." }),
+      heading("Enter a token", {
+        below: "The console shows what the API tells the bearer of a token: batches, jobs and what they found.",
+      }),
       h("section", { class: "card", "aria-label": "Token" }, form),
       h(
         "section",
@@ -50,7 +62,13 @@ export function view({ main, refusal, entered, title }) {
         h("h2", { id: "no-token" }, "No token yet?"),
         h("p", null, "With a local stack running, this prints one:"),
         h("pre", { tabindex: "0" }, h("code", null, ".venv/bin/scrapersky token")),
-        h("p", { class: "fine" }, "Of a deployment, whoever issues its tokens gives you one; it names your tenant in ", h("code", null, "tenant_id"), "."),
+        h(
+          "p",
+          { class: "fine" },
+          "Of a deployment, whoever issues its tokens gives you one; it names your tenant in ",
+          h("code", null, "tenant_id"),
+          ".",
+        ),
       ),
     ),
   );

@@ -70,7 +70,11 @@ export function problemNotice(error) {
     "error",
     h("p", null, error.message),
     error.errors?.length > 0 &&
-      h("ul", null, error.errors.map(({ loc, msg }) => h("li", null, h("code", null, loc.join(".")), ` ${msg}`))),
+      h(
+        "ul",
+        null,
+        error.errors.map(({ loc, msg }) => h("li", null, h("code", null, loc.join(".")), ` ${msg}`)),
+      ),
     details && h("p", { class: "fine" }, details),
   );
 }
@@ -126,7 +130,12 @@ export function progressBar(value, name) {
 
 /** A figure with its name; what there is none of has no colour. */
 export function figure(name, value, status) {
-  return h("div", { class: "figure", "data-status": value === "0" ? null : status }, h("dt", null, name), h("dd", null, value));
+  return h(
+    "div",
+    { class: "figure", "data-status": value === "0" ? null : status },
+    h("dt", null, name),
+    h("dd", null, value),
+  );
 }
 
 export function figures(...all) {
@@ -140,7 +149,11 @@ export function stackedBar(batch) {
   const total = batch.total_domains;
   const counts = [batch.completed_domains, batch.failed_domains, batch.cancelled_domains];
   const words = OF_BATCH.map((status, index) => `${number(counts[index])} ${status}`).join(", ");
-  const bar = h("div", { class: "stack", role: "img", "aria-label": `${percent(batch.progress)} of ${number(total)} jobs are final: ${words}` });
+  const bar = h("div", {
+    class: "stack",
+    role: "img",
+    "aria-label": `${percent(batch.progress)} of ${number(total)} jobs are final: ${words}`,
+  });
   OF_BATCH.forEach((status, index) => {
     if (!counts[index]) return;
     const part = h("span", { class: "stack-part", "data-status": status });
