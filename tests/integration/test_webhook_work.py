@@ -1,7 +1,9 @@
 """Deliveries in the database: claimed, tried, stored, tried again; and what becomes of them with their endpoint."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -9,8 +11,9 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from conftest import Cluster, TestDatabase, migrated_database
-from scrapersky.db import sweep
+from scrapersky.db import sweep, webhook_deliveries
 from scrapersky.db.connection import Database
+from scrapersky.db.webhook_deliveries import ClaimOutcome, Lease
 from scrapersky.domain.status import ErrorCode
 from scrapersky.domain.webhooks import FAILING_FOR, MAX_TRIES, RETRY_DELAYS, Outcome
 from scrapersky.queues import DELAY_LIMIT_SECONDS
@@ -265,6 +268,21 @@ def test_an_endpoint_has_no_more_workers_than_it_may(webhooks: Webhooks) -> None
     assert set(tried) == {ids[3], ids[2]}  # and what waited
 
 
+def test_workers_that_claim_at_the_same_moment_are_no_more_than_they_may(webhooks: Webhooks) -> None:
+    webhooks.endpoint()
+    ids = webhooks.happen(32)
+    start = threading.Barrier(8)
+
+    def claim(some: list[UUID]) -> bool:
+        with Database(webhooks.postgres.app_dsn) as db:
+            start.wait(30)
+            lease = Lease(uuid4(), timedelta(minutes=1), 3)
+            return any(one.outcome is ClaimOutcome.CLAIMED for one in webhook_deliveries.claim(db, some, lease))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, [ids[at : at + 4] for at in range(0, 32, 4)])) == 3
+
+
 def test_gone_disables_the_endpoint_and_ends_what_else_is_for_it(webhooks: Webhooks) -> None:
     webhook_id = webhooks.endpoint()
     first, second, third = webhooks.happen(3)
@@ -348,10 +366,10 @@ def test_what_another_worker_is_at_is_left_to_it_until_its_lease_is_over(webhook
         " set lease_token = gen_random_uuid(), lease_until = now() + interval '1 minute'"
     )
     assert webhooks.work([delivery_id], Receiver()).later == [delivery_id]
-    assert sweep.deliveries(webhooks.db, lost_after=timedelta(0)) == (0, 0)
+    assert sweep.deliveries(webhooks.db) == (0, 0)
     webhooks.postgres.rows("update scrapersky.webhook_deliveries set lease_until = now() - interval '1 second'")
-    assert sweep.deliveries(webhooks.db, lost_after=timedelta(0)) == (1, 0)
-    assert sweep.deliveries(webhooks.db, lost_after=timedelta(0)) == (0, 0)
+    assert sweep.deliveries(webhooks.db) == (1, 0)
+    assert sweep.deliveries(webhooks.db) == (0, 0)
     assert webhooks.work([delivery_id], Receiver()).tried == {delivery_id: Outcome.DELIVERED}
 
 
@@ -405,7 +423,6 @@ def test_control_without_a_message_owed_a_retry_never_comes(
     webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the outbox row is for: the same failure with a worker that forgets it."""
-    from scrapersky.db import webhook_deliveries
 
     def comes(forget: Callable[[str], str]) -> int:
         monkeypatch.setattr(webhook_deliveries, "_STORE", forget(store))

@@ -92,12 +92,16 @@ class Webhooks:
             json.dumps(TOLD),
             number,
         )
-        events.dispatch(self.db, self.queue.sender(), None, deadline=time.monotonic() + 60)
+        self.dispatch(self.queue.sender())
         found = self.postgres.rows(
             "select id from scrapersky.webhook_deliveries where event_id = any (%s) order by created_at, id",
             [event_id for (event_id,) in told],
         )
         return [row[0] for row in found]  # type: ignore[misc]
+
+    def dispatch(self, sender: Sender) -> None:
+        """Tell whoever asked of everything that has happened."""
+        events.dispatch(self.db, sender, None, deadline=time.monotonic() + 60)
 
     def work(self, ids: Sequence[UUID], receiver: Receiver, *, seconds: float = 60.0, workers: int = 5) -> Tally:
         """One invocation of a worker with these deliveries' messages."""

@@ -15,8 +15,6 @@ from scrapersky.domain.webhooks import DISABLED_MESSAGES, WEBHOOK_DISABLED
 LIMIT = 1000  # rows a statement: a lock held for milliseconds; the sweeper comes back every minute
 # A message that took this long is taken for lost. Longer than a backlog usually lasts, far below SQS's retention.
 STRANDED_AFTER = timedelta(minutes=30)
-# Since a delivery was last owed, when its worker's lease is over: SQS brings a message again by itself.
-DELIVERY_LOST_AFTER = timedelta(minutes=1)
 # A batch moves all the time while its execution lives: a worker ends a site within a minute and a half, or reads its
 # sitemaps for five minutes at the most.
 BATCH_STUCK_AFTER = timedelta(minutes=15)
@@ -81,16 +79,12 @@ def batches(db: Database, *, stuck_after: timedelta = BATCH_STUCK_AFTER) -> Swep
     return SweptBatches(row["restarted"], row["failed"], row["batches"])
 
 
-def deliveries(
-    db: Database, *, stranded_after: timedelta = STRANDED_AFTER, lost_after: timedelta = DELIVERY_LOST_AFTER
-) -> tuple[int, int]:
+def deliveries(db: Database) -> tuple[int, int]:
     """Deliveries to webhooks that nobody is at: (owed a message again, ended since their endpoint is disabled)."""
     row = db.query(
-        "select owed, ended from scrapersky.sweep_deliveries("
-        "%(after)s, %(lost_after)s, %(first)s, %(limit)s, %(code)s, %(reasons)s)",
+        "select owed, ended from scrapersky.sweep_deliveries(%(after)s, %(first)s, %(limit)s, %(code)s, %(reasons)s)",
         {
-            "after": stranded_after,
-            "lost_after": lost_after,
+            "after": STRANDED_AFTER,
             "first": FIRST_WAITING,
             "limit": LIMIT,
             "code": WEBHOOK_DISABLED,

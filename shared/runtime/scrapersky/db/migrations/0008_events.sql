@@ -549,12 +549,22 @@ returns table (
   outcome text, id uuid, tenant_id uuid, webhook_id uuid, event_id uuid, type text, occurred_at timestamptz, data jsonb,
   correlation_id text, url text, secret_version integer, has_previous_secret boolean, tries integer, attempts integer,
   failing_for interval)
-language sql security definer set search_path = pg_catalog, pg_temp
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
+  -- One claim of an endpoint at a time, or each would count without the others. The next statement sees what those
+  -- before it did.
+  perform from scrapersky.webhooks as w
+  where (w.tenant_id, w.id) in (
+    select d.tenant_id, d.webhook_id from scrapersky.webhook_deliveries as d where d.id = any (p_ids))
+  order by w.id
+  for no key update;
+
+  return query
   with locked as materialized (
     select d.* from scrapersky.webhook_deliveries as d where d.id = any (p_ids)
-    order by d.id -- two workers lock the same deliveries in the same order
-    for update
+    for update skip locked -- who stores holds a delivery and may wait for its endpoint, which is held here
   ), state as (
     select d.id, d.tenant_id, d.webhook_id, d.created_at, w.failing_since, w.disabled_reason,
            case when d.status <> 'pending' then 'final'
@@ -603,14 +613,21 @@ as $$
   join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
   join scrapersky.events as e on e.tenant_id = d.tenant_id and e.id = d.event_id
   left join changed on changed.id = d.id
-$$;
+  union all
+  select 'leased', d.id, d.tenant_id, d.webhook_id, d.event_id, e.type, e.occurred_at, e.data, e.correlation_id, w.url,
+         w.secret_version, false, d.tries, d.attempts, interval '0'
+  from scrapersky.webhook_deliveries as d
+  join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
+  join scrapersky.events as e on e.tenant_id = d.tenant_id and e.id = d.event_id
+  where d.id = any (p_ids) and not exists (select from locked where locked.id = d.id);
+end $$;
 
 -- Deliveries that nobody is at and no message tells of: ended when their endpoint is disabled, else they owe one.
---   those whose worker was lost, and those whose message was (after p_after)
+--   those whose worker was lost: whatever it still has to say comes too late; and those whose message was, by p_after
 --   of each endpoint that is not paused, the first of those that wait for it: one if it has failed, to see whether
 --   it is well again, else p_first of them; with each that gets through its worker takes up more
 create function scrapersky.sweep_deliveries(
-  p_after interval, p_lost_after interval, p_first integer, p_limit integer, p_code text, p_reasons jsonb)
+  p_after interval, p_first integer, p_limit integer, p_code text, p_reasons jsonb)
 returns table (owed integer, ended integer)
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -632,8 +649,7 @@ as $$
     from scrapersky.webhook_deliveries as d
     join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id and w.is_enabled
     where d.status = 'pending' and not d.is_waiting
-      and case when d.lease_until is null then d.next_attempt_at < now() - p_after
-               else d.lease_until < now() and d.next_attempt_at < now() - p_lost_after end
+      and case when d.lease_until is null then d.next_attempt_at < now() - p_after else d.lease_until < now() end
       and not exists (
         select from scrapersky.outbox as o
         where o.tenant_id = d.tenant_id and o.delivery_id = d.id and o.sent_at is null)
@@ -653,7 +669,7 @@ as $$
     where w.is_enabled and (w.paused_until is null or w.paused_until <= now())
   ), called as (
     update scrapersky.webhook_deliveries as d
-    set next_attempt_at = now(), is_waiting = false, updated_at = now()
+    set next_attempt_at = now(), lease_until = null, is_waiting = false, updated_at = now()
     from (select * from left_behind union select * from next_in_line) as found
     where d.tenant_id = found.tenant_id and d.id = found.id
     returning d.tenant_id, d.id, d.event_id
@@ -673,7 +689,7 @@ begin
   grant create on schema scrapersky to scrapersky_system;
   foreach door in array array[
     'scrapersky.claim_deliveries(uuid[], uuid, interval, integer, text, jsonb)',
-    'scrapersky.sweep_deliveries(interval, interval, integer, integer, text, jsonb)']::regprocedure[]
+    'scrapersky.sweep_deliveries(interval, integer, integer, text, jsonb)']::regprocedure[]
   loop
     execute format('revoke all on function %s from public', door);
     execute format('grant execute on function %s to scrapersky_app', door);
