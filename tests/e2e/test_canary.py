@@ -10,10 +10,16 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from e2e.conftest import RunningStack, token_of
+from contract import cloudformation as cfn
+from contract import watched
+from e2e.conftest import LOOPBACK, RunningStack, aws_of, token_of
 from scrapersky import metrics
+from scrapersky_local.accounts import throwaway_directory
+from scrapersky_local.demo_web.server import DemoWeb
+from scrapersky_local.stack import Stack, StackOptions
 from scrapersky_local.tokens import Bearer, mint
 from support import emf
+from support.function_log import events
 from support.http_events import Context, function
 from support.log_lines import Written, recorded
 from support.loopback import CLOSED_PORT
@@ -115,6 +121,33 @@ def test_an_api_that_is_down_is_told(run: Run) -> None:
     ran = run("shop.example", api_url=f"http://127.0.0.1:{CLOSED_PORT}")
     assert ran.told == {"CanarySuccess": [0]}
     assert (ran.line["step"], ran.line["reason"]) == ("start", "not reached: ConnectError")
+
+
+def test_a_canary_that_is_asked_for_is_deployed_with_its_alarm(web: DemoWeb) -> None:
+    """All that the template has under its condition, deployed: function, role, schedule, alarm, what names them."""
+    host = next(one.host for one in web.sites if one.expect.get("status") == "complete")
+    with throwaway_directory() as data_dir:
+        options = StackOptions(
+            data_dir,
+            allow_networks=(LOOPBACK,),
+            resolve=web.resolve_rules(),
+            ca_file=web.ca_file,
+            durable=False,
+            canary_url=f"https://{host}/",
+        )
+        with Stack(options).running() as info:
+            aws = aws_of(info)
+            listed = aws("lambda").list_functions()["Functions"]
+            (name,) = (one["FunctionName"] for one in listed if "CanaryFunction" in one["FunctionName"])
+            answer = json.loads(aws("lambda").invoke(FunctionName=name)["Payload"].read())
+            assert answer["is_ok"] is True, [line for line in events(data_dir) if line["service"] == "canary"]
+            kinds = ["MetricAlarm", "CompositeAlarm"]
+            told = aws("cloudwatch").describe_alarms(AlarmNamePrefix="scrapersky-", AlarmTypes=kinds)
+    names = {alarm["AlarmName"] for alarm in told["MetricAlarms"] + told["CompositeAlarms"]}
+    wanted = [*cfn.of_type(watched.ALARM).values(), *cfn.of_type("AWS::CloudWatch::CompositeAlarm").values()]
+    assert names == {one["AlarmName"]["Fn::Sub"].replace("${AWS::StackName}", "scrapersky") for one in wanted}
+    (status,) = told["CompositeAlarms"]
+    assert 'ALARM("scrapersky-canary")' in status["AlarmRule"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,14 @@ def test_number_parameters_are_numbers_wherever_they_are_used_but_in_the_environ
     assert result["Conditions"]["Reserves"] == {"Fn::Not": [{"Fn::Equals": [6, -1]}]}
 
 
+def test_an_address_that_is_another_one_here_is_put_in_where_a_function_is_told_it(template: reading.Template) -> None:
+    told = {"NAME": "http://127.0.0.1:8000", "OTHER": "http://127.0.0.1:9"}
+    result = reading.for_engine(template, lambda name: f"s3://code/{name}.zip", {}, told)
+    variables = result["Resources"]["WorkerFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables == {"NAME": "http://127.0.0.1:8000", "WORKERS": {"Ref": "Workers"}}
+    assert template["Resources"]["WorkerFunction"]["Properties"]["Environment"]["Variables"]["NAME"] == {"Ref": "Name"}
+
+
 def test_a_number_that_is_not_given_has_its_default(template: reading.Template) -> None:
     assert local(template)["Conditions"]["Reserves"] == {"Fn::Not": [{"Fn::Equals": [20, -1]}]}
 

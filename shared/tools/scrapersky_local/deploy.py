@@ -39,9 +39,12 @@ class Deployment:
             for name, text in secrets.items()
         }
 
-    def create_stack(self, parameters: Mapping[str, str]) -> None:
-        """Upload the files and create every resource. StackError tells the first one that failed."""
-        template = reading.for_engine(self._template, self._upload_files(), parameters)
+    def create_stack(self, parameters: Mapping[str, str], variables: Mapping[str, str]) -> None:
+        """Upload the files and create every resource. StackError tells the first one that failed.
+
+        `variables` are what functions are told in place of what the template says, where they are told it at all.
+        """
+        template = reading.for_engine(self._template, self._upload_files(), parameters, variables)
         body = json.dumps(template).encode()
         self._cloudformation.create_stack(
             StackName=STACK,

@@ -21,6 +21,7 @@ from pathlib import Path
 from secrets import token_hex
 from types import FrameType
 from typing import NoReturn
+from uuid import uuid4
 
 import httpx
 
@@ -66,7 +67,8 @@ class StackOptions:
 
     `port` 0 takes any free one. `allow_networks` (CIDR), `resolve` (HOST[:PORT]=ADDR:PORT) and `ca_file` let scans
     reach sites on this machine. `places_key` is a key of Google's, with which searches cost money; without one they ask
-    `places`, an emulator. `durable=False` is for data nobody keeps. `say` gets progress and the functions' logs.
+    `places`, an emulator. `canary_url` is a page that the canary has scanned; without one there is no canary.
+    `durable=False` is for data nobody keeps. `say` gets progress and the functions' logs.
     """
 
     data_dir: Path
@@ -76,6 +78,7 @@ class StackOptions:
     ca_file: Path | None = None
     places_key: str | None = field(default=None, repr=False)
     places: Emulator = field(default_factory=lambda: Emulator(f"emulated-{token_hex(8)}"))
+    canary_url: str | None = None
     durable: bool = True
     say: Say = say_nothing
     project: Path = PROJECT
@@ -166,7 +169,8 @@ class Stack:
             aws.start()  # it takes the longest, so it starts while Postgres does
             info = self._deploy(parts, data_dir, aws, api_url)
             parts.enter_context(stack_file(data_dir, info))
-            self._say(f"ready at {api_url} after {time.monotonic() - begin:.1f} s (docs at {api_url}/docs)")
+            where = f"console at {api_url}/, docs at {api_url}/docs"
+            self._say(f"ready at {api_url} after {time.monotonic() - begin:.1f} s ({where})")
             yield info, aws
 
     def _places(self, parts: ExitStack) -> dict[str, str]:
@@ -193,12 +197,14 @@ class Stack:
         self._say("deploying template.yaml")
         aws.wait_ready()
         deployment = Deployment(aws, self._options.project)
+        canary = Bearer(tenant_id=str(uuid4()), user_id="canary")  # a tenant that nobody else is
         arns = deployment.create_secrets(
             {
                 "database": app_dsn,
                 "migrations": database.owner_dsn(postgres, secrets),
                 "jwt": secrets.jwt_secret,
                 "places": self._options.places_key or self._options.places.key,
+                "canary": mint(secrets.jwt_secret, canary, ttl_seconds=TOKEN_SECONDS),
             }
         )
         deployment.create_stack(
@@ -211,7 +217,10 @@ class Stack:
                 "ScanMaximumConcurrency": str(WORKERS),
                 "BatchMaximumLanes": str(WORKERS),
                 "EventBusName": "default",  # as AWS has it, so that a rule on it gets what happens here
-            }
+                "CanaryUrl": self._options.canary_url or "",
+                "CanaryTokenSecretArn": arns["canary"] if self._options.canary_url else "",
+            },
+            {"CANARY_API_URL": api_url},
         )
         deployment.set_secret("WebhookKeySecret", secrets.webhook_key)
         deployment.invoke("MigrateFunction")

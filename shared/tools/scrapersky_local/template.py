@@ -89,9 +89,15 @@ def definitions(template: Template, root: Path) -> dict[str, bytes]:
     return found
 
 
-def for_engine(template: Template, file_url: Callable[[str], str], parameters: Mapping[str, str]) -> Template:
+def for_engine(
+    template: Template,
+    file_url: Callable[[str], str],
+    parameters: Mapping[str, str],
+    variables: Mapping[str, str] | None = None,
+) -> Template:
     """The template as the local engine is to deploy it; `file_url` gives the S3 URL of a logical id's file.
 
+    `variables` stand in for what the template tells functions of an address that is another one here.
     Numbers among the parameters are put in place, since the engine hands them on as text where AWS makes numbers of it.
     """
     numbers = {
@@ -104,6 +110,9 @@ def for_engine(template: Template, file_url: Callable[[str], str], parameters: M
     for kind, uri in _FILES.items():
         for name, properties in resources(local, kind).items():
             properties[uri] = file_url(name)
+    for properties in resources(local, FUNCTION).values():
+        told = properties.get("Environment", {}).get("Variables", {})
+        told |= {name: text for name, text in (variables or {}).items() if name in told}
     for section in ("Conditions", "Globals", "Resources"):
         local[section] = _with_numbers(local.get(section, {}), numbers)
     return local
