@@ -214,7 +214,7 @@ class ApiClient:
             if looked:
                 query["wait"] = LONG_POLL_SECONDS if left > LONG_POLL_SECONDS else math.ceil(left)
             headers = {"If-None-Match": etag} if etag else {}
-            answer = self._send("GET", status_url, params=query, headers=headers)
+            answer = self.send("GET", status_url, params=query, headers=headers)
             looked = True
             changed = answer.status_code != httpx.codes.NOT_MODIFIED and answer.headers.get("ETag", "") != etag
             if changed:
@@ -230,25 +230,24 @@ class ApiClient:
                 self._sleep(pace - took)
 
     def _export(self, path: str, file_format: str) -> Iterator[bytes]:
-        answer = self._send("GET", path, params={"format": file_format}, headers={"Accept": "*/*"}, elsewhere=True)
+        answer = self.send("GET", path, params={"format": file_format}, headers={"Accept": "*/*"}, elsewhere=True)
         if answer.status_code != httpx.codes.SEE_OTHER:
             return iter([answer.content])
         return stream(self._base.join(answer.headers["Location"]), self._transport)
 
     def start(self, path: str, body: Document | None, *, names: str = "job_id") -> Accepted:
-        answer = self._send("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+        answer = self.send("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
         document = document_of(answer)
         work_id, status_url = document.get(names), document.get("status_url") or answer.headers.get("Location")
         if not isinstance(work_id, str) or not isinstance(status_url, str):
             raise UnexpectedAnswer(f"the API accepted the work but named no {names} and status_url")
         return Accepted(document, work_id, status_url)
 
-    def document(
-        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: Document | None = None
-    ) -> Document:
-        return document_of(self._send(method, path, params=params, json=json))
+    def document(self, method: str, path: str, **sent: Any) -> Document:
+        """The object that is answered. `sent` is as `send` has it."""
+        return document_of(self.send(method, path, **sent))
 
-    def _send(
+    def send(
         self,
         method: str,
         path: str,

@@ -21,6 +21,8 @@ from scrapersky_cli import (
     sitemap_commands,
     sitemap_read_commands,
     steer_commands,
+    webhook_commands,
+    webhook_log_commands,
 )
 from scrapersky_cli.errors import CliError
 from scrapersky_cli.session import session_of
@@ -65,6 +67,7 @@ def about() -> None:
       scrapersky batch domains.txt -o facts.csv
       scrapersky sitemap shop.example -o urls.csv
       scrapersky places dentist "Austin TX" --scan
+      scrapersky webhooks add https://hooks.shop.example/in
       scrapersky health
     """
 
@@ -78,12 +81,14 @@ _MODULES = (
     known_commands,
     sitemap_read_commands,
     places_read_commands,
+    webhook_log_commands,
     health_commands,
     local_commands,
 )
 for _module in _MODULES:
     for _command in _module.COMMANDS:
         app.command()(_command)
+app.add_typer(webhook_commands.group)
 app.add_typer(dlq_commands.group)
 
 

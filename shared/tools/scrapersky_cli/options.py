@@ -23,6 +23,9 @@ WorkId = Annotated[
     UUID, typer.Argument(metavar="ID", help="Of a job or a batch, as `scan`, `jobs`, `batch` and `batches` print it.")
 ]
 BatchId = Annotated[UUID, typer.Argument(metavar="BATCH_ID", help="The batch's id, as `batch` and `batches` print it.")]
+WebhookId = Annotated[
+    UUID, typer.Argument(metavar="WEBHOOK_ID", help="The webhook's id, as `webhooks add` and `webhooks list` print it.")
+]
 Format = Annotated[
     ResultFormat | None,
     typer.Option(
