@@ -19,6 +19,9 @@ COMPACT_SECONDS = 60.0
 FINE_SECONDS = 3 * 3600
 KEPT_SECONDS = 15 * 24 * 3600
 _MINUTE = 60
+# Points come nearly in their order. After so many that an alarm does not look at any more, there is no newer one before
+# them; to look at all of a day's would keep the engine from its work.
+OLDER_IN_A_ROW = 200
 
 COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"
 _COMPOSITE_PROPERTIES = (
@@ -137,10 +140,17 @@ class Metrics:
         """The points of each of the last periods, the newest first."""
         now = self._clock()
         windows: list[list[Point]] = [[] for _ in range(rule.windows)]
-        for point in list(points):
+        older = 0
+        for point in reversed(points):
             # A function's clock is ours, but its milliseconds may be a moment ahead of when we looked.
             index = int(max(0.0, now - point["Timestamp"]) // rule.period)
-            if index < len(windows) and unit in (None, point["Unit"]):
+            if index >= len(windows):
+                older += 1
+                if older == OLDER_IN_A_ROW:
+                    break
+                continue
+            older = 0
+            if unit in (None, point["Unit"]):
                 windows[index].append(point)
         return windows
 
