@@ -52,6 +52,14 @@ def final_line(written: Written) -> dict[str, Any]:
     return [event for event in written.events() if "_aws" not in event][-1]
 
 
+def alarms_on_dashboard(aws: Callable[[str], Any]) -> set[str]:
+    """The names of the alarms on the deployed dashboard, whose body is JSON with every variable put in."""
+    text = aws("cloudwatch").get_dashboard(DashboardName="scrapersky")["DashboardBody"]
+    assert "${" not in text
+    (arns,) = (one["properties"]["alarms"] for one in json.loads(text)["widgets"] if one["type"] == "alarm")
+    return {arn.rpartition(":")[2] for arn in arns}
+
+
 @pytest.fixture
 def run(
     stack: RunningStack,
@@ -143,11 +151,22 @@ def test_a_canary_that_is_asked_for_is_deployed_with_its_alarm(web: DemoWeb) -> 
             assert answer["is_ok"] is True, [line for line in events(data_dir) if line["service"] == "canary"]
             kinds = ["MetricAlarm", "CompositeAlarm"]
             told = aws("cloudwatch").describe_alarms(AlarmNamePrefix="scrapersky-", AlarmTypes=kinds)
+            dashboard = alarms_on_dashboard(aws)
     names = {alarm["AlarmName"] for alarm in told["MetricAlarms"] + told["CompositeAlarms"]}
     wanted = [*cfn.of_type(watched.ALARM).values(), *cfn.of_type("AWS::CloudWatch::CompositeAlarm").values()]
     assert names == {one["AlarmName"]["Fn::Sub"].replace("${AWS::StackName}", "scrapersky") for one in wanted}
     (status,) = told["CompositeAlarms"]
     assert 'ALARM("scrapersky-canary")' in status["AlarmRule"]
+    assert dashboard == names
+
+
+def test_without_it_neither_the_status_nor_the_dashboard_names_it(aws: Callable[[str], Any]) -> None:
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    told = aws("cloudwatch").describe_alarms(AlarmNamePrefix="scrapersky-", AlarmTypes=kinds)
+    names = {alarm["AlarmName"] for alarm in told["MetricAlarms"] + told["CompositeAlarms"]}
+    assert "scrapersky-canary" not in names
+    assert "canary" not in told["CompositeAlarms"][0]["AlarmRule"]
+    assert alarms_on_dashboard(aws) == names
 
 
 @pytest.mark.parametrize(
