@@ -7,7 +7,7 @@ import httpx
 from playwright.sync_api import Page, Route, expect
 
 from e2e.conftest import RunningStack
-from e2e.console.conftest import BATCHES, POTTERY, SCAN, SHUT, TEA, enter, go, heading
+from e2e.console.conftest import BATCHES, MUSEUM, POTTERY, SCAN, SHUT, TEA, enter, go, heading
 from support.browser import Watched
 from support.held_site import HeldSite
 
@@ -187,3 +187,59 @@ def test_the_gateway_leads_to_the_console_and_says_what_is_not_there(stack: Runn
             assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
         refused = nobody.post("/", json={})
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+
+
+def test_a_lost_answer_and_another_try_start_one_batch(page: Page, client: httpx.Client) -> None:
+    keys: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        keys.append(route.request.headers["idempotency-key"])
+        answer = route.fetch()
+        return route.abort() if len(keys) == 1 else route.fulfill(response=answer)
+
+    page.route(f"**{BATCHES}", lose_the_first)
+    before = len(client.get(BATCHES).json()["items"])
+    go(page, "#/start/batch")
+    page.get_by_role("textbox", name="Domains").fill(SHUT)
+    page.get_by_role("button", name="Start the batch").click()
+    expect(page.get_by_role("alert")).to_contain_text("The API cannot be reached.")
+    page.get_by_role("button", name="Start the batch").click()
+    heading(page, "Batch of 1 domain scan")
+    assert len(client.get(BATCHES).json()["items"]) == before + 1
+    go(page, "#/start/batch")
+    page.get_by_role("textbox", name="Domains").fill(SHUT)
+    page.get_by_role("button", name="Start the batch").click()
+    heading(page, "Batch of 1 domain scan")
+    assert (keys[0] == keys[1], keys[1] == keys[2]) == (True, False)
+
+
+def test_the_urls_of_a_sitemap_scan_are_listed_by_file_and_page_by_page(page: Page, ids: dict[str, str]) -> None:
+    go(page, f"#/jobs/{ids['sitemap']}")
+    urls = page.get_by_role("table", name="URLs", exact=True).locator("tbody tr")
+    expect(urls).to_have_count(50)
+    page.get_by_role("button", name="Load more").first.click()
+    expect(urls).to_have_count(100)
+    page.get_by_label("Of which file").select_option(label=f"https://{MUSEUM}/sitemaps/pages.xml")
+    expect(urls).to_have_count(3)
+    expect(page.get_by_role("table", name="Sitemap files").locator("tbody tr")).to_have_count(4)
+
+
+def test_the_own_sites_of_places_become_a_batch(page: Page, client: httpx.Client, ids: dict[str, str]) -> None:
+    go(page, f"#/jobs/{ids['places']}")
+    rows = page.get_by_role("table", name="Places").locator("tbody tr")
+    expect(rows).to_have_count(20)
+    page.get_by_label("Website class").select_option("own_site")
+    own = client.get(
+        f"/api/v3/localminer-discoveryscan/results/{ids['places']}", params={"website_class": "own_site"}
+    ).json()["places"]
+    expect(rows).to_have_count(len(own))
+    page.get_by_role("button", name="Scan their own sites").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Max pages").fill("0")
+    dialog.get_by_role("button", name="Start the batch").click()
+    expect(dialog.get_by_text("A whole number from 1 to 100.")).to_be_visible()
+    dialog.get_by_label("Max pages").fill("1")
+    dialog.get_by_role("button", name="Start the batch").click()
+    heading(page, f"Batch of {len({place['domain'] for place in own})} domain scans")

@@ -6,8 +6,8 @@ import { busy, button } from "./widgets.js";
 let made = 0;
 
 /**
- * Ask, and do it on a yes. `action` may throw: then the dialog stays and shows why. `content` are nodes between the
- * words and the buttons. Who asked has the focus again afterwards.
+ * Ask, and do it on a yes. `action` may throw: then the dialog stays and shows why; with false it just stays. `content`
+ * are nodes between the words and the buttons. Who asked has the focus again afterwards.
  */
 export function confirmed({ title, words, content, yes, kind = "primary", action }) {
   made += 1;
@@ -19,8 +19,7 @@ export function confirmed({ title, words, content, yes, kind = "primary", action
       busy(
         agree,
         async () => {
-          await action();
-          dialog.close();
+          if ((await action()) !== false) dialog.close();
         },
         problems,
       ),

@@ -129,7 +129,10 @@ function scanSites(path, signal) {
     content: pages.node,
     yes: "Start the batch",
     action: async () => {
-      if (!pages.check()) return pages.input.focus();
+      if (!pages.check()) {
+        pages.input.focus();
+        return false;
+      }
       const { data } = await post(`${path}/scan`, { max_pages: Number(pages.input.value || 10) }, { key, signal });
       keepRejected(data);
       return go(to("batches", data.batch_id));
