@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scrapersky.observability import logger, observed
-from scrapersky.services import batch_rounds, events
+from scrapersky.services import batch_rounds
+from scrapersky.services.nudges import nudge
 from scrapersky.wiring import database, sender
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
         if event.get("abort"):
             ended = batch_rounds.abort(db, run)
             if ended:
-                events.nudge(sender("event"), event["correlation_id"])
+                nudge(sender("event"), event["correlation_id"])
             logger().error("execution failed", extra={**keys, "round": number, "ended": ended, "error": event["error"]})
             return {**keys, "ended": ended}
         finished = batch_rounds.finish(db, run, round=number)
     if finished.given_up:
-        events.nudge(sender("event"), event["correlation_id"])
+        nudge(sender("event"), event["correlation_id"])
     logged = {**keys, "batch_id": str(finished.batch_id)}
     logger().info("round finished", extra={**logged, "round": number, "open": finished.open, "again": finished.again})
     return {**keys, "round": number + 1, "again": finished.again, "wait_seconds": finished.wait_seconds}

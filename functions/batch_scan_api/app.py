@@ -25,7 +25,8 @@ from scrapersky.domain.batches import Batch, StartedBatch
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
 from scrapersky.services import batch as batches
-from scrapersky.services import events, export, jobs
+from scrapersky.services import export, jobs
+from scrapersky.services.nudges import nudge
 from scrapersky.wiring import database, exports, sender
 
 BATCHES = "/api/v3/batch_page_scraper/batch"
@@ -189,7 +190,7 @@ def cancel(batch_id: BatchId, body: schemas.ActionRequest | None = None) -> Resp
     caller = app.caller(body.tenant_id if body else None)
     with database() as db:
         cancelled = batches.cancel(db, caller.tenant_id, batch_id)
-    events.nudge(sender("event"), caller.correlation_id)
+    nudge(sender("event"), caller.correlation_id)
     return responses.answer(batch_schemas.BatchSummary.of(cancelled))
 
 

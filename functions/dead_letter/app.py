@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapersky.observability import logger, observed
 from scrapersky.queues import JobMessage, MalformedMessage
-from scrapersky.services import events, jobs
+from scrapersky.services import jobs
+from scrapersky.services.nudges import nudge
 from scrapersky.wiring import database, sender
 
 if TYPE_CHECKING:
@@ -34,5 +35,5 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
     with database() as db:
         ended = jobs.give_up(db, messages)
     if ended:
-        events.nudge(sender("event"))
+        nudge(sender("event"))
     return {"messages": len(messages), "ended": ended, "malformed": malformed}

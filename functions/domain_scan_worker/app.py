@@ -8,7 +8,8 @@ from uuid import UUID
 
 from scrapersky.observability import logger, observed
 from scrapersky.queues import jobs_of
-from scrapersky.services import domain_scan, events, work
+from scrapersky.services import domain_scan, work
+from scrapersky.services.nudges import nudge
 from scrapersky.settings import WorkerSettings
 from scrapersky.wiring import database, fetcher, sender
 
@@ -60,5 +61,5 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, patien
             patient=patient,
         )
     if tally.stored:
-        events.nudge(sender("event"))
+        nudge(sender("event"))
     return tally

@@ -34,7 +34,8 @@ from scrapersky.api.parameters import (
 )
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.observability import observed
-from scrapersky.services import domains, events, jobs
+from scrapersky.services import domains, jobs
+from scrapersky.services.nudges import nudge
 from scrapersky.settings import PlacesSettings
 from scrapersky.wiring import database, sender
 
@@ -122,7 +123,7 @@ def cancel_job(job_id: JobId, body: schemas.ActionRequest | None = None) -> Resp
     caller = app.caller(body.tenant_id if body else None)
     with database() as db:
         cancelled = jobs.cancel(db, caller.tenant_id, job_id)
-    events.nudge(sender("event"), caller.correlation_id)
+    nudge(sender("event"), caller.correlation_id)
     return responses.answer(schemas.JobDetail.of(cancelled))
 
 

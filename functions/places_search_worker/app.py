@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapersky.observability import observed
 from scrapersky.queues import jobs_of
-from scrapersky.services import events, places_work
+from scrapersky.services import places_work
+from scrapersky.services.nudges import nudge
 from scrapersky.settings import PlacesWorkerSettings
 from scrapersky.wiring import database, places_client, sender
 
@@ -35,6 +36,6 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
                 deadline=deadline,
             )
         if tally.ended:
-            events.nudge(sender("event"))
+            nudge(sender("event"))
         again.extend(message for job_id in tally.later for message in message_ids[job_id])
     return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from scrapersky.observability import logger, observed
 from scrapersky.queues import jobs_of
-from scrapersky.services import events, sitemap_work
+from scrapersky.services import sitemap_work
+from scrapersky.services.nudges import nudge
 from scrapersky.settings import SitemapWorkerSettings
 from scrapersky.wiring import database, fetcher, sender
 
@@ -62,5 +63,5 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, in_bat
             in_batch=in_batch,
         )
     if tally.stored:
-        events.nudge(sender("event"))
+        nudge(sender("event"))
     return tally

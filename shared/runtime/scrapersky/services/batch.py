@@ -17,8 +17,9 @@ from scrapersky.errors import Conflict, NotFound
 from scrapersky.metrics import Metric, count
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
-from scrapersky.services import events, jobs, outbox, paging
+from scrapersky.services import jobs, outbox, paging
 from scrapersky.services.jobs import first_holder, own_key
+from scrapersky.services.nudges import nudge
 from scrapersky.services.waiting import wait_for
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
@@ -95,7 +96,7 @@ def start(
         logger().info("batch started", extra={**keys, "kind": kind.value, "jobs": started.job_count})
     outbox.deliver(db, sender, messages)
     if refused:
-        events.nudge(sender, caller.correlation_id)  # jobs that have ended before they began
+        nudge(sender, caller.correlation_id)  # jobs that have ended before they began
     return started
 
 

@@ -1,4 +1,4 @@
-"""Hands events on: to the bus, to the tenants' endpoints, to the metrics. And calls for that where something ended."""
+"""Hands events on: to the bus, to the tenants' endpoints, to the metrics."""
 
 import time
 from collections.abc import Iterable
@@ -13,8 +13,9 @@ from scrapersky.domain.events import Event, outcome, seconds
 from scrapersky.domain.status import JobStatus
 from scrapersky.metrics import Metric, count, observe
 from scrapersky.observability import logger
-from scrapersky.queues import EventNudge, Sender
+from scrapersky.queues import Sender
 from scrapersky.services import outbox
+from scrapersky.services.nudges import nudge
 
 if TYPE_CHECKING:
     from scrapersky.event_bus import EventBus
@@ -37,13 +38,6 @@ class Tally:
     dispatched: int = 0
     sent: int = 0
     delayed: int = 0
-
-
-def nudge(sender: Sender, correlation_id: str = "") -> None:
-    """Call a dispatcher. Where that fails, the sweeper calls one within a minute: who ended a job goes on with it."""
-    _, refused = sender.send([EventNudge(correlation_id).message()])
-    if refused:
-        logger().warning("dispatcher not called", extra={"reasons": sorted(set(refused.values()))})
 
 
 def nudge_if_waiting(db: Database, sender: Sender) -> bool:

@@ -15,8 +15,9 @@ from scrapersky.domain.webhooks import SECRET_OVERLAP, WEBHOOK_DISABLED
 from scrapersky.errors import Conflict, FieldError, Invalid, NotFound
 from scrapersky.observability import logger
 from scrapersky.queues import Sender
-from scrapersky.services import events, paging
+from scrapersky.services import paging
 from scrapersky.services.jobs import first_holder, made_before, own_key
+from scrapersky.services.nudges import nudge
 
 FIRST_VERSION = 1  # of a secret, as the row has it when it is made
 
@@ -166,7 +167,7 @@ def test(db: Database, sender: Sender, caller: Caller, webhook_id: UUID, idempot
     if happened_at is None:
         raise NotFound(f"There is no event {event}.")
     if event == event_id:
-        events.nudge(sender, caller.correlation_id)
+        nudge(sender, caller.correlation_id)
     return Happened(event, happened_at)
 
 
