@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import boto3
@@ -22,8 +22,27 @@ from scrapersky_local.state import StackInfo
 from scrapersky_local.tokens import Bearer, mint
 from support.crowd import Crowd, serve_crowd
 from support.held_site import HeldSite
+from support.loopback import CLOSED_PORT
+from support.webhook_receivers import HttpReceiver
 
 LOOPBACK = "127.0.0.0/8"
+
+
+class Site(Protocol):
+    """Something that scans or deliveries can reach under a name."""
+
+    def resolve_rules(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """`http://hook.example/`, which hears what webhooks are sent."""
+
+    receiver: HttpReceiver
+    port: int
+
+    def resolve_rules(self) -> tuple[str, ...]:
+        return f"hook.example:80=127.0.0.1:{self.port}", f"hook.example:443=127.0.0.1:{CLOSED_PORT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ def crowd(whole_crowd: Crowd) -> Crowd:
 
 
 @contextmanager
-def running_stack(web: DemoWeb, crowd: Crowd, *held_sites: HeldSite) -> Iterator[RunningStack]:
+def running_stack(web: DemoWeb, crowd: Crowd, *sites: Site) -> Iterator[RunningStack]:
     """A new stack, for those that do to it what others must not see."""
     with throwaway_directory() as data_dir:
         options = StackOptions(
@@ -89,7 +108,7 @@ def running_stack(web: DemoWeb, crowd: Crowd, *held_sites: HeldSite) -> Iterator
             resolve=(
                 *web.resolve_rules(),
                 *crowd.resolve_rules(),
-                *(rule for site in held_sites for rule in site.resolve_rules()),
+                *(rule for site in sites for rule in site.resolve_rules()),
             ),
             ca_file=web.ca_file,
             durable=False,
@@ -99,8 +118,15 @@ def running_stack(web: DemoWeb, crowd: Crowd, *held_sites: HeldSite) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def stack(web: DemoWeb, whole_crowd: Crowd, held_site: HeldSite) -> Iterator[RunningStack]:
-    with running_stack(web, whole_crowd, held_site) as running:
+def hook() -> Iterator[Hook]:
+    receiver = HttpReceiver()
+    with receiver.listening() as port:
+        yield Hook(receiver, port)
+
+
+@pytest.fixture(scope="session")
+def stack(web: DemoWeb, whole_crowd: Crowd, held_site: HeldSite, hook: Hook) -> Iterator[RunningStack]:
+    with running_stack(web, whole_crowd, held_site, hook) as running:
         yield running
 
 

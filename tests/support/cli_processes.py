@@ -25,7 +25,8 @@ class Cli:
         self._data_dir = data_dir
 
     def line(self, command: str, *arguments: str) -> list[str]:
-        return [*CLI, command, "--data-dir", str(self._data_dir), *arguments]
+        """`command` may be of two words, where it is one of a group."""
+        return [*CLI, *command.split(), "--data-dir", str(self._data_dir), *arguments]
 
     def run(
         self, command: str, *arguments: str, given: str | None = None, **more: str
