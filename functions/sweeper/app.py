@@ -37,6 +37,9 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
         "expired_leases": swept.gauges.expired_leases,
         "outbox_owed": swept.gauges.outbox_owed,
         "oldest_owed_seconds": round(swept.gauges.oldest_owed_seconds),
+        "undispatched_events": swept.gauges.undispatched_events,
+        "open_batches": swept.gauges.open_batches,
+        "pending_deliveries": swept.gauges.pending_deliveries,
     }
     logger().info("swept", extra=answer)
     return answer

@@ -112,7 +112,7 @@ def test_every_function_and_every_queue_is_on_it() -> None:
 def test_every_metric_of_ours_has_its_graph() -> None:
     searched = {SEARCH.findall(body().replace('\\"', '"'))[index][2] for index in range(2)}
     shown = {metric.name for metric in on_dashboard(body()) if metric.namespace == "ours"} | searched
-    on_other_graphs = {"Sweeps", "DeadLetters"}  # a heartbeat, which the gauges are too; the queues tell their own
+    on_other_graphs = {"Sweeps"}  # a heartbeat, which the gauges are too
     assert set(Metric) - shown == on_other_graphs
 
 

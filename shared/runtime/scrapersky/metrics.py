@@ -84,7 +84,6 @@ class Metric(StrEnum):
     UNDISPATCHED_EVENTS = "UndispatchedEvents", "Count", WHOLE, "events that were not handed on yet"
     OPEN_BATCHES = "OpenBatches", "Count", WHOLE, "batches with a job that is not final"
     PENDING_DELIVERIES = "PendingDeliveries", "Count", WHOLE, "webhook deliveries that are not made and not given up"
-    DEAD_LETTERS = "DeadLetters", "Count", WHOLE, "messages in the dead letter queues"
     CANARY_SUCCESS = "CanarySuccess", "Count", WHOLE, "1 when the canary's scan went as a client's has to, else 0"
     CANARY_MILLISECONDS = (
         "CanaryMilliseconds",
