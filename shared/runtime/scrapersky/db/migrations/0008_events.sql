@@ -274,7 +274,7 @@ as $$
     update scrapersky.events as e
     set dispatched_at = coalesce(e.dispatched_at, now())
     from held
-    where e.tenant_id = held.tenant_id and e.id = held.id and e.id = any (p_done)
+    where e.tenant_id = held.tenant_id and e.id = held.id and held.id = any (p_done)
     returning e.id
   )
   select dispatched.id, null::bigint, null::text, null::jsonb from dispatched
@@ -575,15 +575,16 @@ begin
                 else 'free' end as state
     from locked as d
     join scrapersky.webhooks as w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
+  ), busy as materialized ( -- once an endpoint
+    select endpoint.webhook_id, count(distinct d.lease_token) as workers
+    from (select distinct state.tenant_id, state.webhook_id from state where state.state = 'free') as endpoint
+    join scrapersky.webhook_deliveries as d on d.tenant_id = endpoint.tenant_id and d.webhook_id = endpoint.webhook_id
+    where d.lease_until > now() and d.lease_token <> p_token
+    group by endpoint.webhook_id
   ), ranked as (
     select state.*, row_number() over (partition by state.webhook_id order by state.created_at, state.id) as place,
            coalesce(busy.workers, 0) as workers
-    from state
-    left join lateral (
-      select count(distinct d.lease_token) as workers from scrapersky.webhook_deliveries as d
-      where d.tenant_id = state.tenant_id and d.webhook_id = state.webhook_id
-        and d.lease_until > now() and d.lease_token <> p_token
-    ) as busy on state.state = 'free'
+    from state left join busy on busy.webhook_id = state.webhook_id
     where state.state = 'free'
   ), admitted as (
     select ranked.id from ranked
