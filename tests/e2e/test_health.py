@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -194,6 +195,20 @@ def a_dead_message_rings_and_is_told_and_moved_back(own: RunningStack, services:
     sqs.purge_queue(QueueUrl=dead_queue)
 
 
+def what_aws_measures_by_itself_rings_as_well(own: RunningStack, services: Aws) -> None:
+    """Functions that fail, executions that fail, an API that answers 5xx is what its alarms look at."""
+    machines = services("stepfunctions").list_state_machines()["stateMachines"]
+    (machine,) = (one["stateMachineArn"] for one in machines if one["name"] == f"{STACK}-batch")
+    nobody = json.dumps({"run": str(uuid4()), "round": 1, "correlation_id": "no-batch"})
+    services("stepfunctions").start_execution(stateMachineArn=machine, name="no-batch", input=nobody)
+    for _ in range(3):
+        answer = services("lambda").invoke(FunctionName=function(services, "BatchFinishFunction"), Payload=b"{}")
+        assert "FunctionError" in answer
+    eventually(lambda: alarm_state(services, "batch-executions"), "ALARM")
+    eventually(lambda: alarm_state(services, "worker-errors"), "ALARM")
+    assert alarm_state(services, "gateway-5xx") == "OK"
+
+
 def stopped_workers_degrade_it(own: RunningStack, client: httpx.Client, services: Aws) -> None:
     functions = services("lambda")
     worker = function(services, "DomainScanWorkerFunction")
@@ -247,5 +262,6 @@ def test_a_stack_is_told_as_it_is_whatever_happens_to_it(
 ) -> None:
     metrics_are_what_the_rows_say_and_the_stack_is_well(own, client, services)
     a_dead_message_rings_and_is_told_and_moved_back(own, services)
+    what_aws_measures_by_itself_rings_as_well(own, services)
     stopped_workers_degrade_it(own, client, services)
     without_its_database_it_is_down(own)

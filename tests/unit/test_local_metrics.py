@@ -2,6 +2,8 @@
 
 import json
 import random
+import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -247,3 +249,36 @@ def test_a_service_that_takes_nothing_fills_no_memory_and_what_was_dropped_is_to
     one.flush()
     assert "300 metric values were dropped: the AWS services did not take them for too long" in said
     assert store.values().total() == 501
+
+
+def test_what_is_taken_is_published_by_itself_until_the_end() -> None:
+    store = Store()
+    one, _ = publisher(store)
+    with one.running():
+        one.take("f", emf(ONE, M=[1, 2]))
+        deadline = time.monotonic() + 10
+        while not store.calls and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert store.values().total() == 2
+
+
+def test_services_that_hang_keep_nobody_from_ending_and_are_not_complained_of_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "STOP_SECONDS", 0.05)
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def hang(_namespace: str, _data: list[dict[str, Any]]) -> None:
+        asked.set()
+        goes_on.wait(10)
+        raise ConnectionError("killed")
+
+    said: list[str] = []
+    one = Publisher(hang, said.append, clock=lambda: NOW)
+    with one.running():
+        one.take("f", emf(ONE, M=1))
+        assert asked.wait(10)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 5
+    goes_on.set()
+    assert said == []

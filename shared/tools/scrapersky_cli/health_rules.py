@@ -32,8 +32,8 @@ _STATUS_OK, _STATUS_THROTTLED = 200, 429
 _STARTING = "nothing came yet, as nothing can have come"
 
 HEARTBEAT = Metric.SWEEPS
-# What the sweeper tells of the whole, and what to do when there is too much of it. Dead letters are none of it: SQS tells
-# them itself, and each queue of them has an alarm.
+# What the sweeper tells of the whole, and what to do when there is too much of it. Dead letters are none of it: SQS
+# tells them itself, and each queue of them has an alarm.
 GAUGES: Mapping[Metric, str] = {
     Metric.PENDING_JOBS: "are workers running? see their errors, and the queues",
     Metric.RUNNING_JOBS: "",

@@ -33,6 +33,7 @@ _UNITS: Final = frozenset(
 )
 
 FLUSH_SECONDS = 0.5  # so that an alarm moves within a second or two of its cause
+STOP_SECONDS = 2.0  # for the request that is under way: services that hang must not keep the stack from ending
 # Different values that wait to be published: some 20 MB, and a thousand times what a busy stack says in half a second.
 WAITING_LIMIT = 200_000
 
@@ -187,7 +188,7 @@ class Publisher:
             try:
                 self._put(namespace, [_datum(series, values) for series, values in data])
             except Exception as error:  # whatever keeps it from being taken: it stays, and so does the stack
-                if not self._is_failing:
+                if not self._is_failing and not self._stopping.is_set():
                     self._say(f"metrics wait, as the AWS services do not take them: {error}")
                 self._is_failing = True
                 with self._lock:
@@ -205,7 +206,7 @@ class Publisher:
             yield
         finally:
             self._stopping.set()
-            thread.join()
+            thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.wait(FLUSH_SECONDS):
