@@ -20,6 +20,8 @@ SCAN = "/api/v3/modernized_page_scraper"
 SITE, OTHER_SITE = "old-mill-brewery.example", "cedar-dental.example"
 MUSEUM = "tram-museum.example"
 WAIT_SECONDS = 30.0
+# A client's own ids are not taken over: with them it could make its lines those of somebody else's request.
+CLIENTS_OWN = {"X-Correlation-Id": "of-the-client", "X-Request-Id": "of-the-client", "traceparent": "00-of-the-client"}
 Step = tuple[str, str]
 Database = psycopg.Connection[TupleRow]
 
@@ -78,7 +80,7 @@ def assert_in_order(lines: list[Event], steps: list[Step]) -> None:
 @pytest.fixture
 def scanned(api: httpx.Client) -> Callable[[str], str]:
     def scan(site: str) -> str:
-        answer = api.post(f"{SCAN}/scan", json={"base_url": site}).raise_for_status().json()
+        answer = api.post(f"{SCAN}/scan", json={"base_url": site}, headers=CLIENTS_OWN).raise_for_status().json()
         state = api.get(f"{SCAN}/status/{answer['job_id']}", params={"wait": 20}).raise_for_status().json()
         while state["status"] in ("pending", "running"):
             state = api.get(f"{SCAN}/status/{answer['job_id']}", params={"wait": 20}).raise_for_status().json()
@@ -98,6 +100,7 @@ def test_the_id_of_a_scan_tells_its_whole_story_and_no_other(
     assert {line["domain"] for line in lines if "domain" in line} == {SITE}
     # The control: another job is in none of its lines, and has the same story under its own id.
     assert not any(other_id in json.dumps(line) for line in lines)
+    assert not any("of-the-client" in json.dumps(line) for line in events(stack.data_dir))
     others = story(stack, correlation_id(database, "jobs", other_id), DISPATCHED)
     assert_in_order(others, OF_A_SCAN)
     assert {line["job_id"] for line in others if "job_id" in line} == {other_id}
