@@ -198,7 +198,8 @@ def test_the_sweepers_gauges_are_what_the_rows_say(
     postgres.rows("update scrapersky.jobs set enqueued_at = now() - interval '90 seconds' where domain = 'a.example'")
     # A batch's jobs wait their turn: none of them is who waits longest.
     postgres.rows(
-        "update scrapersky.jobs set enqueued_at = now() - interval '1 hour' where batch_id is not null and status = 'pending'"
+        "update scrapersky.jobs set enqueued_at = now() - interval '1 hour'"
+        " where batch_id is not null and status = 'pending'"
     )
     postgres.rows(
         "update scrapersky.outbox set held_until = now() + interval '1 hour', due_at = now() - interval '1 hour',"

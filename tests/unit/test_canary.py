@@ -52,7 +52,7 @@ class Api:
         return httpx.Response(code, **({"json": body} if not isinstance(body, bytes) else {"content": body}))
 
 
-def run(said: Answers, *, seconds: float = 30.0) -> tuple[canary.Seen, Api]:
+def run(said: Answers, *, seconds: float = 300.0) -> tuple[canary.Seen, Api]:
     api = Api(said)
     with canary.client(API, TOKEN, transport=httpx.MockTransport(api)) as client:
         return canary.run(client, "https://shop.example/", deadline=time.monotonic() + seconds), api
@@ -74,7 +74,7 @@ def test_a_scan_that_is_as_it_should_be_passes() -> None:
     ]
     assert api.asked[0].content == b'{"base_url":"https://shop.example/","max_pages":1}'
     assert {request.headers["authorization"] for request in api.asked} == {f"Bearer {TOKEN}"}
-    assert [request.url.params.get("wait") for request in api.asked] == [None, "14", "14", None]
+    assert [request.url.params.get("wait") for request in api.asked] == [None, "20", "20", None]
 
 
 def problem(code: str, status: int) -> tuple[int, dict[str, Any]]:
@@ -167,11 +167,32 @@ def test_the_token_goes_to_no_other_host() -> None:
     assert {request.url.host for request in api.asked} == {httpx.URL(API).host}
 
 
-def test_a_scan_that_does_not_end_is_given_up_in_time() -> None:
-    begin = time.monotonic()
-    seen, _ = run(answers(follow=(200, {"status": "running"})), seconds=1.2)
+class Clock:
+    """A clock on which each look takes a tenth of a second."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        self.now += 0.1
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_scan_that_does_not_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(canary, "time", clock)
+    monkeypatch.setattr(canary, "PAUSE_SECONDS", 0.2)
+    api = Api(answers(follow=(200, {"status": "running"})))
+    with canary.client(API, TOKEN, transport=httpx.MockTransport(api)) as client:
+        seen = canary.run(client, "https://shop.example/", deadline=clock.now + 10)
     assert seen.failure == Failure(Step.FOLLOW, "the scan is still running, and the time is up")
-    assert time.monotonic() - begin < 1.2
+    assert 1008 < clock.now <= 1010
+    holds = [int(request.url.params["wait"]) for request in api.asked[1:]]
+    assert holds[0] == 4
+    assert holds == sorted(holds, reverse=True)
 
 
 def test_nothing_is_begun_when_the_time_is_up() -> None:
