@@ -52,6 +52,7 @@ def test_a_program_tells_what_each_option_is_for(program: str) -> None:
         ("tests/chaos/sitemaps.py", ("--files", "0"), "--files"),
         ("tests/chaos/sitemap_sites.py", ("--sites", "0"), "--sites"),
         ("tests/chaos/sitemap_sites.py", ("--kind", "nothingmatches"), "--kind"),
+        ("tests/chaos/webhooks.py", ("--events", "0"), "--events"),
         ("tests/bench/bench_facts.py", ("nopage",), "names"),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_dead_receiver_holds_up_nobody_else(db: Database, postgres: TestDataba
             webhooks.dispatch(workers.sender)
             expected = end_jobs(postgres, others.tenant_id, LIVING)
             others.dispatch(workers.sender)
-            is_over = workers.run(lambda: len(living.times()) == LIVING, at_once=4, at_a_time=10, seconds=60)
+            is_over = workers.drain(lambda: len(living.times()) == LIVING, at_once=4, at_a_time=10, seconds=60)
             asked = silent.connections
             workers.settle(5)
     assert is_over

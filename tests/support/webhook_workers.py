@@ -9,18 +9,23 @@ WORKERS is what MaximumConcurrency would be.
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from scrapersky.db.connection import Database
 from scrapersky.queues import Sender
 from scrapersky.scraping.answers import FetchFailure
 from scrapersky.scraping.limits import POST_LIMITS
 from scrapersky.scraping.post import Posted, post
+from scrapersky.services import sweep
 from support.sitemap_queues import say
 from support.sitemap_workers import Workers, fork_for_each_line, invoked
 from support.webhooks import KEY
+
+SWEEP_SECONDS = 1.0
+DRAIN_STEP_SECONDS = 0.002
 
 
 class WebhookWorkers(Workers):
@@ -42,6 +47,22 @@ class WebhookWorkers(Workers):
         program = ("support.webhook_workers", dsn, where, *numbers)
         super().__init__(dsn, program=program, kind="webhook", lease_seconds=lease_seconds)
         self._redelivers = redelivers
+
+    def drain(self, is_over: Callable[[], bool], *, at_once: int, at_a_time: int, seconds: float) -> bool:
+        """As `run`, without kills: a worker that has ended is followed by the next at once, as SQS's pollers do it."""
+        deadline = time.monotonic() + seconds
+        next_sweep = 0.0
+        with Database(self._dsn) as db:
+            while time.monotonic() < deadline and not is_over():
+                if time.monotonic() >= next_sweep:
+                    sweep.run(db, self.sender, deadline=time.monotonic() + 5)
+                    next_sweep = time.monotonic() + SWEEP_SECONDS
+                self._listen()
+                self._redeliver()
+                while len(self.living) < at_once and not self._taken.bodies.empty():
+                    self._begin(self._taken.several(at_a_time))
+                time.sleep(DRAIN_STEP_SECONDS)
+        return is_over()
 
     def _take(self, said: dict[str, Any]) -> None:
         if "delayed" in said:
