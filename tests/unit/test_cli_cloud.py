@@ -12,7 +12,7 @@ from botocore import exceptions
 from scrapersky_cli.cloud import LOCAL_STACK, CloudError, CloudUnreachable, Resource, open_cloud, told
 from scrapersky_cli.errors import CliError, UsageError
 from support.cli_runs import FakeApi
-from support.stubbed_cloud import API_URL, CREATED, client, cloud, cloudformation, refusing
+from support.stubbed_cloud import API_URL, CREATED, cloud, cloudformation, refusing
 
 QUEUE = "AWS::SQS::Queue"
 
@@ -115,9 +115,8 @@ def test_without_a_name_it_is_the_local_stack(tmp_path: Path) -> None:
     }
     (tmp_path / "stack.json").write_text(json.dumps(info))
     local = open_cloud(None, None, tmp_path, {})
-    assert (local.stack, local.is_local, local.api_url) == (LOCAL_STACK, True, "http://127.0.0.1:1")
+    assert (local.stack, local.api_url) == (LOCAL_STACK, "http://127.0.0.1:1")
     assert local.client("sqs").meta.endpoint_url == "http://127.0.0.1:2"
-    assert not cloud(sqs=client("sqs")).is_local
 
 
 def test_a_stack_is_here_or_there() -> None:

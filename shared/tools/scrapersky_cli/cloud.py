@@ -73,10 +73,6 @@ class Cloud:
     where: str
     api_url: str | None = None
 
-    @property
-    def is_local(self) -> bool:
-        return self.api_url is not None
-
     def facts(self) -> StackFacts:
         """What CloudFormation knows of the stack.
 

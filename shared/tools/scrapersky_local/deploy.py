@@ -8,12 +8,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from scrapersky_cli.cloud import LOCAL_STACK
 from scrapersky_local import template as reading
 from scrapersky_local.aws import Aws
 from scrapersky_local.lambda_host import package
 from scrapersky_local.processes import StackError
 
-STACK = "scrapersky"
+STACK = LOCAL_STACK
 _BUCKET = "scrapersky-code"
 _DEPLOY_SECONDS = 60.0
 _FINAL = ("COMPLETE", "FAILED")
