@@ -193,13 +193,8 @@ class _Run:
             return None
         job_id, result = earlier
         self.found = result["total_places"]
-        return self.end(
-            result={
-                "total_places": result["total_places"],
-                "stopped": result["stopped"],
-                "reused_from": str(job_id),
-            }
-        )
+        told = {"total_places": self.found, "stopped": result["stopped"], "reused_from": str(job_id)}
+        return self.end(result=told)
 
     def ask(self, connect: Callable[[], PlacesClient]) -> _End:
         """Make the search. What was stored of it stays, however it ends."""
