@@ -17,6 +17,7 @@ from scrapersky.domain.webhooks import endpoint_secret
 from scrapersky.errors import Conflict
 from scrapersky.services import webhooks
 from support.http_events import Answered
+from support.log_lines import recorded
 
 ALL = ["job.complete", "job.failed", "job.cancelled", "batch.complete", "batch.failed", "batch.cancelled"]
 
@@ -68,15 +69,21 @@ def test_no_two_webhooks_and_no_two_versions_have_the_same_secret(client: Client
     assert len(secrets) == 6
 
 
-def test_a_secret_is_told_once_and_stands_nowhere(client: Client, postgres: TestDatabase) -> None:
-    made = client.make_webhook(key="k").json
-    secret = rotate(client, made["id"], key="r").json["secret"]
-    for path in (WEBHOOKS, f"{WEBHOOKS}/{made['id']}"):
-        assert "whsec_" not in client.get(path).body
+def test_a_secret_is_told_once_and_stands_nowhere(
+    client: Client, postgres: TestDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with recorded(capsys) as written:
+        made = client.make_webhook(key="k").json
+        secret = rotate(client, made["id"], key="r").json["secret"]
+        for path in (WEBHOOKS, f"{WEBHOOKS}/{made['id']}"):
+            assert "whsec_" not in client.get(path).body
+        logged = written.text
     tables = postgres.rows("select to_jsonb(w) from scrapersky.webhooks as w")
     tables += postgres.rows("select to_jsonb(k) from scrapersky.idempotency_keys as k")
     assert len(tables) == 3
-    assert not [row for row in tables if made["secret"][6:] in str(row) or secret[6:] in str(row)]
+    assert made["id"] in logged
+    for told in (made["secret"][6:], secret[6:], WEBHOOK_KEY):
+        assert not [place for place in (*map(str, tables), logged) if told in place]
 
 
 BAD: list[tuple[dict[str, Any], list[str | int], str]] = [
