@@ -67,7 +67,7 @@ function bar(share) {
 
 /** The errors of a whole batch, counted page by page over its failed jobs whenever their number is another. */
 export function batchErrors(jobsPath, signal) {
-  const node = h("div");
+  const node = h("div", null, h("p", { class: "fine" }, "Counting…"));
   const show = region(node);
   const problems = h("div");
   let [known, wanted, isCounting] = [-1, 0, false];
