@@ -44,8 +44,8 @@ Run = Callable[..., Ran]
 
 
 def site(stack: RunningStack, **expected: object) -> str:
-    """The first site of the demo web with whose scan it is to go so."""
-    return next(one.host for one in stack.web.sites if expected.items() <= one.expect.items())
+    """The last site of the demo web whose scan is to go so; tests that count rows of a site take the first."""
+    return [one.host for one in stack.web.sites if expected.items() <= one.expect.items()][-1]
 
 
 def final_line(written: Written) -> dict[str, Any]:
