@@ -162,10 +162,20 @@ def test_a_wrong_command_line_names_the_option_and_sends_nothing(arguments: list
 
 
 def test_a_webhook_is_removed() -> None:
-    fake = FakeApi({f"DELETE {ONE}": httpx.Response(204)})
+    there = {f"GET {ONE}": answers(examples.WEBHOOK)}
+    fake = FakeApi({**there, f"DELETE {ONE}": httpx.Response(204)})
     ran = fake.run("webhooks", "remove", WEBHOOK_ID)
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", f"webhook {WEBHOOK_ID} is deleted\n")
-    assert fake.run("webhooks", "remove", EVENT_ID).exit_code == 1
+    lost = counted(answers({}, 504), problem(404, "not_found", "There is no webhook."))
+    assert FakeApi({**there, f"DELETE {ONE}": lost}).run("webhooks", "remove", WEBHOOK_ID).exit_code == 0
+    ran = fake.run("webhooks", "remove", EVENT_ID)
+    assert (ran.exit_code, "404 not_found" in ran.stderr) == (1, True)
+    assert (
+        FakeApi({**there, f"DELETE {ONE}": problem(403, "forbidden", "no")})
+        .run("webhooks", "remove", WEBHOOK_ID)
+        .exit_code
+        == 1
+    )
 
 
 def test_a_new_secret_is_the_output_and_the_rest_a_remark() -> None:

@@ -1,8 +1,8 @@
 """The public API over HTTP, as the CLI and the demo use it.
 
 Documents are the parsed JSON objects themselves, so that what a command prints as JSON is what the API said.
-Every request here can be repeated without a second effect (GETs, POSTs with an Idempotency-Key, and cancel,
-which answers the same twice), so a broken connection or a 502/503/504 is tried again within a small budget.
+Every request here can be repeated without a second effect (GETs, POSTs with an Idempotency-Key, cancel and PATCH,
+which answer the same twice), so a broken connection or a 502/503/504 is tried again within a small budget.
 """
 
 import math

@@ -2,9 +2,11 @@
 
 import uuid
 from dataclasses import dataclass
+from http import HTTPStatus
 from uuid import UUID
 
 from scrapersky_cli.client import Accepted, ApiClient, Document, given
+from scrapersky_cli.errors import Refused
 
 _WEBHOOKS = "api/v3/webhooks"
 _DELIVERIES = f"{_WEBHOOKS}/deliveries"
@@ -33,7 +35,13 @@ class WebhooksApi:
         return self.client.document("PATCH", f"{_WEBHOOKS}/{webhook_id}", json=changes)
 
     def delete(self, webhook_id: UUID) -> None:
-        self.client.send("DELETE", f"{_WEBHOOKS}/{webhook_id}")
+        """Delete a webhook that there is. Where an answer was lost and this sent again, there is none any more."""
+        self.webhook(webhook_id)
+        try:
+            self.client.send("DELETE", f"{_WEBHOOKS}/{webhook_id}")
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def rotate(self, webhook_id: UUID) -> Document:
         """Give the webhook another secret, which the answer alone holds."""
