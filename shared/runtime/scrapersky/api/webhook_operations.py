@@ -53,8 +53,8 @@ CHANGE = operation(
     tag=_WEBHOOKS,
     description=(
         "As JSON Merge Patch (RFC 7396), sent as `application/json`: what is left out stays. `null` takes the "
-        "description away, and sets `events` to all. Another address, and `enabled: true`, end a pause. What failed while "
-        "it was disabled stays so until it is replayed."
+        "description away, and sets `events` to all. Another address, and `enabled: true`, end a pause. What failed "
+        "while it was disabled stays so until it is replayed."
     ),
     content=json_of(webhook_schemas.Webhook, webhook_examples.CHANGED),
     problems=(*OF_AN_ITEM, *OF_A_BODY),
