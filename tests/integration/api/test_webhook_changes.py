@@ -152,10 +152,12 @@ def test_a_webhook_that_is_deleted_takes_its_deliveries_and_their_messages_along
     replay_of = {"since": "2026-01-01T00:00:00Z"}
     refused(client.call("POST", f"{WEBHOOKS}/{gone}/replay", json_body=replay_of), 404, "not_found")
 
-    postgres.rows("update scrapersky.webhook_deliveries set lease_token = id, lease_until = now() + interval '1 m'")
+    of_gone = "where webhook_id = (select id from scrapersky.webhooks where deleted_at is not null)"
+    lease = "update scrapersky.webhook_deliveries set lease_token = id, lease_until = now() + interval '1 minute'"
+    postgres.rows(f"{lease} {of_gone}")
     sweep.run(db, queue.sender, deadline=time.monotonic() + 10)
     assert postgres.rows("select count(*) from scrapersky.webhooks") == [(2,)]  # a worker is at it
-    postgres.rows("update scrapersky.webhook_deliveries set lease_until = now() - interval '1 s'")
+    postgres.rows(f"update scrapersky.webhook_deliveries set lease_until = now() - interval '1 second' {of_gone}")
     sweep.run(db, queue.sender, deadline=time.monotonic() + 10)
     for table in ("webhooks", "webhook_deliveries", "webhook_attempts", "outbox"):
         assert postgres.rows(f"select count(*) from scrapersky.{table}") == [(1,)], table
