@@ -6,7 +6,7 @@ import pytest
 
 from contract import cloudformation as cfn
 from contract.settings_use import LOCAL, variables_read
-from scrapersky import secret_store
+from scrapersky import event_bus, secret_store
 from scrapersky.api import jwks
 from scrapersky.api.parameters import MAX_WAIT_SECONDS
 from scrapersky.db import connection, migrate
@@ -16,7 +16,16 @@ from scrapersky.places import client as places_client
 from scrapersky.places import retrying
 from scrapersky.scraping import politeness
 from scrapersky.scraping.limits import POST_LIMITS, SITEMAP_LIMITS
-from scrapersky.services import canary, places_work, sitemap_lane, sitemap_reading, sitemap_work, webhook_work, work
+from scrapersky.services import (
+    canary,
+    events,
+    places_work,
+    sitemap_lane,
+    sitemap_reading,
+    sitemap_work,
+    webhook_work,
+    work,
+)
 from scrapersky.settings import QUEUE_VARIABLES
 from scrapersky_local.openapi import load_function
 
@@ -111,6 +120,15 @@ def test_a_webhook_worker_has_time_for_a_try_and_its_lease_for_storing_it() -> N
         if cfn.target(mapping["FunctionName"]) == "WebhookWorkerFunction"
     )
     assert cfn.target(mapping["ScalingConfig"]["MaximumConcurrency"]) == "WebhookMaximumConcurrency"
+
+
+def test_a_message_that_waits_for_its_batch_stays_hidden_for_that_too() -> None:
+    for mapping in cfn.of_type("AWS::Lambda::EventSourceMapping").values():
+        queue = cfn.of_type("AWS::SQS::Queue")[cfn.target(mapping["EventSourceArn"])]
+        function = cfn.functions()[cfn.folder_name(cfn.target(mapping["FunctionName"]))]
+        waits = VISIBILITY_FACTOR * function["Timeout"] + mapping.get("MaximumBatchingWindowInSeconds", 0)
+
+        assert queue["VisibilityTimeout"] >= waits
 
 
 def test_a_lease_outlives_its_worker_and_ends_before_the_next_delivery() -> None:
@@ -226,6 +244,14 @@ def test_what_a_function_waits_for_ends_before_the_function() -> None:
     assert timeout["authorizer"] > secret_store.TRIES * authorizer.SECRET_ANSWER_SECONDS
     assert timeout["authorizer"] > jwks.FETCH_SECONDS + jwks.WAIT_SECONDS
     assert timeout["domain_scan_worker"] > work.JOB_SECONDS + work.STORE_SECONDS
+
+
+def test_a_dispatcher_that_took_events_at_the_last_moment_has_the_time_to_hand_them_on() -> None:
+    dispatcher = load_function(cfn.FUNCTIONS / "event_dispatcher")
+    last_call = event_bus.TRIES * (event_bus.CONNECT_SECONDS + event_bus.ANSWER_SECONDS)
+
+    assert events.BUS_GRACE_SECONDS + last_call < dispatcher.RESERVE_SECONDS
+    assert cfn.functions()["event_dispatcher"]["Timeout"] > 2 * dispatcher.RESERVE_SECONDS
 
 
 def test_a_worker_that_waits_for_a_host_outlives_its_pause() -> None:
