@@ -1,12 +1,12 @@
 """Deliveries in the database: claimed, tried, stored, tried again; and what becomes of them with their endpoint."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from standardwebhooks import WebhookVerificationError
 
@@ -268,19 +268,42 @@ def test_an_endpoint_has_no_more_workers_than_it_may(webhooks: Webhooks) -> None
     assert set(tried) == {ids[3], ids[2]}  # and what waited
 
 
-def test_workers_that_claim_at_the_same_moment_are_no_more_than_they_may(webhooks: Webhooks) -> None:
+def claims_beside_an_open_claim(webhooks: Webhooks) -> ClaimOutcome:
+    """What comes of a second claim of an endpoint that may have one worker, begun before the first is committed."""
     webhooks.endpoint()
-    ids = webhooks.happen(32)
-    start = threading.Barrier(8)
+    first, second = webhooks.happen(2)
 
-    def claim(some: list[UUID]) -> bool:
-        with Database(webhooks.postgres.app_dsn) as db:
-            start.wait(30)
-            lease = Lease(uuid4(), timedelta(minutes=1), 3)
-            return any(one.outcome is ClaimOutcome.CLAIMED for one in webhook_deliveries.claim(db, some, lease))
+    def claim() -> ClaimOutcome:
+        with Database(webhooks.postgres.direct_app_dsn) as db:
+            (claimed,) = webhook_deliveries.claim(db, [second], Lease(uuid4(), timedelta(minutes=1), 1))
+            return claimed.outcome
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(claim, [ids[at : at + 4] for at in range(0, 32, 4)])) == 3
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(webhooks.postgres.direct_app_dsn) as open_one:
+        claimed = open_one.execute(
+            "select outcome from scrapersky.claim_deliveries(%s, %s, interval '1 minute', 1, 'x', '{}')",
+            ([first], uuid4()),
+        )
+        assert claimed.fetchall() == [("claimed",)]
+        beside = pool.submit(claim)
+        wait([beside], timeout=0.3)
+        open_one.commit()
+        return beside.result(30)
+
+
+def test_workers_that_claim_at_the_same_moment_are_no_more_than_they_may(webhooks: Webhooks) -> None:
+    assert claims_beside_an_open_claim(webhooks) is ClaimOutcome.WAITING
+
+
+def test_control_without_its_lock_a_claim_does_not_count_the_one_beside_it(webhooks: Webhooks) -> None:
+    (written,) = webhooks.postgres.one("select pg_get_functiondef('scrapersky.claim_deliveries'::regproc)")
+    assert isinstance(written, str)
+    unlocked = written.replace("  for no key update;", "  ;")
+    assert unlocked != written
+    webhooks.postgres.rows(unlocked)
+    try:
+        assert claims_beside_an_open_claim(webhooks) is ClaimOutcome.CLAIMED
+    finally:
+        webhooks.postgres.rows(written)
 
 
 def test_gone_disables_the_endpoint_and_ends_what_else_is_for_it(webhooks: Webhooks) -> None:
