@@ -127,13 +127,13 @@ def test_a_nudge_is_read_as_it_was_sent() -> None:
     message = EventNudge("request-1").message()
     assert message.queue == "event"
     assert EventNudge.parse(json.dumps(message.body)) == EventNudge("request-1")
-    with pytest.raises(MalformedMessage, match="^`version` is not 1$"):
+    with pytest.raises(MalformedMessage, match=r"^`version` is not 1$"):
         EventNudge.parse("{}")
 
 
 def test_a_delivery_message_names_its_delivery() -> None:
     assert DeliveryMessage.parse(body(delivery_id=JOB)) == DeliveryMessage(UUID(JOB), "request-1")
-    with pytest.raises(MalformedMessage, match="^`delivery_id` is no UUID$"):
+    with pytest.raises(MalformedMessage, match=r"^`delivery_id` is no UUID$"):
         DeliveryMessage.parse(body())
 
 
