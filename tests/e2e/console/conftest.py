@@ -57,7 +57,8 @@ def ids(client: httpx.Client) -> dict[str, str]:
 @pytest.fixture
 def seen(browser: Browser, stack: RunningStack) -> Iterator[Watched]:
     """A page in a profile of its own, in which nothing goes wrong that the test does not provoke."""
-    context = browser.new_context(viewport=size(DESKTOP), ignore_https_errors=True)
+    # Without motion, which a machine without a graphics card spends its time on.
+    context = browser.new_context(viewport=size(DESKTOP), ignore_https_errors=True, reduced_motion="reduce")
     watching = watched(context, stack.info.api_url)
     yield watching
     context.close()

@@ -2,22 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.conftest import RunningStack
 from e2e.console.conftest import POTTERY, enter, heading
 from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky_cli.domain_list import read_domains
 from scrapersky_cli.errors import UsageError
-from support.browser import DESKTOP, PHONE, Watched, find_browser, size, violations, watched
+from support.browser import DESKTOP, PHONE, Watched, find_browser, size, violations
 
 KINDS = ("domain_scan", "batch", "sitemap_scan", "places_search")
 # The structure is the same everywhere: what a screen or the dark changes is looked at again, and nothing else.
-RULES: dict[tuple[str, tuple[int, int]], tuple[str, ...]] = {
+RULES: dict[tuple[Literal["light", "dark"], tuple[int, int]], tuple[str, ...]] = {
     ("light", DESKTOP): (),
     ("light", PHONE): ("color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block"),
     ("dark", DESKTOP): ("color-contrast",),
@@ -43,29 +42,29 @@ def views(ids: dict[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("pixels", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_view_shuts_anybody_out(
-    browser: Browser, stack: RunningStack, token: str, ids: dict[str, str], scheme: Any, pixels: tuple[int, int]
-) -> None:
-    context = browser.new_context(viewport=size(pixels), color_scheme=scheme, reduced_motion="reduce")
-    seen = watched(context, stack.info.api_url)
+def test_no_view_shuts_anybody_out(seen: Watched, token: str, ids: dict[str, str]) -> None:
     page = seen.page
-    rules = RULES[scheme, pixels]
-    found: dict[str, list[str]] = {}
-    page.goto(stack.info.api_url)
+    page.goto(seen.origin)
     heading(page, "Enter a token")
-    found["token"] = violations(page, rules=rules)
+    found = {"token": shut_out(page)}
     enter(seen, token)
     for place, text in views(ids).items():
         page.evaluate("place => { location.hash = place; }", place)
         expect(page.locator("main")).to_contain_text(text)
-        found[place] = violations(page, rules=rules)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found[place].append("is wider than the screen")
-    context.close()
+        found[place] = shut_out(page)
     assert {place: faults for place, faults in found.items() if faults} == {}
-    assert seen.faults == []
+
+
+def shut_out(page: Page) -> list[str]:
+    """What is wrong with a view by light and in the dark, on a desktop and on a phone."""
+    faults = []
+    for (scheme, pixels), rules in RULES.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size(size(pixels))
+        faults += [f"{scheme} {pixels}: {fault}" for fault in violations(page, rules=rules)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            faults.append(f"{pixels}: is wider than the screen")
+    return faults
 
 
 def test_control_what_shuts_people_out_is_found(page: Page) -> None:
