@@ -56,12 +56,17 @@ def test_control_a_new_function_and_a_new_queue_want_alarms() -> None:
     mutant["NewDeadLetterQueue"] = {"Type": watched.QUEUE, "Properties": {}}
     redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["NewDeadLetterQueue", "Arn"]}}
     mutant["NewQueue"] = {"Type": watched.QUEUE, "Properties": {"RedrivePolicy": redrive}}
-    assert unwatched(mutant) == {
+    wanted = {
         "NewFunction: Errors",
         "NewFunction: Throttles",
         "NewQueue: ApproximateAgeOfOldestMessage",
         "NewDeadLetterQueue: ApproximateNumberOfMessagesVisible",
     }
+    assert unwatched(mutant) == wanted
+
+    source = {"EventSourceArn": {"Fn::GetAtt": ["NewDeadLetterQueue", "Arn"]}}
+    mutant["NewMapping"] = {"Type": watched.MAPPING, "Properties": source}
+    assert unwatched(mutant) == {*wanted, "NewDeadLetterQueue: ApproximateNumberOfMessagesNotVisible"}
 
 
 # --- what they look at is told ---

@@ -17,6 +17,7 @@ Resources = Mapping[str, Mapping[str, Any]]
 ALARM = "AWS::CloudWatch::Alarm"
 QUEUE = "AWS::SQS::Queue"
 FUNCTION = "AWS::Lambda::Function"
+MAPPING = "AWS::Lambda::EventSourceMapping"
 OURS = {"Fn::Sub": "ScraperSky/${AWS::StackName}"}
 
 # What AWS measures by itself, with the dimension that it is told with (its services' own guides).
@@ -142,6 +143,11 @@ def dead_letter_queues(resources: Resources) -> set[str]:
     }
 
 
+def worked_off(resources: Resources) -> set[str]:
+    """The queues that a function receives from."""
+    return {cfn.target(one["EventSourceArn"]) for one in of_type(resources, MAPPING).values()}
+
+
 def unwatched(resources: Resources) -> set[str]:
     """What may go wrong unseen, as `<logical id>: <metric>`: functions, queues and state machines."""
     metrics = {metric for alarm in of_type(resources, ALARM).values() for metric in watched_by(alarm)}
@@ -159,6 +165,11 @@ def unwatched(resources: Resources) -> set[str]:
                 (("QueueName", queue),),
             )
             for queue in of_type(resources, QUEUE)
+        ),
+        # What a function fails at is hidden again for the visibility timeout as soon as it is seen.
+        *(
+            Watched("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", (("QueueName", queue),))
+            for queue in dead & worked_off(resources)
         ),
         *(
             Watched("AWS/States", name, (("StateMachineArn", machine),))
