@@ -38,6 +38,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
         "outbox_owed": swept.gauges.outbox_owed,
         "oldest_owed_seconds": round(swept.gauges.oldest_owed_seconds),
         "undispatched_events": swept.gauges.undispatched_events,
+        "oldest_undispatched_seconds": round(swept.gauges.oldest_undispatched_seconds),
         "open_batches": swept.gauges.open_batches,
         "pending_deliveries": swept.gauges.pending_deliveries,
     }

@@ -98,9 +98,17 @@ def test_control_a_metric_that_nobody_tells_is_seen(metric: Watched) -> None:
     assert unknown([metric], deployed()) == [metric]
 
 
-def test_the_oldest_pending_job_rings_after_five_minutes() -> None:
-    alarm = ALARMS["OldestPendingAlarm"]
-    assert list(watched_by(alarm)) == [Watched("ours", "OldestPendingSeconds")]
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("OldestPendingAlarm", "OldestPendingSeconds"),
+        ("OutboxAlarm", "OldestOwedSeconds"),
+        ("EventAlarm", "OldestUndispatchedSeconds"),
+    ],
+)
+def test_what_waits_longest_rings_after_five_minutes(name: str, metric: str) -> None:
+    alarm = ALARMS[name]
+    assert list(watched_by(alarm)) == [Watched("ours", metric)]
     assert (alarm["Threshold"], alarm["Statistic"], alarm["Period"]) == (300, "Maximum", 60)
 
 

@@ -205,6 +205,10 @@ def test_the_sweepers_gauges_are_what_the_rows_say(
         "update scrapersky.outbox set held_until = now() + interval '1 hour', due_at = now() - interval '1 hour',"
         " created_at = now() - interval '2 hours' where sent_at is null and due_at <= now()"
     )
+    postgres.rows(
+        "update scrapersky.events set occurred_at = now() - interval '30 minutes' where id in"
+        " (select id from scrapersky.events where dispatched_at is null limit 1)"
+    )
     swept = sweep.run(db, queue.sender, deadline=0)
     values = told()
     assert values["Sweeps"] == [1]
@@ -222,6 +226,7 @@ def test_the_sweepers_gauges_are_what_the_rows_say(
     assert (values["OpenBatches"], values["ExpiredLeases"]) == ([1], [0])
     assert 90 <= values["OldestPendingSeconds"][0] < 120
     assert 3600 <= values["OldestOwedSeconds"][0] < 3700
+    assert 1800 <= values["OldestUndispatchedSeconds"][0] < 1900
     assert values["OutboxOwed"][0] == swept.gauges.outbox_owed
 
 

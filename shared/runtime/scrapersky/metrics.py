@@ -82,6 +82,7 @@ class Metric(StrEnum):
     OUTBOX_OWED = "OutboxOwed", "Count", WHOLE, "messages owed to a queue"
     OLDEST_OWED_SECONDS = "OldestOwedSeconds", "Seconds", WHOLE, "how long the oldest of them is due"
     UNDISPATCHED_EVENTS = "UndispatchedEvents", "Count", WHOLE, "events that were not handed on yet"
+    OLDEST_UNDISPATCHED_SECONDS = "OldestUndispatchedSeconds", "Seconds", WHOLE, "age of the oldest of them"
     OPEN_BATCHES = "OpenBatches", "Count", WHOLE, "batches with a job that is not final"
     PENDING_DELIVERIES = "PendingDeliveries", "Count", WHOLE, "webhook deliveries that are not made and not given up"
     CANARY_SUCCESS = "CanarySuccess", "Count", WHOLE, "1 when the canary's scan went as a client's has to, else 0"

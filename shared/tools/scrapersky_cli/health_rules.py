@@ -41,7 +41,8 @@ GAUGES: Mapping[Metric, str] = {
     Metric.EXPIRED_LEASES: "workers were lost and the sweeper does not reopen their jobs: see the sweeper's errors",
     Metric.OUTBOX_OWED: "messages are not sent: see the sweeper's errors, and whether SQS takes messages",
     Metric.OLDEST_OWED_SECONDS: "messages are not sent: see the sweeper's errors, and whether SQS takes messages",
-    Metric.UNDISPATCHED_EVENTS: "see the errors of event_dispatcher",
+    Metric.UNDISPATCHED_EVENTS: "",
+    Metric.OLDEST_UNDISPATCHED_SECONDS: "customers hear late of what ended: see the errors of event_dispatcher",
     Metric.OPEN_BATCHES: "",
     Metric.PENDING_DELIVERIES: "receivers do not answer, or see the errors of webhook_worker",
 }

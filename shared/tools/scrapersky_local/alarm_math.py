@@ -1,8 +1,8 @@
 """Metric math, as far as alarms of the template use it: one number a period out of the numbers of several metrics.
 
 Spoken as CloudWatch does (User Guide, "Using math expressions with CloudWatch metrics"): `+ - * /`, comparisons, which
-are 1 or 0, `SUM([a, b])`, `SUM(METRICS())`, `IF(condition, then, else)` and `FILL(a, 0)`. A period in which an operand
-has no data has no result, but for SUM, which adds up what there is, and for FILL.
+are 1 or 0, `SUM([a, b])`, `MAX([a, b])`, of `METRICS()` too, and `IF(condition, then, else)`. A period in which an
+operand has no data has no result, but for SUM and MAX, which are of what there is.
 """
 
 import ast
@@ -101,15 +101,13 @@ class _Period:
         match name, arguments:
             case "METRICS", []:
                 return list(self._metrics.values())
-            case "SUM", [list() as values]:
+            case "SUM" | "MAX", [list() as values]:
                 there = [value for value in values if value is not None]
-                return sum(there) if there else None
+                return {"SUM": sum, "MAX": max}[name](there) if there else None
             case "IF", [condition, then, otherwise]:
                 if _single(condition) is None:
                     return None
                 return then if condition else otherwise
-            case "FILL", [values, filling]:
-                return filling if values is None else values
         raise ValueError(f"metric math with {name} of {len(arguments)} is not known here")
 
 

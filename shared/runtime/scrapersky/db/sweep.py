@@ -33,6 +33,7 @@ class Gauges:
     outbox_owed: int
     oldest_owed_seconds: float
     undispatched_events: int
+    oldest_undispatched_seconds: float
     open_batches: int
     pending_deliveries: int
 

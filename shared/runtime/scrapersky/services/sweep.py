@@ -88,6 +88,7 @@ def _publish(gauges: sweep.Gauges) -> None:
     observe(Metric.OUTBOX_OWED, gauges.outbox_owed)
     observe(Metric.OLDEST_OWED_SECONDS, gauges.oldest_owed_seconds)
     observe(Metric.UNDISPATCHED_EVENTS, gauges.undispatched_events)
+    observe(Metric.OLDEST_UNDISPATCHED_SECONDS, gauges.oldest_undispatched_seconds)
     observe(Metric.OPEN_BATCHES, gauges.open_batches)
     observe(Metric.PENDING_DELIVERIES, gauges.pending_deliveries)
     count(Metric.SWEEPS)

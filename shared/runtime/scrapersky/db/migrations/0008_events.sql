@@ -360,7 +360,8 @@ drop function scrapersky.gauges();
 create function scrapersky.gauges()
 returns table (
   pending bigint, running bigint, oldest_pending_seconds double precision, expired_leases bigint, outbox_owed bigint,
-  oldest_owed_seconds double precision, undispatched_events bigint, open_batches bigint, pending_deliveries bigint)
+  oldest_owed_seconds double precision, undispatched_events bigint, oldest_undispatched_seconds double precision,
+  open_batches bigint, pending_deliveries bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select
@@ -374,6 +375,8 @@ as $$
     (select coalesce(extract(epoch from now() - min(greatest(created_at, due_at))), 0)::double precision
      from scrapersky.outbox where sent_at is null and due_at <= now()),
     (select count(*) from scrapersky.events where dispatched_at is null),
+    (select coalesce(extract(epoch from now() - min(occurred_at)), 0)::double precision
+     from scrapersky.events where dispatched_at is null),
     (select count(*) from (
        select distinct tenant_id, batch_id from scrapersky.jobs
        where batch_id is not null and status in ('pending', 'running')) as open),
