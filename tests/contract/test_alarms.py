@@ -112,6 +112,13 @@ def test_what_waits_longest_rings_after_five_minutes(name: str, metric: str) -> 
     assert (alarm["Threshold"], alarm["Statistic"], alarm["Period"]) == (300, "Maximum", 60)
 
 
+def test_a_pool_that_has_no_room_is_slow_whether_it_shows_on_connecting_or_on_the_first_statement() -> None:
+    assert {metric.name for metric in watched_by(ALARMS["DatabaseAlarm"])} == {
+        "DatabaseConnectMilliseconds",
+        "TransactionMilliseconds",
+    }
+
+
 def test_only_codes_that_are_no_site_s_are_our_faults() -> None:
     ended = [metric for metric in watched_by(ALARMS["JobFaultAlarm"]) if metric.name == "JobsEnded"]
     assert {metric.dimensions for metric in ended} == {

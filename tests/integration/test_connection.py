@@ -4,7 +4,7 @@ import contextlib
 import random
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ from conftest import TestDatabase
 from scrapersky.db import connection as factory
 from scrapersky.db.connection import Cursor, Database, connect
 from scrapersky.errors import Unavailable
+from support import emf
 
 CLIENTS = 10
 STATEMENTS = 10_000
@@ -174,13 +175,17 @@ def mute_server() -> Iterator[int]:
             connection.close()
 
 
-def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_accepts_and_never_answers_is_given_up_and_measured(
+    monkeypatch: pytest.MonkeyPatch, told: Callable[[], emf.Values]
+) -> None:
     monkeypatch.setattr(factory, "CONNECT_SECONDS", 2)  # libpq's own least
     monkeypatch.setattr(factory, "RETRY_SECONDS", 1.0)
     with mute_server() as port:
         db = Database(f"host=127.0.0.1 port={port} user=u dbname=d")
         with pytest.raises(Unavailable):
             db.query("select 1", {})
+    # Else a pooler that keeps everybody waiting for nothing would look like one that nobody asked.
+    assert told()["DatabaseConnectMilliseconds"][0] > 1_500
 
 
 def test_a_statement_that_is_never_answered_is_given_up(

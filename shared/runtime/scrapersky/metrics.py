@@ -14,7 +14,9 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Final, Literal
 
@@ -67,8 +69,8 @@ class Metric(StrEnum):
     FENCES_HIT = "FencesHit", "Count", OF_SERVICE, "writes that the fence refused, as the job was not the writer's"
     OUTBOX_SENT = "OutboxSent", "Count", WHOLE, "owed messages that a queue took"
     OUTBOX_LAG_SECONDS = "OutboxLagSeconds", "Seconds", WHOLE, "from when a message was owed to when a queue took it"
-    DATABASE_CONNECT_MILLISECONDS = "DatabaseConnectMilliseconds", "Milliseconds", OF_SERVICE, "to open a connection"
-    TRANSACTION_MILLISECONDS = "TransactionMilliseconds", "Milliseconds", OF_SERVICE, "from begin to commit"
+    DATABASE_CONNECT_MILLISECONDS = "DatabaseConnectMilliseconds", "Milliseconds", OF_SERVICE, "to connect, or to fail at it"
+    TRANSACTION_MILLISECONDS = "TransactionMilliseconds", "Milliseconds", OF_SERVICE, "from begin to its end"
     ROUND_TRIPS = "RoundTrips", "Count", OF_SERVICE, "times that a function waited for the database's answer"
     COLD_STARTS = "ColdStarts", "Count", OF_SERVICE, "invocations that found no process waiting for them"
     MALFORMED_MESSAGES = "MalformedMessages", "Count", WHOLE, "batch messages that were set aside for people to look at"
@@ -147,6 +149,16 @@ def observe(metric: Metric, value: float, **dimensions: str) -> None:
     if not math.isfinite(value):
         raise ValueError(f"{metric}: {value} is no number")
     _buffer.add(metric, value, dimensions, is_sum=False)
+
+
+@contextmanager
+def timed(metric: Metric) -> Iterator[None]:
+    """Observe the milliseconds of the block, however it ends: what fails for want of an answer was slow."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        observe(metric, (time.perf_counter() - began) * 1000)
 
 
 def flush() -> None:

@@ -117,19 +117,18 @@ def connect(dsn: str, *, answer_seconds: float = ANSWER_SECONDS) -> BoundedConne
         psycopg.OperationalError: nothing answers, or the credentials are refused.
     """
     _require_readable(dsn)
-    began = time.perf_counter()
-    connection = BoundedConnection.connect(
-        dsn,
-        autocommit=True,
-        prepare_threshold=None,
-        connect_timeout=CONNECT_SECONDS,
-        row_factory=dict_row,
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-        tcp_user_timeout=int(ANSWER_SECONDS * 1000),
-    )
-    metrics.observe(Metric.DATABASE_CONNECT_MILLISECONDS, (time.perf_counter() - began) * 1000)
+    with metrics.timed(Metric.DATABASE_CONNECT_MILLISECONDS):
+        connection = BoundedConnection.connect(
+            dsn,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=CONNECT_SECONDS,
+            row_factory=dict_row,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=int(ANSWER_SECONDS * 1000),
+        )
     connection.answer_seconds = answer_seconds
     return connection
 
@@ -282,15 +281,13 @@ class Database:
         if self._connection is None:
             self._connection = connect(self._dsn)
         connection = self._connection
-        began = time.perf_counter()
-        try:
-            yield connection
-        except BaseException:
-            if not connection.closed:
-                connection.rollback()
-            raise
-        finally:
-            metrics.observe(Metric.TRANSACTION_MILLISECONDS, (time.perf_counter() - began) * 1000)
+        with metrics.timed(Metric.TRANSACTION_MILLISECONDS):
+            try:
+                yield connection
+            except BaseException:
+                if not connection.closed:
+                    connection.rollback()
+                raise
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
