@@ -84,6 +84,11 @@ def test_without_a_region_it_says_how_to_give_one() -> None:
         open_cloud("shop", None, None, {})
 
 
+def test_a_region_that_is_none_is_named() -> None:
+    with pytest.raises(CloudError, match="'eu central' doesn't match"):
+        open_cloud("shop", "eu central", None, {}).facts()
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "line"),
     [

@@ -69,7 +69,7 @@ class Metric(StrEnum):
     FENCES_HIT = "FencesHit", "Count", OF_SERVICE, "writes that the fence refused, as the job was not the writer's"
     OUTBOX_SENT = "OutboxSent", "Count", WHOLE, "owed messages that a queue took"
     OUTBOX_LAG_SECONDS = "OutboxLagSeconds", "Seconds", WHOLE, "from when a message was owed to when a queue took it"
-    DATABASE_CONNECT_MILLISECONDS = "DatabaseConnectMilliseconds", "Milliseconds", OF_SERVICE, "to connect, or to fail at it"
+    DATABASE_CONNECT_MILLISECONDS = "DatabaseConnectMilliseconds", "Milliseconds", OF_SERVICE, "to connect, or to fail"
     TRANSACTION_MILLISECONDS = "TransactionMilliseconds", "Milliseconds", OF_SERVICE, "from begin to its end"
     ROUND_TRIPS = "RoundTrips", "Count", OF_SERVICE, "times that a function waited for the database's answer"
     COLD_STARTS = "ColdStarts", "Count", OF_SERVICE, "invocations that found no process waiting for them"
@@ -88,12 +88,7 @@ class Metric(StrEnum):
     OPEN_BATCHES = "OpenBatches", "Count", WHOLE, "batches with a job that is not final"
     PENDING_DELIVERIES = "PendingDeliveries", "Count", WHOLE, "webhook deliveries that are not made and not given up"
     CANARY_SUCCESS = "CanarySuccess", "Count", WHOLE, "1 when the canary's scan went as a client's has to, else 0"
-    CANARY_MILLISECONDS = (
-        "CanaryMilliseconds",
-        "Milliseconds",
-        WHOLE,
-        "that a scan took that went so",
-    )
+    CANARY_MILLISECONDS = "CanaryMilliseconds", "Milliseconds", WHOLE, "that a scan took that went so"
     SWEEPS = "Sweeps", "Count", WHOLE, "sweeps that came to their end: the heartbeat"
 
 

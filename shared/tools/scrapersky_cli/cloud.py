@@ -136,7 +136,12 @@ def open_cloud(stack: str | None, region: str | None, data_dir: Path | None, env
     if not session.region_name:
         raise UsageError("no AWS region: give --region, or set AWS_DEFAULT_REGION")
     retrying = _import("botocore.config").Config(**settings, retries={"mode": "standard"})
-    return Cloud(stack, lambda name: session.client(name, config=retrying), str(session.region_name))
+
+    def client(name: str) -> Any:
+        with told():  # a region is looked at when a client is made
+            return session.client(name, config=retrying)
+
+    return Cloud(stack, client, str(session.region_name))
 
 
 @contextlib.contextmanager

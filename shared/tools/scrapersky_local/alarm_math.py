@@ -103,7 +103,9 @@ class _Period:
                 return list(self._metrics.values())
             case "SUM" | "MAX", [list() as values]:
                 there = [value for value in values if value is not None]
-                return {"SUM": sum, "MAX": max}[name](there) if there else None
+                if not there:
+                    return None
+                return sum(there) if name == "SUM" else max(there)
             case "IF", [condition, then, otherwise]:
                 if _single(condition) is None:
                     return None
