@@ -102,7 +102,7 @@ class _Period:
             case "METRICS", []:
                 return list(self._metrics.values())
             case "SUM" | "MAX", [list() as values]:
-                there = [value for value in values if value is not None]
+                there: list[float] = [value for value in values if value is not None]
                 if not there:
                     return None
                 return sum(there) if name == "SUM" else max(there)
