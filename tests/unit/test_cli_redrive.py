@@ -58,8 +58,13 @@ def test_a_queue_may_be_named_as_it_is_known_and_so_many_are_moved_as_are_asked_
     name = {"url": urls["BatchDead"], "arn": arn(sqs, urls["BatchDead"])}.get(named, named)
     ran = run(monkeypatch, sqs, urls, "redrive", name, "--max", "12", "--json")
     assert json.loads(ran.stdout) == {
-        "queue": "shop-BatchDead", "moved": 12, "sent_but_not_removed": 0, "came_back": 0, "left": {},
-    }  # fmt: skip
+        "queue": "shop-BatchDead",
+        "moved": 12,
+        "sent_but_not_removed": 0,
+        "came_back": 0,
+        "left": {},
+        "not_received": 0,
+    }
     assert (len(bodies(sqs, urls["Batch"])), len(bodies(sqs, urls["BatchDead"]))) == (12, 3)
 
 
@@ -234,6 +239,18 @@ def test_large_messages_go_in_requests_that_sqs_takes(sqs: Any, urls: dict[str, 
 
     assert dead_letters.redrive(Watching(sqs, "", 0), dead(sqs, urls), None).moved == 3
     assert sizes == [120_000] * 3
+
+
+def test_what_somebody_else_holds_is_told_and_not_taken_for_moved(
+    monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]
+) -> None:
+    """A message that dead_letter fails at is hidden for minutes, and back for a moment."""
+    fill(sqs, urls["ScanDead"], 5)
+    held = sqs.receive_message(QueueUrl=urls["ScanDead"], MaxNumberOfMessages=3, VisibilityTimeout=600)["Messages"]
+    ran = run(monkeypatch, sqs, urls, "redrive", "ScanDeadQueue")
+    assert len(held) == 3
+    assert (ran.exit_code, ran.stdout) == (1, "2 messages moved to shop-Scan\n")
+    assert ran.stderr == "3 were not to be had: somebody else has received them; try again in a few minutes\n"
 
 
 def test_an_empty_queue_is_no_error(monkeypatch: pytest.MonkeyPatch, sqs: Any, urls: dict[str, str]) -> None:

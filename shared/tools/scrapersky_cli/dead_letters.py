@@ -65,11 +65,15 @@ class Letter:
 
 @dataclass(slots=True)
 class Moved:
-    """How a redrive went. What is in `left` is where it was, with the reason; `twice` were sent, but not removed."""
+    """How a redrive went. What is in `left` is where it was, with the reason; `twice` were sent, but not removed.
+
+    `not_received` were counted at the beginning and not to be had: somebody else is at them, or has ended them.
+    """
 
     moved: int = 0
     twice: int = 0
     came_back: int = 0
+    not_received: int = 0
     left: dict[str, int] = field(default_factory=dict)
 
     def leave(self, reason: str, messages: int = 1) -> None:
@@ -160,6 +164,7 @@ def redrive(
                 kept |= {message["MessageId"]: message for message in staying}
             done |= {message["MessageId"] for message in new} - kept.keys()
             on_progress(moved)
+        moved.not_received = remaining if dead.depth else 0
         _show_again(sqs, dead.queue, list(kept.values()))
     except CloudError as error:
         raise CloudError(f"{error.message}; {moved.moved} messages were moved, the rest is still there") from error

@@ -94,7 +94,8 @@ def redrive(
     dead_letter could not work off.
 
     A message is sent before it is deleted, so none is lost, whatever breaks in between. One may then come twice,
-    which changes nothing: the second finds its work done. Exits with 1 when some could not be moved; they stay.
+    which changes nothing: the second finds its work done. Exits with 1 when some could not be moved; they stay. So
+    do those that dead_letter is at just then: it holds what it failed at for three minutes.
 
     \b
     Examples:
@@ -121,11 +122,12 @@ def redrive(
                 "sent_but_not_removed": moved.twice,
                 "came_back": moved.came_back,
                 "left": moved.left,
+                "not_received": moved.not_received,
             }
         )
     else:
         _tell(session, dead, moved)
-    if left or moved.twice:
+    if left or moved.twice or moved.not_received:
         raise typer.Exit(1)
 
 
@@ -136,6 +138,10 @@ def _tell(session: Session, dead: DeadLetterQueue, moved: Moved) -> None:
         session.say(f"{moved.came_back} came back meanwhile and stay: their cause is still there")
     if moved.twice:
         session.say(f"{moved.twice} were sent but could not be removed here: they come twice, which changes nothing")
+    if moved.not_received:
+        session.say(
+            f"{moved.not_received} were not to be had: somebody else has received them; try again in a few minutes"
+        )
     for reason, count in moved.left.items():
         session.say(f"{count} stay: {reason}")
 
