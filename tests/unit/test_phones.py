@@ -90,6 +90,8 @@ def test_number_of_a_tel_link(target: str, number: str | None) -> None:
         ("0\u200b30 1234567", [("030 1234567", "")]),
         ("030 1234567Fax 030 7654321", [("030 1234567", ""), ("030 7654321", "fax")]),
         ("Hotel 030 1234567", [("030 1234567", "")]),
+        ("Tel. 0301234567, 0301234568", [("0301234567", "phone"), ("0301234568", "phone")]),
+        ("0301234567 (Fax)", [("0301234567", "fax")]),
     ],
 )
 def test_numbers_in_text_with_their_labels(text: str, found: list[tuple[str, str]]) -> None:

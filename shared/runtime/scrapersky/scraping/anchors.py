@@ -1,6 +1,7 @@
 """Links, images and what else a page points at, gathered while it is parsed."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from scrapersky.scraping.gathered import (
     BREAK,
@@ -14,6 +15,9 @@ from scrapersky.scraping.gathered import (
     Picture,
 )
 from scrapersky.scraping.layout import Layout
+
+# A page's links are hundreds, and a NamedTuple's own way of being made is a function of Python's.
+_new_link = partial(tuple.__new__, Link)
 
 # Where lazy loaders and consent managers keep the address of what they load later.
 _LATER = ("data-src", "data-lazy-src", "data-rocket-src", "data-cookieblock-src")
@@ -74,7 +78,7 @@ class AnchorReader:
             label = attrib.get("aria-label") or attrib.get("title") or label
         if label:
             label = " ".join(label.split())[:MAX_LINK_TEXT_CHARS]
-        self._links.append(Link(href, rel, text or None, self._layout.place, label or None))
+        self._links.append(_new_link((href, rel, text or None, self._layout.place, label or None)))
         pieces.append(" ")
         self._open = self._alt = None
 

@@ -79,6 +79,7 @@ def _grouping(text: str, number: str) -> str | None:
     return grouping(text, usual, parsed.country_code, free=free)
 
 
+@lru_cache(maxsize=4096)
 def country_of(number: str) -> str | None:
     """The country that a number in E.164 belongs to."""
     library = _library()

@@ -24,6 +24,13 @@ _FAX_ENDINGS = ("ファックス", "ファクス", "传真", "傳真", "팩스",
 # Compounds with a word for number, of which those for phones are known.
 _OTHER_ENDINGS = ("nummer", "nr", "konto", "number", "-no")
 _WORD = re.compile(rf"[^\W\d_]+(?:[-.'][^\W\d_]+)*|©|[{_PHONE_SIGNS}{_FAX_SIGNS}]")
+# A list of numbers under one label: "Tel. 1, 2 or 3".
+_JOINT = re.compile(
+    r"[\s,;|/&·•]{0,4}(?:oder|or|ou|or|und|and|et|y|o|e|i|en|lub|nebo|och|og|veya|ve)?[\s,;|/&·•]{0,4}\Z"
+)
+# Two of a list are no further apart than four signs, a word of three letters, four signs and some to spare.
+_JOINT_CHARS = 14
+_FAX_AFTER = re.compile(r"[ \xa0]{0,2}[(\[][ \xa0]?(?:tele)?fax", re.IGNORECASE)
 _JOINTS = frozenset({"/", "&", "+", "-", "und", "and", "et", "y", "e", "en"})
 
 
@@ -48,6 +55,16 @@ def label_before(text: str, start: int) -> str:
         if fillers >= _MAX_FILLERS or word.lower() not in words("filler") or "\n" in window[end:].rstrip():
             return ""
     return ""
+
+
+def are_joined(text: str, end: int, start: int) -> bool:
+    """Whether a number ends at `end`, -1 if there is none, and the next of a list with it begins at `start`."""
+    return end >= 0 and start - end < _JOINT_CHARS and _JOINT.fullmatch(text, end, start) is not None
+
+
+def is_fax_after(text: str, end: int) -> bool:
+    """Whether "(Fax)" follows a number that ends at `end`."""
+    return _FAX_AFTER.match(text, end, end + 8) is not None
 
 
 def _is_shared(window: str, found: list[re.Match[str]], at: int) -> bool:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from scrapersky.scraping.phone_labels import label_before
+from scrapersky.scraping.phone_labels import are_joined, is_fax_after, label_before
 
 # E.164, 6.2.1: 15 digits at most. Shorter than 7 are service and emergency codes, or lack their area code.
 MAX_DIGITS = 15
@@ -75,14 +75,9 @@ _UNIT_AFTER = re.compile(
     r"ml\b|gb\b|mb\b|px\b|kw|stück|pcs|uhr\b|h\b)",
     re.IGNORECASE,
 )
-_FAX_AFTER = re.compile(r"[ \xa0]{0,2}[(\[][ \xa0]?(?:tele)?fax", re.IGNORECASE)
 # How numbers are written and hardly anything else is: with a trunk 0 in front, or in the groups of North America.
 _TYPICAL = re.compile(r"\(?0\d|\(0 \d\d|\(?\d{3}[-.) ]{1,2}\d{3}[-.]\d{4}(?!\d)|1[-. ]\(?\d{3}")
 _AMOUNT = re.compile(r"\d{1,3}(?:[ .]\d{3})+")
-# A list of numbers under one label: "Tel. 1, 2 or 3".
-_JOINT = re.compile(
-    r"[\s,;|/&·•]{0,4}(?:oder|or|ou|or|und|and|et|y|o|e|i|en|lub|nebo|och|og|veya|ve)?[\s,;|/&·•]{0,4}\Z"
-)
 _DIGIT_FORMS = ("\uff10", "\u0660", "\u06f0")  # the zeros of full-width, Arabic-Indic and Persian digits
 _TO_ASCII = {zero + digit: str(digit) for zero in map(ord, _DIGIT_FORMS) for digit in range(10)} | {
     full: full - 0xFEE0 for full in (0xFF0B, 0xFF1A, *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
@@ -160,7 +155,7 @@ def numbers_in(text: str) -> Iterator[Candidate]:
     last_end, last_label = -1, ""
     for match in islice(_runs(text), _MAX_RUNS):
         start = match.start()
-        if _DATE.match(text, start):  # what most runs are
+        if _DATE.match(text, start) or _is_bare(text, match, last_end):  # what most runs are
             continue
         end = _end_of(text, match)
         if end - start < MIN_DIGITS or _touches_more(text, start, end):
@@ -169,9 +164,9 @@ def numbers_in(text: str) -> Iterator[Candidate]:
         if len(digits_of(written)) < MIN_DIGITS or _CLOCK.match(written):
             continue
         label = label_before(text, start)
-        if not label and last_end >= 0 and start - last_end < 14 and _JOINT.fullmatch(text[last_end:start]):
+        if not label and are_joined(text, last_end, start):
             label = last_label
-        if _FAX_AFTER.match(text, end, end + 8):
+        if is_fax_after(text, end):
             label = "fax"
         last_end, last_label = end, label
         if written[0] != "+" and (label == "other" or (not label and _is_quantity(text, end, written))):
@@ -185,6 +180,13 @@ def numbers_in(text: str) -> Iterator[Candidate]:
         start = prefix.start() if prefix else match.start()
         if not text[start - 1 : start].isalnum() and is_number(match[0]):
             yield Candidate(_plain(text[start : match.end()]), "phone", False, start, match.end())
+
+
+def _is_bare(text: str, match: re.Match[str], last_end: int) -> bool:
+    """Whether a run is digits alone, with nothing beside it that could make them a phone number: an id, an amount."""
+    if not match[0].isdigit() or are_joined(text, last_end, match.start()):
+        return False
+    return not label_before(text, match.start()) and not is_fax_after(text, match.end())
 
 
 def _runs(text: str) -> Iterator[re.Match[str]]:
@@ -294,5 +296,4 @@ def _alone(text: str, start: int, end: int) -> bool:
     """Whether the line has no letter but the number's, but for a few."""
     before = text[max(0, start - _MAX_RAW_CHARS) : start].rpartition("\n")
     after = text[end : end + _MAX_RAW_CHARS].partition("\n")
-    rest = before[2] + after[0]
-    return sum(character.isalnum() for character in rest) <= 2
+    return sum(map(str.isalnum, before[2] + after[0])) <= 2
