@@ -12,11 +12,15 @@ import pytest
 from psycopg import sql
 
 from conftest import APP_ROLE
+from integration.conftest import ScanQueue
 from scrapersky.db import leases
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import ClaimOutcome
 from scrapersky.db.migrate import Migration, apply, newest, shipped
+from scrapersky.domain.jobs import Caller
+from scrapersky.domain.status import JobStatus
 from scrapersky.errors import Unavailable
+from scrapersky.services import domain_scan, jobs
 from scrapersky_local.accounts import throwaway_directory
 from scrapersky_local.postgres import Postgres
 
@@ -98,6 +102,21 @@ def test_a_worker_claims_nothing_of_a_database_that_is_not_up_to_date_yet(manage
         assert apply(owners_dsn)[-1] == newest()
         (claimed,) = leases.claim(db, [job_id, uuid4()], token=uuid4(), lease=timedelta(minutes=1))
     assert (claimed.outcome, claimed.id, claimed.attempt) == (ClaimOutcome.CLAIMED, job_id, 1)
+
+
+def test_requests_are_answered_before_the_newest_migration_has_run(managed: Postgres, queue: ScanQueue) -> None:
+    name = database_of(managed, "first_owner")
+    apply(managed.dsn("first_owner", PASSWORD, name), shipped()[:-1])
+    caller = Caller(TENANT, "user-1", "request-1")
+    with Database(application_dsn(managed, name)) as db:
+        started = domain_scan.start(db, queue.sender, caller, base_url="a.example", max_pages=1, idempotency=None)
+        assert [message["job_id"] for message in queue.drain()] == [str(started.job_id)]
+        assert jobs.get(db, TENANT, started.job_id).status is JobStatus.PENDING
+        assert jobs.cancel(db, TENANT, started.job_id).status is JobStatus.CANCELLED
+    with psycopg.connect(managed.dsn("first_owner", PASSWORD, name)) as connection:
+        connection.execute("select set_config('app.tenant_id', %s, true)", (str(TENANT),))
+        ((marked,),) = connection.execute("select count(sent_at) from scrapersky.outbox").fetchall()
+    assert marked == 1
 
 
 def test_a_worker_goes_on_when_the_database_is_ahead_of_it(managed: Postgres) -> None:

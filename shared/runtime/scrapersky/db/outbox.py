@@ -41,7 +41,13 @@ def take_of_job(db: Database, tenant_id: UUID, job_id: UUID) -> list[Message]:
     return [owed(row) for row in db.query(_TAKE_OF_JOB, parameters, tenant_id=tenant_id)]
 
 
+# Of before 0008, which is not there yet when requests come to a new deployment, the door tells one whole number.
+_MARK_SENT = """
+select sent.lag from scrapersky.mark_outbox_sent(%(ids)s) as sent (lag)
+where pg_typeof(sent.lag) = 'double precision'::regtype
+"""
+
+
 def mark_sent(db: Database, ids: Sequence[int]) -> list[float]:
     """Mark messages as sent; of each that was not yet, the seconds since it was due."""
-    rows = db.query("select lag_seconds from scrapersky.mark_outbox_sent(%(ids)s)", {"ids": list(ids)})
-    return [row["lag_seconds"] for row in rows]
+    return [row["lag"] for row in db.query(_MARK_SENT, {"ids": list(ids)})]
