@@ -1,5 +1,10 @@
 -- Events, and the webhooks that are told of them. An event is written in the transaction that makes it true, so that
 -- none is invented and none is missed, whoever ended the job.
+
+-- Requests go on meanwhile, and lock these two in this order. In the other one, each would wait for the other.
+lock table scrapersky.jobs in share row exclusive mode;
+lock table scrapersky.outbox in access exclusive mode;
+
 create table scrapersky.events (
   id uuid not null default gen_random_uuid(),    -- what receivers know it by
   tenant_id uuid not null,
@@ -26,7 +31,8 @@ create index events_of_job on scrapersky.events (tenant_id, job_id) where job_id
 create unique index events_of_batch on scrapersky.events (tenant_id, batch_id, occurred_at) where type like 'batch.%';
 create index events_by_time on scrapersky.events (tenant_id, occurred_at desc, id desc);
 create index events_undispatched on scrapersky.events (held_until) where dispatched_at is null;
-create index events_old on scrapersky.events using brin (occurred_at); -- they come in their order
+-- No BRIN, though they come in their order: what is removed makes room for new ones, and its ranges stay as wide.
+create index events_old on scrapersky.events (occurred_at);
 
 -- A tenant's endpoint. Its secret is derived from its id and version, and stands nowhere.
 create table scrapersky.webhooks (
@@ -297,6 +303,7 @@ as $$
       and not exists (
         select from scrapersky.webhook_deliveries as d
         where d.tenant_id = e.tenant_id and d.event_id = e.id and d.status = 'pending')
+    order by e.occurred_at
     limit p_limit
     for update skip locked
   ), gone as (
