@@ -49,6 +49,11 @@ def test_whether_an_error_may_be_retried_is_told_as_the_api_tells_it(code: Error
     assert told["data"]["error"]["retryable"] is code.retryable
 
 
+def test_a_code_of_a_newer_version_is_told_too() -> None:
+    told = json.loads(events.body(ended("failed", "of_next_year")))
+    assert told["data"]["error"] == {"code": "of_next_year", "message": "why", "retryable": False}
+
+
 def test_a_success_and_a_test_have_no_error_to_tell_of() -> None:
     assert json.loads(events.body(ended()))["data"]["error"] is None
     test = Event(ID, TENANT, EventType.WEBHOOK_TEST, None, None, UUID(int=4), {"webhook_id": "x"}, "", NOON)
