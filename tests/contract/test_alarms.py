@@ -10,7 +10,7 @@ from contract import cloudformation as cfn
 from contract import watched
 from contract.watched import ALARM, Watched, deployed, of_type, unknown, unwatched, watched_by
 from scrapersky.domain.status import JobKind
-from scrapersky_local.alarms import Rule
+from scrapersky_local.alarms import Rule, State, state
 
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
 TOPIC = [{"Fn::If": ["MakesAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]}]
@@ -174,8 +174,22 @@ def test_silence_rings_where_it_is_the_fault_and_nowhere_else() -> None:
     assert set(by_word) == {"notBreaching"}
 
 
-def test_a_sweep_and_a_run_of_the_canary_fall_into_every_period() -> None:
-    assert ALARMS["SweeperAlarm"]["Period"] >= 3 * 60
+def test_silence_rings_within_ten_minutes_and_not_for_a_sweep_or_two() -> None:
+    """CloudWatch takes the newest data points that it finds in some periods more than an alarm looks at."""
+    rule = Rule.of(ALARMS["SweeperAlarm"])
+
+    def rings_after(minutes: int) -> bool:
+        """So long after sweeps that told themselves every minute."""
+        seen = [None] * minutes + [1.0] * rule.windows
+        return state(rule, seen[: rule.windows], State.OK) is State.ALARM
+
+    rings = [rings_after(minutes) for minutes in range(rule.windows + 1)]
+    assert rule.period == 60
+    assert not any(rings[:3])
+    assert any(rings[:10])
+
+
+def test_a_run_of_the_canary_falls_into_every_period() -> None:
     assert ALARMS["CanaryAlarm"]["Period"] >= 60 * cfn.written()["Parameters"]["CanaryMinutes"]["MaxValue"]
 
 
