@@ -10,12 +10,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from conftest import Cluster, TestDatabase, migrated_database
 from scrapersky import metrics
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.queues import Sender
 from scrapersky.services import domain_scan
 from support import emf
+from support.webhooks import Webhooks
 
 REGION = "eu-central-1"
 
@@ -120,3 +122,17 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return emf.values(kept, **dimensions)
 
     return written
+
+
+@pytest.fixture(scope="module")
+def database_of_webhooks(cluster: Cluster) -> Iterator[TestDatabase]:
+    with migrated_database(cluster) as database:
+        yield database
+
+
+@pytest.fixture
+def webhooks(database_of_webhooks: TestDatabase) -> Iterator[Webhooks]:
+    """Those of an empty database."""
+    database_of_webhooks.rows("truncate scrapersky.events, scrapersky.webhooks, scrapersky.outbox cascade")
+    with Database(database_of_webhooks.app_dsn) as db:
+        yield Webhooks(db, database_of_webhooks)

@@ -580,7 +580,7 @@ begin
            case when d.status <> 'pending' then 'final'
                 when d.lease_until > now() and d.lease_token <> p_token then 'leased'
                 when not w.is_enabled then 'disabled'
-                when d.next_attempt_at > now() then 'early'
+                when d.next_attempt_at > now() + interval '1 second' then 'early' -- queues count in seconds
                 when w.paused_until > now() then 'waiting'
                 else 'free' end as state
     from locked as d
