@@ -11,39 +11,10 @@ from urllib.parse import urlsplit
 
 from scrapersky.domain.loopback import is_loopback
 from scrapersky.domain.status import JobKind
+from scrapersky.environment import Environment, number, required, words
 from scrapersky.errors import ConfigurationError
 
-Environment = Mapping[str, str]
-
 LOCAL_ONLY = ("FETCH_ALLOW_NETWORKS", "FETCH_RESOLVE", "FETCH_CA_FILE", "PLACES_API_URL", "GEOCODING_API_URL")
-
-
-def required(env: Environment, name: str) -> str:
-    """The variable's text.
-
-    Raises:
-        ConfigurationError: it is not set or empty; the message names it.
-    """
-    value = env.get(name, "").strip()
-    if not value:
-        raise ConfigurationError(f"environment variable {name} is not set")
-    return value
-
-
-def number(env: Environment, name: str, *, at_least: int, at_most: int) -> int:
-    """The variable as a whole number within bounds.
-
-    Raises:
-        ConfigurationError: it is not set, no whole number or out of bounds; the message names it.
-    """
-    text = required(env, name)
-    try:
-        value = int(text)
-    except ValueError as error:
-        raise ConfigurationError(f"environment variable {name} is no whole number") from error
-    if not at_least <= value <= at_most:
-        raise ConfigurationError(f"environment variable {name} is not between {at_least} and {at_most}")
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +99,8 @@ class FetchSettings:
         _refuse_elsewhere(env)
         return cls(
             contact_url=required(env, "CONTACT_URL"),
-            allow_networks=_words(env, "FETCH_ALLOW_NETWORKS"),
-            resolve=_words(env, "FETCH_RESOLVE"),
+            allow_networks=words(env, "FETCH_ALLOW_NETWORKS"),
+            resolve=words(env, "FETCH_RESOLVE"),
             ca_file=env.get("FETCH_CA_FILE") or None,
         )
 
@@ -304,10 +275,6 @@ class CanarySettings:
             url=required(env, "CANARY_URL"),
             token_secret_arn=required(env, "CANARY_TOKEN_SECRET_ARN"),
         )
-
-
-def _words(env: Environment, name: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
 
 
 def _refuse_elsewhere(env: Environment) -> None:
