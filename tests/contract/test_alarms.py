@@ -189,6 +189,11 @@ def test_silence_rings_within_ten_minutes_and_not_for_a_sweep_or_two() -> None:
     assert any(rings[:10])
 
 
+def test_a_run_of_the_canary_that_fails_is_not_hidden_by_one_that_passes() -> None:
+    """Two or three of them fall into a period when it runs every two minutes."""
+    assert ALARMS["CanaryAlarm"]["Statistic"] == "Minimum"
+
+
 def test_a_run_of_the_canary_falls_into_every_period() -> None:
     assert ALARMS["CanaryAlarm"]["Period"] >= 60 * cfn.written()["Parameters"]["CanaryMinutes"]["MaxValue"]
 
