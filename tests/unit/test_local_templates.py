@@ -1,6 +1,5 @@
 """What the local engine's CloudFormation is taught: alarms over metric math ring, saved queries do no harm."""
 
-import importlib.util
 import json
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,19 +9,12 @@ import pytest
 from scrapersky_local.engine_cloudwatch import Metrics
 from scrapersky_local.engine_templates import QUERY_DEFINITION, know_alarm_math, leave_out_queries
 from scrapersky_local.processes import StackError
-
-SPACE = "ScraperSky/test"
+from support.local_cloudwatch import SPACE, own_module
 
 
 @pytest.fixture
 def cloudwatch() -> ModuleType:
-    """The engine's module with a store of its own, so that no test sees another's."""
-    found = importlib.util.find_spec("ministack.services.cloudwatch")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return own_module()
 
 
 def cloudformation() -> SimpleNamespace:
