@@ -1,9 +1,10 @@
 """Many events: ten thousand ends are dispatched a hundred at a time, and what is kept costs the sweep nothing."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from integration.test_batch import start
 from scrapersky.db import events as rows
+from scrapersky.db import webhook_log
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.queues import Sender
@@ -75,10 +77,13 @@ def test_ten_thousand_ends_take_seconds_and_no_more_memory_than_a_hundred(
     assert cpu < 10
 
 
-def pages_read(connection: psycopg.Connection, statement: LiteralString) -> int:
+def pages_read(
+    connection: psycopg.Connection, statement: LiteralString, parameters: Mapping[str, object] | None = None
+) -> int:
     """Pages that a statement looks at, once its session knows the catalogue."""
-    connection.execute(statement)
-    ((plans,),) = connection.execute(b"explain (analyze, buffers, format json) " + statement.encode()).fetchall()
+    connection.execute(statement, parameters)
+    explained = b"explain (analyze, buffers, format json) " + statement.encode()
+    ((plans,),) = connection.execute(explained, parameters).fetchall()
     plan = plans[0]["Plan"]
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
@@ -94,3 +99,17 @@ def test_a_sweep_does_not_look_through_the_events_that_are_kept(postgres: TestDa
         assert pages_read(connection, SWEEP) < through_all / 10
         connection.execute("drop index scrapersky.events_old")  # a control
         assert pages_read(connection, SWEEP) >= through_all
+
+
+def test_the_events_of_a_batch_are_found_among_those_of_weeks(postgres: TestDatabase, caller: Caller) -> None:
+    batch_id = uuid4()
+    complete_events(postgres, caller.tenant_id, 5)
+    postgres.rows("update scrapersky.events set batch_id = %s, occurred_at = now() - interval '1 hour'", batch_id)
+    complete_events(postgres, caller.tenant_id, EVENTS // 2)
+    postgres.rows("vacuum (analyze) scrapersky.events")
+    asked = {"tenant_id": caller.tenant_id, "batch_id": batch_id, "limit": 51}
+    asked |= dict.fromkeys(("type", "job_id", "before", "before_id"))
+    with psycopg.connect(postgres.direct_dsn, autocommit=True, prepare_threshold=None) as connection:
+        assert pages_read(connection, webhook_log._EVENTS, asked) < 20
+        connection.execute("drop index scrapersky.events_in_batch")  # a control
+        assert pages_read(connection, webhook_log._EVENTS, asked) > 100

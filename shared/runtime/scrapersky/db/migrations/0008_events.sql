@@ -30,6 +30,8 @@ create index events_of_job on scrapersky.events (tenant_id, job_id) where job_id
 -- A batch whose jobs are retried closes again: each closing is an event, whoever of its dispatchers sees it first.
 create unique index events_of_batch on scrapersky.events (tenant_id, batch_id, occurred_at) where type like 'batch.%';
 create index events_by_time on scrapersky.events (tenant_id, occurred_at desc, id desc);
+create index events_in_batch on scrapersky.events (tenant_id, batch_id, occurred_at desc, id desc)
+  where batch_id is not null;
 create index events_undispatched on scrapersky.events (held_until) where dispatched_at is null;
 -- No BRIN, though they come in their order: what is removed makes room for new ones, and its ranges stay as wide.
 create index events_old on scrapersky.events (occurred_at);
