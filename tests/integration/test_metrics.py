@@ -231,7 +231,7 @@ def test_the_sweepers_gauges_are_what_the_rows_say(
 
 
 def test_a_sweep_that_fails_is_no_heartbeat(postgres: TestDatabase, queue: ScanQueue, told: Told) -> None:
-    postgres.rows("drop function scrapersky.gauges()")
+    postgres.rows("drop function scrapersky.all_gauges()")
     with Database(postgres.app_dsn) as db, pytest.raises(psycopg.Error):
         sweep.run(db, queue.sender, deadline=0)
     assert "Sweeps" not in told()

@@ -5,13 +5,14 @@ Managed Postgres gives none. Such an owner may make roles, and give functions aw
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from conftest import APP_ROLE
+from conftest import APP_ROLE, TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db import leases
 from scrapersky.db.connection import Database
@@ -127,6 +128,28 @@ def test_a_worker_goes_on_when_the_database_is_ahead_of_it(managed: Postgres) ->
     with Database(application_dsn(managed, name)) as db:
         (claimed,) = leases.claim(db, [job_id], token=uuid4(), lease=timedelta(minutes=1))
     assert claimed.outcome is ClaimOutcome.CLAIMED
+
+
+@pytest.mark.parametrize(
+    ("asked", "columns"),
+    [
+        (
+            "* from scrapersky.gauges()",
+            "pending running oldest_pending_seconds expired_leases outbox_owed oldest_owed_seconds",
+        ),
+        ("reopened, failed from scrapersky.sweep_leases(3, 10)", "reopened failed"),
+        ("restarted, failed from scrapersky.sweep_batches(interval '15 minutes', 3, 10)", "restarted failed"),
+        ("scrapersky.mark_outbox_sent('{}')", "mark_outbox_sent"),
+    ],
+    ids=["gauges", "leases", "batches", "outbox"],
+)
+def test_a_sweeper_of_the_version_before_is_answered_as_before(
+    postgres: TestDatabase, asked: LiteralString, columns: str
+) -> None:
+    with psycopg.connect(postgres.app_dsn, prepare_threshold=None) as connection:
+        description = connection.execute("select " + asked).description
+    assert description is not None
+    assert [column.name for column in description] == columns.split()
 
 
 def test_control_an_owner_that_did_not_make_the_roles_is_refused(managed: Postgres) -> None:

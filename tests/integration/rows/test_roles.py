@@ -12,7 +12,7 @@ DOORS = {
     "mark_outbox_sent", "fail_dead_letters", "purge_expired", "gauges", "free_hosts", "postpone_jobs",
     "sweep_batches", "batch_of_run", "schema_version", "claim_jobs_of_kind",
     "expire_places", "take_events", "closed_batches", "dispatch_events", "has_events_to_dispatch", "purge_events",
-    "claim_deliveries", "sweep_deliveries", "purge_webhooks",
+    "claim_deliveries", "sweep_deliveries", "purge_webhooks", "all_gauges",
 }  # fmt: skip
 
 

@@ -121,4 +121,4 @@ def dead_letters(db: Database, job_ids: Sequence[UUID]) -> dict[UUID, UUID | Non
 
 
 def gauges(db: Database) -> Gauges:
-    return Gauges(**db.query("select * from scrapersky.gauges()", {})[0])
+    return Gauges(**db.query("select * from scrapersky.all_gauges()", {})[0])

@@ -314,23 +314,6 @@ as $$
   select count(*)::integer from gone
 $$;
 
-do $$
-declare
-  door regprocedure;
-begin
-  grant create on schema scrapersky to scrapersky_system; -- an owner of a function must be allowed to make one
-  foreach door in array array[
-    'scrapersky.take_events(uuid, interval, integer)', 'scrapersky.closed_batches(uuid[], uuid[])',
-    'scrapersky.dispatch_events(uuid, uuid[], uuid[], uuid[], jsonb, interval)',
-    'scrapersky.has_events_to_dispatch()', 'scrapersky.purge_events(interval, integer)']::regprocedure[]
-  loop
-    execute format('revoke all on function %s from public', door);
-    execute format('grant execute on function %s to scrapersky_app', door);
-    execute format('alter function %s owner to scrapersky_system', door);
-  end loop;
-  revoke create on schema scrapersky from scrapersky_system;
-end $$;
-
 -- --- what the operator sees ---
 -- What is owed for later is no backlog: the time that a message may go at is due_at, here too.
 create or replace function scrapersky.postpone_jobs(p_ids uuid[], p_pause interval)
@@ -364,9 +347,8 @@ as $$
   returning greatest(extract(epoch from now() - greatest(o.created_at, o.due_at)), 0)::double precision
 $$;
 
--- How the whole stands, for the operator's gauges.
-drop function scrapersky.gauges();
-create function scrapersky.gauges()
+-- How the whole stands, for the operator's gauges. `gauges` stays for sweepers of before, which know six of them.
+create function scrapersky.all_gauges()
 returns table (
   pending bigint, running bigint, oldest_pending_seconds double precision, expired_leases bigint, outbox_owed bigint,
   oldest_owed_seconds double precision, undispatched_events bigint, oldest_undispatched_seconds double precision,
@@ -527,24 +509,6 @@ as $$
   returning j.id, j.batch_id
 $$;
 
-do $$
-declare
-  door regprocedure;
-begin
-  grant create on schema scrapersky to scrapersky_system;
-  foreach door in array array[
-    'scrapersky.mark_outbox_sent(bigint[])', 'scrapersky.gauges()', 'scrapersky.sweep_leases(integer, integer)',
-    'scrapersky.sweep_batches(interval, integer, integer)',
-    'scrapersky.claim_jobs_of_kind(uuid[], text, uuid, interval, integer)',
-    'scrapersky.fail_dead_letters(uuid[])']::regprocedure[]
-  loop
-    execute format('revoke all on function %s from public', door);
-    execute format('grant execute on function %s to scrapersky_app', door);
-    execute format('alter function %s owner to scrapersky_system', door);
-  end loop;
-  revoke create on schema scrapersky from scrapersky_system;
-end $$;
-
 -- --- doors of webhooks ---
 -- Claim deliveries by id. A row a delivery that exists, with what became of it:
 --   claimed   this token holds the lease now (again, when the first answer was lost)
@@ -695,22 +659,6 @@ as $$
   select (select count(*) from called)::integer, (select count(*) from ended)::integer
 $$;
 
-do $$
-declare
-  door regprocedure;
-begin
-  grant create on schema scrapersky to scrapersky_system;
-  foreach door in array array[
-    'scrapersky.claim_deliveries(uuid[], uuid, interval, integer, text, jsonb)',
-    'scrapersky.sweep_deliveries(interval, integer, integer, text, jsonb)']::regprocedure[]
-  loop
-    execute format('revoke all on function %s from public', door);
-    execute format('grant execute on function %s to scrapersky_app', door);
-    execute format('alter function %s owner to scrapersky_system', door);
-  end loop;
-  revoke create on schema scrapersky from scrapersky_system;
-end $$;
-
 -- --- door of deleted webhooks ---
 -- Deliveries of webhooks that their tenants deleted, with their attempts and messages, then the webhooks themselves; a
 -- worker that is at one of them is let finish. Zero once there is nothing left.
@@ -737,11 +685,31 @@ as $$
   select (select count(*) from gone)::integer + (select count(*) from empty)::integer
 $$;
 
+-- --- whose the doors are, and who may use them ---
 do $$
+declare
+  door regprocedure;
 begin
-  grant create on schema scrapersky to scrapersky_system;
-  revoke all on function scrapersky.purge_webhooks(integer) from public;
-  grant execute on function scrapersky.purge_webhooks(integer) to scrapersky_app;
-  alter function scrapersky.purge_webhooks(integer) owner to scrapersky_system;
+  grant create on schema scrapersky to scrapersky_system; -- an owner of a function must be allowed to make one
+  foreach door in array array[
+    'scrapersky.take_events(uuid, interval, integer)',
+    'scrapersky.closed_batches(uuid[], uuid[])',
+    'scrapersky.dispatch_events(uuid, uuid[], uuid[], uuid[], jsonb, interval)',
+    'scrapersky.has_events_to_dispatch()',
+    'scrapersky.purge_events(interval, integer)',
+    'scrapersky.mark_outbox_sent(bigint[])',
+    'scrapersky.all_gauges()',
+    'scrapersky.sweep_leases(integer, integer)',
+    'scrapersky.sweep_batches(interval, integer, integer)',
+    'scrapersky.claim_jobs_of_kind(uuid[], text, uuid, interval, integer)',
+    'scrapersky.fail_dead_letters(uuid[])',
+    'scrapersky.claim_deliveries(uuid[], uuid, interval, integer, text, jsonb)',
+    'scrapersky.sweep_deliveries(interval, integer, integer, text, jsonb)',
+    'scrapersky.purge_webhooks(integer)']::regprocedure[]
+  loop
+    execute format('revoke all on function %s from public', door);
+    execute format('grant execute on function %s to scrapersky_app', door);
+    execute format('alter function %s owner to scrapersky_system', door);
+  end loop;
   revoke create on schema scrapersky from scrapersky_system;
 end $$;
