@@ -112,7 +112,7 @@ def test_show_is_of_a_webhook_or_of_a_delivery_with_its_attempts() -> None:
     assert f"id {WEBHOOK_ID}" in words(fake.run("webhooks", "show", WEBHOOK_ID).stdout)
     ran = fake.run("webhooks", "show", DELIVERY_ID)
     lines = words(ran.stdout)
-    assert lines[0] == f"job.complete pending 1 attempt(s) {DELIVERY_ID}"
+    assert lines[0] == f"job.complete pending 1 attempt {DELIVERY_ID}"
     assert "http_error: the receiver answered 503" in lines
     assert "Next try at 2026-03-02 09:15:12 UTC." in lines
     assert lines[-1] == "1 2026-03-02 09:15:06 231 503 the receiver answered 503 Service Unavailable"
@@ -204,7 +204,7 @@ def test_a_test_says_what_the_receiver_answered() -> None:
     untried = examples.DELIVERY | {"attempts": 0}
     fake = to_test({}, untried, examples.DELIVERY | delivered, detail=examples.DELIVERY_DETAIL | delivered)
     ran = fake.run("webhooks", "test", WEBHOOK_ID)
-    assert (ran.exit_code, words(ran.stdout)[0]) == (0, f"job.complete delivered 1 attempt(s) {DELIVERY_ID}")
+    assert (ran.exit_code, words(ran.stdout)[0]) == (0, f"job.complete delivered 1 attempt {DELIVERY_ID}")
     assert [dict(request.url.params) for request in fake.requests[1:4]] == [{"event_id": EVENT_ID}] * 3
 
     ran = to_test(examples.DELIVERY).run("webhooks", "test", WEBHOOK_ID)

@@ -16,6 +16,9 @@ from scrapersky_cli.text import clean
 
 STYLES = {"complete": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "pending": "blue"}
 
+LONGEST_NAME = 64
+"""Columns of a row's name: one label of a domain (63) or an id (36) is whole, and 80 columns have room beside it."""
+
 _TEXTS = ("title", "site_name", "description", "language", "canonical_url", "favicon_url", "logo_url")
 _SOFTWARE = (  # the flag, its version field, what people call it
     ("is_wordpress", "wordpress_version", "WordPress"),
@@ -31,7 +34,7 @@ Fact = tuple[str, str, str]  # what, value, where it came from
 
 
 def table(title: str | None, *headings: str) -> Table:
-    """An empty table; its first column, which names the row, keeps to one line."""
+    """An empty table; its first column, which names the row, keeps to one line (but see `add_row`)."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for position, heading in enumerate(headings):
         made.add_column(heading, overflow="fold", header_style="bold", no_wrap=position == 0)
@@ -39,7 +42,11 @@ def table(title: str | None, *headings: str) -> Table:
 
 
 def add_row(to: Table, cells: Iterable[object]) -> None:
-    to.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in cells))
+    """Add a row of texts. A name beyond LONGEST_NAME is folded, so that it leaves the other columns their room."""
+    texts = [cell if isinstance(cell, Text) else Text(clean(cell)) for cell in cells]
+    if texts and texts[0].cell_len > LONGEST_NAME:
+        to.columns[0].no_wrap, to.columns[0].max_width = False, LONGEST_NAME
+    to.add_row(*texts)
 
 
 def status_text(document: Mapping[str, Any]) -> Text:

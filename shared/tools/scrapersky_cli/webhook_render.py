@@ -70,13 +70,17 @@ def deliveries_table(items: Sequence[Document]) -> Table:
     return made
 
 
+def _attempts(made: object) -> str:
+    return "1 attempt" if made == 1 else f"{clean(made)} attempts"
+
+
 def delivery_view(document: Document) -> Iterator[Text | Table]:
     """One delivery: a line that says how it stands, then each of its attempts, the latest first."""
     yield Text.assemble(
         (clean(document.get("event_type")), "bold"),
         "  ",
         _delivery_status(document),
-        f"  {clean(document.get('attempts'))} attempt(s)  {clean(document.get('id'))}",
+        f"  {_attempts(document.get('attempts'))}  {clean(document.get('id'))}",
     )
     if error := mapping(document.get("error")):
         yield Text(f"{clean(error.get('code'))}: {clean(error.get('message'))}", style="red")
