@@ -23,6 +23,9 @@ RULES: dict[tuple[Literal["light", "dark"], tuple[int, int]], tuple[str, ...]] =
     ("dark", PHONE): ("color-contrast",),
 }
 HOSTILE = '<img src=x onerror="globalThis.harmed=1"><script>globalThis.harmed=1</script>'
+TOO_WIDE = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+UNHELD = "td .cell, td .cell * { max-width: none !important; overflow-wrap: normal !important }"
+HIGHEST_CELL = 400  # twelve lines and what stands around them
 ADDRESS = "javascript:globalThis.harmed=1//https://a.example/"
 
 
@@ -170,6 +173,25 @@ def test_no_text_of_a_site_becomes_markup_a_script_or_a_link_that_runs(
         assert page.locator("main img, main script, main iframe").count() == 0
         links = page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
         assert [link for link in links if not link.startswith(("#", "https://", "docs"))] == []
+
+
+def test_one_long_name_or_text_leaves_everything_else_in_its_place(
+    page: Page, client: httpx.Client, ids: dict[str, str]
+) -> None:
+    job = client.get(f"/api/v3/jobs/{ids['scan']}").json()
+    long_job = {**job, "domain": f"{'.'.join(['w' * 63] * 3)}.example"}
+    long_job["result"]["site_data"] |= {"title": "W" * 4000, "description": "W" * 4000}
+    long_job["result"]["pages"][0]["title"] = "W" * 4000
+    page.route(f"**/api/v3/jobs/{ids['scan']}*", lambda route: route.fulfill(json=long_job))
+    page.route("**/api/v3/jobs?*", lambda route: route.fulfill(json={"items": [job, long_job], "next_cursor": None}))
+    for place, text in (("#/jobs", long_job["domain"]), (f"#/jobs/{ids['scan']}", "WWW")):
+        page.evaluate("place => { location.hash = place; }", place)
+        expect(page.locator("main td").filter(has_text=text).first).to_be_visible()
+        assert page.locator("main .table").evaluate_all(TOO_WIDE) == []
+        assert max(page.locator("main td").evaluate_all("all => all.map(one => one.clientHeight)")) < HIGHEST_CELL
+
+    page.evaluate("rule => document.styleSheets[0].insertRule(rule, document.styleSheets[0].cssRules.length)", UNHELD)
+    assert page.locator("main .table").evaluate_all(TOO_WIDE) != []
 
 
 def test_control_the_text_is_hostile_and_another_wall_stands_behind(browser: Browser, seen: Watched) -> None:
