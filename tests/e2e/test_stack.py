@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,13 +46,18 @@ def up(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], StackInfo]]:
     """A stack in a process of its own, which is killed at the end if it still runs."""
     process = subprocess.Popen([sys.executable, "-c", UP, str(data_dir)], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    # What it says later is read too: a full pipe would stop it, and the functions whose lines it shows.
+    reading = threading.Thread(target=deque, args=(process.stderr, 0))
     try:
         wait_ready(process)
+        reading.start()
         yield process, StackInfo(**json.loads((data_dir / "stack.json").read_text("utf-8")))
     finally:
         process.kill()
-        process.stderr.close()
         process.wait()
+        if reading.ident is not None:
+            reading.join()
+        process.stderr.close()
 
 
 def get(info: StackInfo, path: str) -> httpx.Response:
