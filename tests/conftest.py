@@ -63,7 +63,7 @@ class TestDatabase:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are processors: tests wait for leases, deadlines and other processes half the time."""
+    """One more than there are processors: tests wait for leases, deadlines and other processes half the time."""
     return (os.cpu_count() or 1) + 1
 
 
