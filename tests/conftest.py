@@ -62,11 +62,6 @@ class TestDatabase:
         return row
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: tests wait for leases, deadlines and other processes half the time."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_sessionstart() -> None:
     """What tests are run in is none of what they look at, and would reach the programs that they start."""
     for name in ("COLUMNS", "LINES"):
