@@ -9,7 +9,6 @@ from uuid import UUID
 from scrapersky.observability import logger, observed
 from scrapersky.queues import jobs_of
 from scrapersky.services import domain_scan, work
-from scrapersky.services.nudges import nudge
 from scrapersky.settings import WorkerSettings
 from scrapersky.wiring import database, fetcher, sender
 
@@ -51,15 +50,13 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, patien
     """Run the jobs, `window` at a time or as many as a worker takes."""
     settings = WorkerSettings.from_env(os.environ)
     with database() as db:
-        tally = work.work_off(
+        return work.work_off(
             db,
             job_ids,
             domain_scan.scanner(fetcher()),
+            sender("domain_scan", "event"),
             lease=timedelta(seconds=settings.lease_seconds),
             concurrency=min(window or settings.max_concurrent_sites, settings.max_concurrent_sites),
             deadline=deadline,
             patient=patient,
         )
-    if tally.stored:
-        nudge(sender("event"))
-    return tally

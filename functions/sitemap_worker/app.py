@@ -9,7 +9,6 @@ from uuid import UUID
 from scrapersky.observability import logger, observed
 from scrapersky.queues import jobs_of
 from scrapersky.services import sitemap_work
-from scrapersky.services.nudges import nudge
 from scrapersky.settings import SitemapWorkerSettings
 from scrapersky.wiring import database, fetcher, sender
 
@@ -52,16 +51,13 @@ def work_off(job_ids: list[UUID], window: int | None, deadline: float, *, in_bat
     """Run the jobs, `window` at a time or as many as a worker takes."""
     settings = SitemapWorkerSettings.from_env(os.environ)
     with database() as db:
-        tally = sitemap_work.work_off(
+        return sitemap_work.work_off(
             db,
             job_ids,
             fetcher(),
-            sender("sitemap_scan"),
+            sender("sitemap_scan", "event"),
             lease=timedelta(seconds=settings.lease_seconds),
             concurrency=min(window or settings.max_concurrent_sites, settings.max_concurrent_sites),
             deadline=deadline,
             in_batch=in_batch,
         )
-    if tally.stored:
-        nudge(sender("event"))
-    return tally

@@ -6,7 +6,7 @@ not among them: a pooler that hangs is given up after as long as in production.
 
 from datetime import timedelta
 
-from scrapersky.db import outbox, sweep
+from scrapersky.db import leases, outbox, sweep
 from scrapersky.services import batch, batch_rounds, jobs, work
 
 LEASE_SECONDS = 2  # the least that a worker takes
@@ -27,7 +27,7 @@ def shorten() -> None:
     work.POSTPONE = POSTPONE
     work.RENEW_SECONDS = RENEW_SECONDS
     batch_rounds.ROUND_PAUSE_SECONDS = ROUND_PAUSE_SECONDS
-    for module in (outbox, batch, jobs):
+    for module in (outbox, batch, jobs, leases):
         vars(module)["HOLD"] = HOLD
     sweep.STRANDED_AFTER = STRANDED_AFTER
     defaults = sweep.batches.__kwdefaults__

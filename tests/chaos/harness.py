@@ -159,7 +159,7 @@ class _Run:
         refused = entries[len(entries) // 2 :] if fault is Fault.REFUSE_ENTRY else []
         for entry in entries:
             if entry not in refused:
-                queue.send(entry["MessageBody"])
+                queue.send(entry["MessageBody"], delay_seconds=int(entry.get("DelaySeconds", 0)))
         if fault is not None:
             job_ids = [job_id for entry in refused or entries for job_id in Message(entry["MessageBody"], 0).job_ids]
             note = "sent by the sweeper" if fault is Fault.REFUSE_ENTRY else "sent twice, worked off once"
@@ -275,7 +275,7 @@ class _Run:
         while (self._busy or self.machine.running) and time.monotonic() < deadline and not self._broken:
             time.sleep(IDLE_SECONDS)
         for _ in range(2):
-            time.sleep(max(clock.HOLD, clock.POSTPONE).total_seconds())  # till then what is owed is somebody's to send
+            time.sleep((clock.HOLD + clock.POSTPONE).total_seconds())  # till then what is owed is somebody's to send
             self._processes.invoke("sweeper", {})
         violations = check_quiet(self._database, self._scans.job_ids())
         self._paused.clear()

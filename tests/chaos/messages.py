@@ -52,9 +52,9 @@ class Queue:
         with self._lock:
             return {job_id for message in (*self._messages, *self._dead) for job_id in message.job_ids}
 
-    def send(self, body: str) -> None:
+    def send(self, body: str, *, delay_seconds: int = 0) -> None:
         fault = self._plan.draw({f: QUEUE[f] for f in QUEUE if f is not Fault.LOST_ACK}, FAULT_CHANCE)
-        now = time.monotonic()
+        now = time.monotonic() + delay_seconds
         message = Message(body, now)
         if fault is Fault.LOST_MESSAGE and not message.job_ids:
             self._plan.undone(fault)

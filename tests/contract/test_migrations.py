@@ -11,6 +11,7 @@ RELEASED = {
     "0006_sitemaps.sql": "63bbae66a8abd1538e3ba27f749775355982c0103f90dc58244c2626fcd99bc1",
     "0007_places.sql": "a779c23dcdfddb046ce0740ae4af1af3ebb1ead0a8058f40aac2f11a21c04528",
     "0008_events.sql": "ce6888bee2844e10d158a97939d2e21e2156f43c9e214b544ad9b4e4930adddf",
+    "0009_postponed.sql": "d789b45f1dc2e7464ad67bf5a5546ec06ad1a2e9084d60d93f4877d012a4dfb9",
 }
 
 

@@ -16,6 +16,7 @@ from scrapersky.db.leases import Claim, ClaimOutcome
 from scrapersky.domain.facts import FACT_KINDS, Evidence, PageRecord, ScanError, SiteData, SiteScan, Technology
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.queues import Sender
 from scrapersky.services import jobs, work
 from scrapersky.services.work import Control, Tally
 
@@ -37,6 +38,7 @@ def run(
     db: Database,
     *job_ids: UUID,
     scan: work.Scan = scan_at_once,
+    sender: Sender | None = None,
     seconds: float = 60,
     concurrency: int = 4,
     patient: bool = False,
@@ -45,6 +47,7 @@ def run(
         db,
         job_ids,
         scan,
+        sender,
         lease=LEASE,
         concurrency=concurrency,
         deadline=time.monotonic() + seconds,

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 MESSAGE_VERSION = 1
 BATCH_LIMIT = 10  # SendMessageBatch's own; ours are about 150 bytes each, far from its 1 MiB
 DELAY_LIMIT_SECONDS = 900  # SQS delays no message longer
+# A worker sends between the renewals of its leases, so that a queue that does not answer must not hold it for long.
+# SQS answers in tens of milliseconds; what it does not take stays owed.
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+TRIES = 2  # of a call, boto3's own
 CORRELATION_ID_LIMIT = 128
 # `max_pages` of the kinds that come in batches: the most, and what counts when none is named.
 _PAGES = {

@@ -49,8 +49,12 @@ def sender(*queues: str) -> Sender:
 @cache
 def sqs() -> "SQSClient":
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("sqs")
+    from scrapersky.queues import ANSWER_SECONDS, CONNECT_SECONDS, TRIES
+
+    limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": TRIES})
+    return boto3.client("sqs", config=limits)
 
 
 @cache

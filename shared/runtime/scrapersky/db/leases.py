@@ -11,10 +11,12 @@ from psycopg import errors
 
 from scrapersky.db.connection import Database
 from scrapersky.db.migrate import newest
+from scrapersky.db.outbox import HOLD, owed
 from scrapersky.db.values import jsonb
 from scrapersky.domain.facts import SiteScan
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.errors import Unavailable
+from scrapersky.queues import Message
 
 MAX_ATTEMPTS = 3  # a job that took three workers with it is at fault itself
 
@@ -110,9 +112,16 @@ def release(db: Database, job_ids: Sequence[UUID], *, token: UUID) -> None:
     db.query("select scrapersky.release_jobs(%(ids)s, %(token)s)", {"ids": list(job_ids), "token": token})
 
 
-def postpone(db: Database, job_ids: Sequence[UUID], *, pause: timedelta) -> None:
-    """Owe the messages of jobs whose host is busy once more, for after `pause`."""
-    db.query("select scrapersky.postpone_jobs(%(ids)s, %(pause)s)", {"ids": list(job_ids), "pause": pause})
+def postpone(db: Database, job_ids: Sequence[UUID], *, pause: timedelta) -> list[Message]:
+    """Owe the messages of jobs once more and return them, each to come after `pause`.
+
+    One whose host is left alone comes when that is over instead. A batch's job is owed none.
+    """
+    rows = db.query(
+        "select * from scrapersky.postpone_jobs(%(ids)s, %(pause)s, %(hold)s)",
+        {"ids": list(job_ids), "pause": pause, "hold": HOLD},
+    )
+    return [owed(row) for row in rows]
 
 
 def leave_alone(db: Database, job_id: UUID, *, token: UUID, pause: timedelta) -> None:

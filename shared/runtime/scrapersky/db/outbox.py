@@ -14,8 +14,8 @@ TAKE_LIMIT = 500  # 50 calls of SendMessageBatch: a few seconds
 
 
 def owed(row: Mapping[str, Any]) -> Message:
-    """The message of a row with `message_id`, `queue` and `body`."""
-    return Message(row["message_id"], row["queue"], row["body"])
+    """The message of a row with `message_id`, `queue`, `body` and, where it is for later, `delay_seconds`."""
+    return Message(row["message_id"], row["queue"], row["body"], row.get("delay_seconds", 0))
 
 
 def take(db: Database, *, limit: int = TAKE_LIMIT) -> list[Message]:

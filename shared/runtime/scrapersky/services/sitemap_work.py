@@ -27,7 +27,8 @@ from scrapersky.observability import logger
 from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import SITEMAP_LIMITS
-from scrapersky.services import measured
+from scrapersky.services import measured, outbox
+from scrapersky.services.nudges import nudge
 from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_lane import MIN_FILE_SECONDS, SITE_SECONDS, Lane, LaneEnd
 from scrapersky.services.sitemap_reading import Terms
@@ -65,7 +66,7 @@ def work_off(
 
     A batch's job has nobody who brings it on before the next round: it is ended after SITE_SECONDS with what there is,
     and its host is waited for. Other jobs go on in another invocation, by a message that they are owed. `sender` sends
-    it, and what calls further lanes, at once; without one that is left to the sweep.
+    it, what calls further lanes, and what calls for the telling of ends; without one that is left to the sweep.
 
     Raises:
         Unavailable: the database could not be reached for the claim; nothing was begun.
@@ -98,6 +99,7 @@ class _Window:
     todo: deque[UUID] = field(default_factory=deque)
     busy: list[Claim] = field(default_factory=list)
     running: dict[Future[LaneEnd], Claim] = field(default_factory=dict)
+    told: int = 0  # of the jobs that ended here, so many are being told of
 
     def run(self) -> None:
         asked = time.monotonic()
@@ -115,9 +117,11 @@ class _Window:
                     if (self.running or self._may_wait()) and time.monotonic() - asked >= ASK_SECONDS:
                         self.todo.extend(job.id for job in self.busy)
                         self.busy.clear()
+                        self._tell()
                         asked = time.monotonic()
             finally:
                 self.stopped.set()  # left early: leaving the pool waits for the lanes
+        self._tell()
         self._give_back()
 
     def _may_wait(self) -> bool:
@@ -191,11 +195,22 @@ class _Window:
     def _give_back(self) -> None:
         """What no time was left for, or whose host is busy, stays pending: its message is owed once more."""
         if self.todo:
-            leases.postpone(self.db, list(self.todo), pause=timedelta())
+            self._owe(list(self.todo), timedelta())
             self.tally.released.extend(self.todo)
         if self.busy:
             ids = [job.id for job in self.busy]
-            leases.postpone(self.db, ids, pause=POSTPONE)
+            self._owe(ids, POSTPONE)
             self.tally.postponed.extend(ids)
             for job in self.busy:
                 logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})
+
+    def _owe(self, job_ids: Sequence[UUID], pause: timedelta) -> None:
+        messages = leases.postpone(self.db, job_ids, pause=pause)
+        if self.sender is not None:
+            outbox.deliver(self.db, self.sender, messages)
+
+    def _tell(self) -> None:
+        """Have told what has ended by now: nobody waits to hear of a site for the largest that was taken with it."""
+        if self.sender is not None and len(self.tally.stored) > self.told:
+            self.told = len(self.tally.stored)
+            nudge(self.sender)

@@ -22,7 +22,9 @@ from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.status import ErrorCode
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
-from scrapersky.services import measured
+from scrapersky.queues import Sender
+from scrapersky.services import measured, outbox
+from scrapersky.services.nudges import nudge
 
 JOB_SECONDS = 60.0  # for one site: what takes longer would hold up the invocation's other sites
 MIN_JOB_SECONDS = 10.0  # with less time left a job is given back rather than begun
@@ -62,6 +64,7 @@ def work_off(
     db: Database,
     job_ids: Sequence[UUID],
     scan: Scan,
+    sender: Sender | None = None,
     *,
     lease: timedelta,
     concurrency: int,
@@ -71,14 +74,15 @@ def work_off(
     """Claim `job_ids`, run `scan` for each within `deadline` (monotonic), store each in its own transaction.
 
     Jobs whose host another job is fetching are tried again while there is other work, and when `patient` until the
-    deadline; after that they stay pending, with a message owed to those that live by messages.
+    deadline; after that they stay pending, with a message owed to those that live by messages. `sender` sends it, to
+    come when the host may be free, and calls for the telling of what has ended; without one both are left to the sweep.
 
     Raises:
         Unavailable: the database could not be reached for the claim; nothing was begun.
     """
     token = uuid4()
     tally = Tally()
-    window = _Window(db, token, scan, lease, deadline - STORE_SECONDS, concurrency, patient, tally)
+    window = _Window(db, token, scan, sender, lease, deadline - STORE_SECONDS, concurrency, patient, tally)
     for job_id in set(job_ids) - window.claim(job_ids):
         logger().warning("message of no job", extra={"job_id": str(job_id)})
         tally.ignored.append(job_id)
@@ -96,6 +100,7 @@ class _Window:
     db: Database
     token: UUID
     scan: Scan
+    sender: Sender | None
     lease: timedelta
     deadline: float
     concurrency: int
@@ -105,6 +110,7 @@ class _Window:
     running: dict[Running, tuple[Claim, Control]] = field(default_factory=dict)
     begun: dict[UUID, float] = field(default_factory=dict)  # when a scan that runs began
     busy: list[Claim] = field(default_factory=list)
+    told: int = 0  # of the jobs stored here, so many are being told of
 
     def claim(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Claim what can be claimed; return the jobs that exist."""
@@ -138,17 +144,27 @@ class _Window:
                         time.sleep(RENEW_SECONDS)
                     if time.monotonic() - renewed >= RENEW_SECONDS:
                         self._renew()
+                        self._tell()
                         renewed = time.monotonic()
             finally:
                 # Left early: the scans in the threads must end too, or leaving the pool would wait for them.
                 for _, control in self.running.values():
                     control.stopped.set()
+        self._tell()
         if self.busy:
             ids = [job.id for job in self.busy]
-            leases.postpone(self.db, ids, pause=POSTPONE)
+            messages = leases.postpone(self.db, ids, pause=POSTPONE)
             self.tally.postponed.extend(ids)
             for job in self.busy:
                 logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})
+            if self.sender is not None:
+                outbox.deliver(self.db, self.sender, messages)
+
+    def _tell(self) -> None:
+        """Have told what has ended by now: nobody waits to hear of a site for the slowest that was taken with it."""
+        if self.sender is not None and len(self.tally.stored) > self.told:
+            self.told = len(self.tally.stored)
+            nudge(self.sender)
 
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= MIN_JOB_SECONDS
