@@ -143,7 +143,10 @@ def replay_many(webhook_id: WebhookId, body: ReplayBody, idempotency_key: Idempo
     status_url = app.address(f"{WEBHOOKS}/{webhook_id}/deliveries?status={DeliveryStatus.PENDING}")
     return responses.accepted_as(
         delivery_schemas.DeliveriesReplayed(
-            replayed=replayed.count, replayed_truncated=replayed.may_be_more, status_url=status_url
+            replayed=replayed.count,
+            replayed_truncated=replayed.may_be_more,
+            next_since=replayed.next_since,
+            status_url=status_url,
         ),
         status_url,
     )

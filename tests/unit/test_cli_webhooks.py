@@ -21,6 +21,9 @@ SECRET = examples.CREATED["secret"]
 SUBSCRIBED = "'job.complete', 'job.failed', 'job.cancelled', 'batch.complete', 'batch.failed', 'batch.cancelled'"
 
 
+CUT = examples.REPLAYED_MANY | {"replayed_truncated": True, "next_since": "2026-03-02T09:15:06.123456Z"}
+
+
 def answers(document: Any, status: int = 200, **headers: str) -> httpx.Response:
     return httpx.Response(status, json=document, headers=headers)
 
@@ -239,14 +242,17 @@ def test_one_delivery_or_all_since_a_time_are_made_again() -> None:
     fake = FakeApi(
         {
             f"POST {DELIVERY}/replay": answers(examples.REPLAYED, 202),
-            f"POST {ONE}/replay": answers(examples.REPLAYED_MANY | {"replayed_truncated": True}, 202),
+            f"POST {ONE}/replay": answers(CUT, 202),
         }
     )
     ran = fake.run("webhooks", "replay", DELIVERY_ID)
     assert (ran.exit_code, ran.stdout, DELIVERY_ID in ran.stderr) == (0, "", True)
     ran = fake.run("webhooks", "replay", WEBHOOK_ID, "--since", "2026-03-02", "--until", "2026-03-03T01:02:03.5Z")
     assert body(fake) == {"since": "2026-03-02T00:00:00Z", "until": "2026-03-03T01:02:03.500000Z"}
-    assert ran.stderr.splitlines() == ["42 deliveries are made again", "There may be more: run the same command again."]
+    assert ran.stderr.splitlines() == [
+        "42 deliveries are made again",
+        "There may be more: go on with --since 2026-03-02T09:15:06.123456Z instead.",
+    ]
     ran = fake.run(
         "webhooks", "replay", WEBHOOK_ID, "--since", "2026-03-02T01:02:03", "--status", "delivered", "--json"
     )

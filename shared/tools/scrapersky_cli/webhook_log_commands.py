@@ -13,6 +13,7 @@ from scrapersky_cli.client import Document
 from scrapersky_cli.errors import UsageError
 from scrapersky_cli.render import number
 from scrapersky_cli.session import session_of
+from scrapersky_cli.text import clean
 from scrapersky_cli.webhook_commands import group
 from scrapersky_cli.webhook_render import deliveries_table, events_table
 from scrapersky_cli.webhooks_api import WebhooksApi
@@ -98,7 +99,8 @@ def replay(
     count = int(number(document, "replayed"))
     session.say(f"{count} {'delivery is' if count == 1 else 'deliveries are'} made again")
     if document.get("replayed_truncated") is True:
-        session.say("There may be more: run the same command again.")
+        since_then = clean(document.get("next_since"))
+        session.say(f"There may be more: go on with --since {since_then} instead.")
 
 
 def events(

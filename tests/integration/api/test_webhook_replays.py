@@ -142,6 +142,37 @@ def test_no_more_are_made_again_than_one_request_may_and_that_is_told(
         *((2, True), (2, True)),
         *((1, False), (0, False)),
     ]
+    assert [item["next_since"] is None for item in told_of] == [False, False, True, True]
+
+
+def test_a_replay_that_was_cut_goes_on_where_it_says_whatever_became_of_the_first_of_them(
+    client: Client, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is replayed and delivered again stands as it stood: the same request would choose the same ones for ever."""
+    monkeypatch.setattr(webhook_log, "MAX_REPLAYED", 2)
+    monkeypatch.setattr(webhook_views, "MAX_REPLAYED", 2)
+    webhook_id = client.made_webhook()
+    deliveries = told(client, webhook_id, 4)
+
+    def replayed(**asked: str) -> tuple[list[str], str | None]:
+        answer = replay_many(client, webhook_id, status="delivered", key="k" + asked.get("since", ""), **asked)
+        again = replay_many(client, webhook_id, status="delivered", key="k" + asked.get("since", ""), **asked)
+        assert again.body == answer.body
+        rows = postgres.rows(
+            "update scrapersky.webhook_deliveries set status = 'delivered', finished_at = now()"
+            " where status = 'pending' returning id::text"
+        )
+        return [identity for identity in deliveries if (identity,) in rows], answer.json["next_since"]
+
+    first, since = replayed()
+    assert (first, since) == (deliveries[:2], (BEGIN + MINUTE).isoformat().replace("+00:00", "Z"))
+    second, since = replayed(since=since or "")
+    # The last one's time may be that of others too, so it is among the next: a receiver knows it by its `webhook-id`.
+    assert second == deliveries[1:3]
+    third, since = replayed(since=since or "")
+    assert third == deliveries[2:]
+    assert since == (BEGIN + 3 * MINUTE).isoformat().replace("+00:00", "Z")
+    assert replayed(since=since) == (deliveries[3:], None)
 
 
 def test_ten_thousand_are_made_again_within_a_request(client: Client, postgres: TestDatabase, queue: ScanQueue) -> None:

@@ -153,7 +153,11 @@ class DeliveriesReplayed(Answer):
 
     replayed: Count
     replayed_truncated: bool = Field(
-        description=f"Whether it were as many as one request replays, {views.MAX_REPLAYED}: ask again for the rest."
+        description=f"Whether it were as many as one request replays, {views.MAX_REPLAYED}: there may be more."
+    )
+    next_since: Time | None = Field(
+        description="When there may be more, the `since` to go on with: when the latest of these was made. What was "
+        "made at that very time may be among the next once more."
     )
     status_url: str = Field(description="Where they are to be seen while they are pending; the same as in `Location`.")
 

@@ -143,5 +143,6 @@ REPLAY_REQUEST: dict[str, Any] = {"since": "2026-03-02T00:00:00Z", "status": "fa
 REPLAYED_MANY: dict[str, Any] = {
     "replayed": 42,
     "replayed_truncated": False,
+    "next_since": None,
     "status_url": f"{_PATH}/{_WEBHOOK_ID}/deliveries?status=pending",
 }

@@ -131,7 +131,8 @@ REPLAY_MANY = operation(
     tag=_WEBHOOKS,
     description=(
         f"Those since a time that failed, unless `status` says otherwise: the oldest {MAX_REPLAYED} of them, which "
-        "`replayed_truncated` tells. Of a disabled webhook it is a 409, `webhook_disabled`."
+        "`replayed_truncated` tells; `next_since` leads to the rest. Of a disabled webhook it is a 409, "
+        "`webhook_disabled`."
     ),
     status=202,
     content=json_of(delivery_schemas.DeliveriesReplayed, webhook_examples.REPLAYED_MANY),

@@ -13,6 +13,7 @@ from scrapersky.domain.webhook_views import (
     Attempt,
     Delivery,
     LoggedDelivery,
+    Replayed,
 )
 from scrapersky.domain.webhooks import DeliveryStatus
 from scrapersky.queues import Message
@@ -115,7 +116,8 @@ with chosen as (
     do update set held_until = excluded.held_until, due_at = now()
   returning id, queue, body, held_until
 )
-select id as message_id, queue, body, held_until > now() as is_held from message
+select id as message_id, queue, body, held_until > now() as is_held, (select max(created_at) from again) as latest
+from message
 """
 
 
@@ -159,17 +161,17 @@ def target(cursor: Cursor, tenant_id: UUID, delivery_id: UUID) -> UUID | None:
     return row["webhook_id"] if row else None
 
 
-def replay(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[int, list[Message]]:
+def replay(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[Replayed, list[Message]]:
     """Set deliveries of an endpoint pending anew, with their messages.
 
     `parameters`: webhook_id, id (of one alone), since, until, status, limit, correlation_id, hold and sent_at_once, how
     many of the messages are held for the caller to send; the sweep sends the others.
 
     Returns:
-        How many there are, and the messages to send.
+        How many there are and when the latest was made, and the messages to send.
     """
     rows = cursor.execute(_REPLAY, parameters).fetchall()
-    return len(rows), [owed(row) for row in rows if row["is_held"]]
+    return Replayed(len(rows), rows[0]["latest"] if rows else None), [owed(row) for row in rows if row["is_held"]]
 
 
 def _delivery(row: Mapping[str, Any]) -> Delivery:

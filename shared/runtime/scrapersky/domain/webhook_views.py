@@ -123,10 +123,20 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many deliveries are pending anew."""
+    """How many deliveries are pending anew, and when the latest of them was made."""
 
     count: int
+    latest: datetime | None
 
     @property
     def may_be_more(self) -> bool:
         return self.count >= MAX_REPLAYED
+
+    @property
+    def next_since(self) -> datetime | None:
+        """Where to go on; None when there is no more.
+
+        What was made at the latest's very time is among the next once more: a receiver knows it, and none is left out.
+        It is no circle, since the deliveries of one time are those of one transaction, a hundred of an endpoint.
+        """
+        return self.latest if self.may_be_more else None

@@ -155,17 +155,20 @@ def replay_many(
     once = idempotency or own_key()
     wanted = {"since": since, "until": until, "status": status.value, "limit": MAX_REPLAYED}
 
-    def work(cursor: Cursor) -> tuple[int, list[Message]]:
+    def work(cursor: Cursor) -> tuple[Replayed, list[Message]]:
         if first_holder(cursor, caller, webhook_id, once) is not None:
-            return webhooks.told_aside(cursor, caller, once)["replayed"], []
+            told = webhooks.told_aside(cursor, caller, once)
+            latest = told.get("latest")  # not of a key that the version before took
+            return Replayed(told["replayed"], datetime.fromisoformat(latest) if latest else None), []
         webhooks.require_enabled(cursor, caller.tenant_id, webhook_id)
-        count, messages = webhook_log.replay(cursor, _parameters(caller, webhook_id, **wanted))
-        keys.tell_aside(cursor, caller.tenant_id, once.key, {"replayed": count})
-        return count, messages
+        replayed, messages = webhook_log.replay(cursor, _parameters(caller, webhook_id, **wanted))
+        latest = replayed.latest.isoformat() if replayed.latest else None
+        keys.tell_aside(cursor, caller.tenant_id, once.key, {"replayed": replayed.count, "latest": latest})
+        return replayed, messages
 
-    count, messages = db.run(work, tenant_id=caller.tenant_id)
+    replayed, messages = db.run(work, tenant_id=caller.tenant_id)
     outbox.deliver(db, sender, messages)
-    return Replayed(count)
+    return replayed
 
 
 def _parameters(caller: Caller, webhook_id: UUID, **wanted: Any) -> dict[str, Any]:
