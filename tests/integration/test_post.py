@@ -1,6 +1,7 @@
 """A webhook's POST over real sockets: what is sent, what comes back, and what receivers do to whoever tells them."""
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -9,11 +10,13 @@ from dataclasses import replace
 from itertools import count, repeat
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.answers import FetchFailure
+from scrapersky.scraping.failures import CODES
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import POST_LIMITS, FetchLimits
 from scrapersky.scraping.post import BODY_SECONDS, TEXT_BYTES, Posted, post
@@ -22,6 +25,7 @@ from support.loopback import CLOSED_PORT, Listener, Reset, Script, redirect, res
 
 URL = "http://hook.example/in?key=1"
 BODY = json.dumps({"type": "job.complete"}).encode()
+OF_SCANS = re.compile(r"\b(site|page|scan|fetch|robots)")
 BRIEF = replace(POST_LIMITS, seconds=0.6, connect_seconds=0.4)
 
 
@@ -58,8 +62,15 @@ def send(
 
 
 def code(answer: Posted | FetchFailure) -> ErrorCode:
+    """Why there is no answer. What the log tells of it must be true of an endpoint, too."""
     assert isinstance(answer, FetchFailure), answer
+    assert not OF_SCANS.search(answer.message), answer
     return answer.code
+
+
+def test_no_reason_of_the_libraries_speaks_of_a_scan() -> None:
+    redirects = CODES[httpx.TooManyRedirects]  # none is followed
+    assert {message for _, message in CODES.values() if OF_SCANS.search(message)} == {redirects[1]}
 
 
 def test_an_event_is_posted_as_it_is_and_the_answer_told() -> None:

@@ -15,7 +15,10 @@ from scrapersky.domain.status import ErrorCode
 
 
 class FetchError(Exception):
-    """A fetch that cannot go on. `message` is for people: no address of an inner network, nothing secret."""
+    """A fetch that cannot go on. `message` is for people: no address of an inner network, nothing secret.
+
+    It is told of a webhook's endpoint, too, so it speaks of a site only where no endpoint can be meant.
+    """
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -23,12 +26,12 @@ class FetchError(Exception):
         self.message = message
 
 
-_TIMEOUT = (ErrorCode.TIMEOUT, "the site did not answer in time")
+_TIMEOUT = (ErrorCode.TIMEOUT, "the answer did not come in time")
 _CONNECT = (ErrorCode.CONNECT_FAILURE, "no connection could be made")
 _BROKEN = (ErrorCode.HTTP_ERROR, "the connection broke before the answer was complete")
 _PROTOCOL = (ErrorCode.HTTP_ERROR, "the answer is not valid HTTP")
 _REQUEST = (ErrorCode.HTTP_ERROR, "the address cannot be requested")
-_INTERNAL = (ErrorCode.INTERNAL, "the fetch failed for a reason of its own")
+_INTERNAL = (ErrorCode.INTERNAL, "the request failed for a reason of ours")
 
 CODES: Final[dict[type[Exception], tuple[ErrorCode, str]]] = {
     httpcore.TimeoutException: _TIMEOUT,

@@ -7,7 +7,7 @@ receiver has asked for this.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,14 +50,13 @@ def post(
     *,
     deadline: float,
     limits: FetchLimits = POST_LIMITS,
-    should_stop: Callable[[], bool] = lambda: False,
 ) -> Posted | FetchFailure:
     """Send `body` to `url` and read the answer, until `deadline` (of `time.monotonic()`) at the latest. Never raises.
 
     An answer is one as soon as its status is there: a body that breaks off, never ends or cannot be read is cut.
     """
     attempt = Attempt(url)
-    meter = Meter(min(deadline, attempt.begun + limits.seconds), limits, should_stop)
+    meter = Meter(min(deadline, attempt.begun + limits.seconds), limits, should_stop=lambda: False)
     with fetcher.guarded() as (transport, backend):
         backend.meter = meter
         try:

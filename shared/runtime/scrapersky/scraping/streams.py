@@ -47,7 +47,7 @@ class Meter:
             raise FetchError(ErrorCode.CANCELLED, "the scan was cancelled")
         now = time.monotonic()
         if now >= self.deadline:
-            raise FetchError(ErrorCode.TIMEOUT, "the site did not answer in time")
+            raise FetchError(ErrorCode.TIMEOUT, "the answer did not come in time")
         return now
 
     def wait(self, attempt: Callable[[float], T], seconds: float | None = None) -> T:

@@ -42,7 +42,7 @@ def parse_web_url(text: str, base: WebUrl | None = None) -> WebUrl:
     except ValueError:
         raise FetchError(ErrorCode.HTTP_ERROR, "the address is no valid URL") from None
     if url.protocol not in _PORTS:
-        raise FetchError(ErrorCode.BLOCKED_ADDRESS, "only http and https addresses are fetched")
+        raise FetchError(ErrorCode.BLOCKED_ADDRESS, "only http and https addresses are requested")
     if url.port == "0":  # which httpcore takes for no port at all, and so for another one than is asked for
         raise FetchError(ErrorCode.BLOCKED_ADDRESS, "port 0 is not a port of the web")
     url.username = ""
