@@ -8,6 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 
+from scrapersky.errors import Invalid
+from scrapersky.services import paging
+from scrapersky.services.domain_scan import named_domain
+from scrapersky.services.webhooks import receiver
 from scrapersky_cli.answers import LONGEST_PAUSE_SECONDS
 from scrapersky_cli.client import ATTEMPTS, ApiClient
 from scrapersky_cli.errors import Refused, UnexpectedAnswer, Unreachable
@@ -116,6 +120,37 @@ def test_a_refusal_is_not_tried_again_and_reads_as_one_line() -> None:
         "422 invalid: The request is not valid. (body.base_url: an IP address is no domain name) [request r-1]"
     )
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("detail", "errors", "told"),
+    [
+        ("url is no URL.", [("url", "is no URL")], ""),
+        ("base_url names no domain: one label", [("base_url", "one label")], ""),
+        ("Something is not an id.", [("job_id", "is not an id")], " (body.job_id)"),
+        ("url is no URL.", [("url", "is no URL"), ("x", "extra")], " (body.x: extra)"),
+        ("Not valid.", [("a", "extra"), ("b", "extra")], " (body.a: extra; body.b: extra)"),
+        ("Not valid.", [("a", "")], " (body.a)"),
+    ],
+)
+def test_a_refusal_tells_its_reason_once(detail: str, errors: list[tuple[str, str]], told: str) -> None:
+    fields = [{"loc": ["body", name], "msg": msg} for name, msg in errors]
+    refusal = Refused(422, {"code": "invalid", "detail": detail, "errors": fields})
+    assert refusal.message == f"422 invalid: {detail}{told}"
+
+
+@pytest.mark.parametrize(
+    "refusing",
+    [lambda: receiver("ftp://hook.example/"), lambda: named_domain("localhost"), lambda: paging.decode_time("x")],
+    ids=["address", "domain", "cursor"],
+)
+def test_a_refusal_of_the_services_tells_its_reason_once(refusing: Callable[[], object]) -> None:
+    with pytest.raises(Invalid) as caught:
+        refusing()
+    errors = [{"loc": list(field.loc), "msg": field.msg} for field in caught.value.errors]
+    assert errors
+    problem = {"code": caught.value.code, "detail": caught.value.detail, "errors": errors}
+    assert Refused(422, problem).message == f"422 {caught.value.code}: {caught.value.detail}"
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,7 @@ def test_a_refusal_of_the_api_is_one_line() -> None:
     refused = problem(422, "invalid_url", "url names an IP address and no host.", errors=fields)
     ran = FakeApi({f"POST {WEBHOOKS}": refused}).run("webhooks", "add", "https://10.0.0.1")
     assert ran.exit_code == 1
-    assert ran.stderr.startswith("error: 422 invalid_url: ")
-    assert "body.url: names an IP address" in ran.stderr
+    assert ran.stderr == "error: 422 invalid_url: url names an IP address and no host.\n"
 
 
 def test_webhooks_are_listed_with_their_state() -> None:

@@ -8,6 +8,7 @@ CliError
     └── UnexpectedAnswer something answered, but not this API
 """
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -74,18 +75,22 @@ def of_either(first: Callable[[], T], second: Callable[[], T], *, neither: str) 
 
 
 def _one_line(status: int, code: str, problem: Mapping[str, Any]) -> str:
-    """`422 invalid_domain: not a domain (body.base_url: an IP address) [request 1-2-3]`."""
-    detail = problem.get("detail") or problem.get("title") or "the API refused the request"
+    """`422 invalid: not as the API describes it (body.max_pages: is too large) [request 1-2-3]`."""
+    detail = str(problem.get("detail") or problem.get("title") or "the API refused the request")
     line = f"{status} {code}: {detail}" if code else f"{status}: {detail}"
-    fields = [_field(error) for error in problem.get("errors") or () if isinstance(error, Mapping)]
-    if fields:
+    errors = [error for error in problem.get("errors") or () if isinstance(error, Mapping)]
+    if fields := [field for error in errors if (field := _field(error, detail))]:
         line += f" ({'; '.join(fields)})"
     if request_id := problem.get("request_id"):
         line += f" [request {request_id}]"
     return line
 
 
-def _field(error: Mapping[str, Any]) -> str:
-    loc = error.get("loc")
-    path = ".".join(str(part) for part in loc) if isinstance(loc, list) else str(loc or "")
-    return f"{path}: {error.get('msg', '')}"
+def _field(error: Mapping[str, Any], detail: str) -> str:
+    """What `detail` does not say already of the field and of what is wrong with it."""
+    loc, reason = error.get("loc"), str(error.get("msg") or "")
+    path = [str(part) for part in loc] if isinstance(loc, list) else [str(loc or "")]
+    name = ".".join(path)
+    if reason and reason not in detail:
+        return f"{name}: {reason}"
+    return "" if path[-1:] and re.search(rf"\b{re.escape(path[-1])}\b", detail) else name

@@ -234,9 +234,9 @@ def made_before(cursor: Cursor, caller: Caller, idempotency: Idempotency) -> tup
     if holder is None:
         return None
     if bytes(holder["fingerprint"]) != idempotency.fingerprint:
+        reason = "used for another request within the last 24 hours"
         raise IdempotencyKeyReused(
-            "This Idempotency-Key was used for another request.",
-            errors=[FieldError(("header", "Idempotency-Key"), "used for another request within the last 24 hours")],
+            f"This Idempotency-Key was {reason}.", errors=[FieldError(("header", "Idempotency-Key"), reason)]
         )
     return holder["resource_id"], holder["aside"]
 

@@ -61,5 +61,5 @@ def invalid() -> Invalid:
     return Invalid(
         "The cursor is not one of this list.",
         code="invalid_cursor",
-        errors=[FieldError(("query", "cursor"), "not a cursor that this list handed out")],
+        errors=[FieldError(("query", "cursor"), "not one of this list")],
     )
