@@ -98,10 +98,13 @@ def test_what_a_scan_may_store_is_kept_to_and_the_cut_is_told(cli: Cli) -> None:
 @pytest.fixture
 def museum_of_before(cli: Cli, database: psycopg.Connection[TupleRow]) -> None:
     """A first scan, and then as if the site had looked otherwise at that time."""
-    cli.json("sitemap", MUSEUM)
-    (sitemap,) = database.execute(
-        "select id from scrapersky.sitemaps where url = %s", [f"https://{MUSEUM}/sitemaps/pages.xml"]
-    ).fetchone() or [None]
+    job_id = cli.json("sitemap", MUSEUM)["job_id"]
+    # Other tenants of this stack may have the same file.
+    ((sitemap,),) = database.execute(
+        "select s.id from scrapersky.sitemaps as s join scrapersky.jobs as j using (tenant_id)"
+        " where s.url = %s and j.id = %s",
+        [f"https://{MUSEUM}/sitemaps/pages.xml", job_id],
+    ).fetchall()
     named = "sitemap_id = %s and url = %s"
     database.execute(f"delete from scrapersky.sitemap_urls where {named}", [sitemap, f"https://{MUSEUM}/visit"])
     database.execute(

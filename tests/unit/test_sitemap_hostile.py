@@ -143,11 +143,12 @@ def test_what_follows_something_long_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", hostile())
 def test_the_cost_grows_with_the_length_and_no_faster(name: str) -> None:
-    half, whole = hostile(MIB // 2)[name], hostile()[name]
+    """What costs about as much as a sitemap of that length is let be: there the caches decide how it grows."""
+    half, whole, usual = hostile(MIB // 2)[name], hostile()[name], urlset(*[LOC] * (MIB // len(ENTRY))).encode()
     for _ in range(3):
         cost = seconds(lambda: read(whole))
         grown = cost / max(seconds(lambda: read(half)), 0.001)
-        if cost < 0.05 or grown < 2.5:
+        if grown < 2.5 or cost < 4 * seconds(lambda: read(usual)):
             return
     pytest.fail(f"{grown} times for twice as much")
 
