@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,10 +12,11 @@ from typer.testing import CliRunner, Result
 
 from scrapersky_cli import health_commands
 from scrapersky_cli.cloud import Cloud, CloudUnreachable
-from scrapersky_cli.health_rules import GAUGE_WINDOW, GAUGES, HEARTBEAT, Kind
+from scrapersky_cli.health_rules import GAUGE_WINDOW, GAUGES, HEARTBEAT, Check, Kind
 from scrapersky_cli.main import app
 from scrapersky_cli.measures import Measure, Reading, newest
 from scrapersky_cli.session import Session
+from scrapersky_local.state import load_secrets
 from support.stubbed_cloud import API_URL, STACK, cloud, cloudformation, opened, refusing, stubbed
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -164,6 +166,25 @@ def test_json_tells_the_same_for_programs(monkeypatch: pytest.MonkeyPatch) -> No
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        (53.5444, Kind.API, "54 ms"),
+        (0.2, Kind.DATABASE, "<1 ms"),
+        (12_345.6, Kind.API, "12,346 ms"),
+        (12.0, Kind.GAUGE, "12"),
+        (12.54321, Kind.GAUGE, "12.5"),
+        (0.0432109, Kind.ALARM, "0.0432"),
+        (1234.5678, Kind.GAUGE, "1,235"),
+        (5_000_000.0, Kind.GAUGE, "5,000,000"),
+        (0.0, Kind.GAUGE, "0"),
+        (None, Kind.GAUGE, ""),
+    ],
+)
+def test_a_figure_is_shown_as_a_person_reads_it(value: float | None, kind: Kind, shown: str) -> None:
+    assert health_commands.shown_value(Check("a", kind, "ok", value=value)) == shown
+
+
 @pytest.mark.parametrize("service", ["cloudformation", "cloudwatch"])
 def test_what_could_not_be_found_out_is_neither_down_nor_degraded(
     monkeypatch: pytest.MonkeyPatch, service: str
@@ -188,6 +209,27 @@ class Gone:
 def test_a_local_stack_whose_services_are_gone_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = run(monkeypatch, Gone(API_URL).cloud, answers(api=httpx.ConnectError("nobody there")))
     assert (ran.exit_code, ran.stdout.splitlines()[-1]) == (2, "down: API")
+
+
+def test_a_local_stack_that_was_stopped_is_down_and_one_that_never_was_is_not_known(tmp_path: Path) -> None:
+    runner, line = CliRunner(), ["health", "--data-dir", str(tmp_path)]
+    session = Session(environ={})
+    never = runner.invoke(app, line, obj=session)
+    assert (never.exit_code, never.stdout) == (3, "")
+    assert "no local stack runs" in never.stderr
+    load_secrets(tmp_path)  # what the first start of a stack draws, and its end leaves
+    stopped = runner.invoke(app, line, obj=session)
+    assert (stopped.exit_code, stopped.stderr, stopped.stdout.splitlines()[-1]) == (2, "", "down: API")
+    assert "scrapersky up" in stopped.stdout
+    told = json.loads(runner.invoke(app, [*line, "--json"], obj=session).stdout)
+    assert (told["stack"], told["verdict"], told["reasons"]) == ("scrapersky", "down", ["API"])
+    assert [(check["name"], check["state"]) for check in told["checks"]] == [
+        ("API", "not running"),
+        ("database", "unknown"),
+    ]
+    dead_letters = runner.invoke(app, ["dlq", "list", "--data-dir", str(tmp_path)], obj=session)
+    assert (dead_letters.exit_code, dead_letters.stdout) == (2, "")
+    assert "does not run" in dead_letters.stderr
 
 
 @pytest.mark.parametrize("api_url", [API_URL, None])

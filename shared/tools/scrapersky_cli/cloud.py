@@ -16,6 +16,7 @@ from scrapersky_cli import config
 from scrapersky_cli.errors import CliError, UsageError
 
 LOCAL_STACK = "scrapersky"  # the name under which the local stack deploys the template
+LOCAL_PLACE = "the local stack"
 _INSTALL = "pip install 'scrapersky[aws]'"
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
@@ -41,6 +42,10 @@ class CloudError(CliError):
 
 class CloudUnreachable(CloudError):
     """Nothing answered where AWS should."""
+
+
+class NotRunning(UsageError):
+    """There is a local stack, and it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ def open_cloud(stack: str | None, region: str | None, data_dir: Path | None, env
     """The stack of that name on AWS; without a name, the local stack that runs.
 
     Raises:
+        NotRunning: the local stack was stopped.
         UsageError: no local stack, no boto3, no region, or a profile that there is not.
     """
     if stack is not None and data_dir is not None:
@@ -118,6 +124,8 @@ def open_cloud(stack: str | None, region: str | None, data_dir: Path | None, env
     if stack is None:
         folder = config.stack_dir(data_dir, environ)
         if not (folder / config.STACK_FILE).exists():
+            if (folder / config.SECRETS_FILE).exists():
+                raise NotRunning(f"the local stack in {folder} does not run: start it with `scrapersky up`")
             raise UsageError(
                 f"no local stack runs (there is no {folder / config.STACK_FILE}): start one with `scrapersky up`, "
                 "or name one on AWS with --stack"
@@ -128,7 +136,7 @@ def open_cloud(stack: str | None, region: str | None, data_dir: Path | None, env
         return Cloud(
             LOCAL_STACK,
             lambda name: session.client(name, endpoint_url=info.aws_endpoint_url, config=alone),
-            "the local stack",
+            LOCAL_PLACE,
             info.api_url,
         )
     with told():

@@ -21,7 +21,8 @@ from scrapersky_cli.errors import UsageError
 from scrapersky_cli.running import announced
 
 DEFAULT_DATA_DIR = Path(".scrapersky")
-STACK_FILE = "stack.json"
+STACK_FILE = "stack.json"  # while a stack runs
+SECRETS_FILE = "secrets.json"  # from the first start of a stack on
 
 
 @dataclass(frozen=True, slots=True)

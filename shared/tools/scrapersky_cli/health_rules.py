@@ -3,6 +3,7 @@
 | seen                                                                      | verdict  |
 | ------------------------------------------------------------------------- | -------- |
 | the API, or the database behind it, does not answer, or with an error      | down     |
+| the local stack was stopped                                                | down     |
 | either answers 429 (throttled)                                             | degraded |
 | an alarm is in ALARM                                                       | degraded |
 | an alarm has no data, and its data are not to be missing                   | degraded |
@@ -157,6 +158,9 @@ class Check:
     hint: str = ""
 
 
+_UNKNOWN_DATABASE = Check("database", Kind.DATABASE, "unknown", hint="it is asked through the API")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All checks, and the worst of them."""
@@ -188,11 +192,16 @@ def answering(api: Probe, database: Probe) -> Iterator[Check]:
     )
     yield of_api
     if of_api.verdict is Verdict.DOWN:
-        yield Check("database", Kind.DATABASE, "unknown", hint="it is asked through the API")
+        yield _UNKNOWN_DATABASE
     else:
         yield _of_probe(
             "database", Kind.DATABASE, database, "see the database and its pooler; jobs wait until it is back"
         )
+
+
+def stopped(reason: str) -> Report:
+    """Of a stack that does not run, as is known without asking it."""
+    return Report((Check("API", Kind.API, "not running", Verdict.DOWN, hint=reason), _UNKNOWN_DATABASE))
 
 
 def _of_probe(name: str, kind: Kind, probe: Probe, hint: str) -> Check:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from scrapersky_cli.config import STACK_FILE
+from scrapersky_cli.config import SECRETS_FILE, STACK_FILE
 from scrapersky_local.processes import StackError
 
 
@@ -45,7 +45,7 @@ class Secrets:
 
 def load_secrets(data_dir: Path) -> Secrets:
     """The directory's secrets; those that it does not have yet are drawn."""
-    path = data_dir / "secrets.json"
+    path = data_dir / SECRETS_FILE
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
     drawn = Secrets(
         app_password=secrets.token_urlsafe(24),
