@@ -1,6 +1,7 @@
 """The commands that read places searches and judge places: what they ask for, show, and how they end."""
 
 import json
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -112,6 +113,8 @@ def test_the_ledger_says_what_requests_came_to() -> None:
         "2026-01-02 Text Search Enterprise 4 $0.14 1",
         "5 requests from 2026-01-01 to 2026-01-31, $0.145 by list prices (2025-03-01).",
     ]
+    fake.run("places-ledger", "--from", "7d")
+    assert date.fromisoformat(asked(fake)["from"]) in {datetime.now(UTC).date() - timedelta(days=n) for n in (7, 8)}
     fake.run("places-ledger")
     assert asked(fake) == {}
     assert json.loads(fake.run("places-ledger", "--json").stdout) == SPENT

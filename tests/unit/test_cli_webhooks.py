@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -151,6 +152,7 @@ def test_an_update_sends_what_is_named_and_nothing_else(options: list[str], chan
         (["replay", DELIVERY_ID, "--until", "2026-03-02"], "--since"),
         (["replay", DELIVERY_ID, "--status", "failed"], "--since"),
         (["replay", WEBHOOK_ID, "--since", "yesterday"], "--since"),
+        (["replay", WEBHOOK_ID, "--since", "2d", "--until", "1w"], "--until"),
         (["replay", WEBHOOK_ID, "--since", "2026-03-02", "--status", "done"], "--status"),
         (["deliveries", WEBHOOK_ID, "--status", "done"], "--status"),
     ],
@@ -257,6 +259,10 @@ def test_one_delivery_or_all_since_a_time_are_made_again() -> None:
     )
     assert body(fake) == {"since": "2026-03-02T01:02:03Z", "status": "delivered"}
     assert json.loads(ran.stdout)["replayed"] == 42
+    fake.run("webhooks", "replay", WEBHOOK_ID, "--since", "2h", "--until", "90m")
+    since, until = (datetime.fromisoformat(body(fake)[name]) for name in ("since", "until"))
+    assert timedelta(minutes=29) < until - since < timedelta(minutes=31)
+    assert timedelta(minutes=89) < datetime.now(UTC) - until < timedelta(minutes=91)
 
 
 def test_events_are_listed_and_filtered() -> None:

@@ -20,11 +20,11 @@ from scrapersky_cli.errors import CliError, UsageError
 from scrapersky_cli.running import announce
 from scrapersky_cli.session import notices, output, session_of
 from scrapersky_cli.text import clean
+from scrapersky_cli.times import span_seconds
 
 DEFAULT_PORT = 8000
 DEFAULT_TTL = "12h"
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST_TTL = 366 * _SECONDS["d"]  # a mistyped unit should not make a token for ever
+_LONGEST_TTL = 366 * 86_400  # a mistyped unit should not make a token for ever
 PLACES_KEY = "SCRAPERSKY_PLACES_KEY"
 _KEY = re.compile(r"[A-Za-z0-9_-]{10,200}")  # Google's have 39 characters; a file of prose or JSON is none
 _INSTALL = "pip install 'scrapersky[local]'"
@@ -156,8 +156,7 @@ COMMANDS = (up, token, demo)
 
 def ttl_seconds(text: str) -> int:
     """`90s`, `30m`, `12h`, `7d` or plain seconds as seconds. Raises UsageError."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
-    seconds = int(match[1]) * _SECONDS[match[2] or "s"] if match else 0
+    seconds = span_seconds(text) or span_seconds(f"{text.strip()}s") or 0
     if not 0 < seconds <= _LONGEST_TTL:
         raise UsageError(f"--ttl {clean(text)!r} is no time such as 90s, 30m, 12h or 7d, of a year at most")
     return seconds

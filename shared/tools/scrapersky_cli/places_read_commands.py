@@ -1,6 +1,6 @@
 """The commands that show what places searches have stored and cost, and say what we think of places."""
 
-from datetime import datetime
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from scrapersky_cli.places_render import ledger_view, places_table, searches_tab
 from scrapersky_cli.render import list_of, number
 from scrapersky_cli.session import session_of
 from scrapersky_cli.text import clean
+from scrapersky_cli.times import AS_A_DAY, day
 
 
 def places_results(
@@ -119,12 +120,12 @@ def places_status(
 def places_ledger(
     context: typer.Context,
     first: Annotated[
-        datetime | None,
-        typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="First day (UTC). [default: of the month]"),
+        date | None,
+        typer.Option("--from", metavar="DAY", parser=day, help=f"First day: {AS_A_DAY}. [default: of the month]"),
     ] = None,
     last: Annotated[
-        datetime | None,
-        typer.Option("--to", metavar="DAY", formats=["%Y-%m-%d"], help="Last day (UTC). [default: today]"),
+        date | None,
+        typer.Option("--to", metavar="DAY", parser=day, help="Last day. [default: today]"),
     ] = None,
     as_json: options.Json = False,
     data_dir: options.DataDir = None,
@@ -134,10 +135,11 @@ def places_ledger(
     \b
     Examples:
       scrapersky places-ledger
+      scrapersky places-ledger --from 7d
       scrapersky places-ledger --from 2026-01-01 --to 2026-01-31 --json
     """
     session = session_of(context)
-    since, until = (day.date().isoformat() if day else None for day in (first, last))
+    since, until = (named.isoformat() if named else None for named in (first, last))
     with session.client(data_dir) as client:
         document = PlacesApi(client).ledger(first=since, last=until)
     if as_json:

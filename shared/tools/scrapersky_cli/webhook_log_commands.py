@@ -1,6 +1,6 @@
 """The commands that show what webhooks were told, have it told again, and list what happened."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -14,11 +14,10 @@ from scrapersky_cli.errors import UsageError
 from scrapersky_cli.render import number
 from scrapersky_cli.session import session_of
 from scrapersky_cli.text import clean
+from scrapersky_cli.times import AS_A_TIME, point_in_time
 from scrapersky_cli.webhook_commands import group
 from scrapersky_cli.webhook_render import deliveries_table, events_table
 from scrapersky_cli.webhooks_api import WebhooksApi
-
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 
 
 @group.command("deliveries")
@@ -57,11 +56,13 @@ def replay(
     identity: Annotated[UUID, typer.Argument(metavar="ID", help="Of a delivery or, with --since, of a webhook.")],
     since: Annotated[
         datetime | None,
-        typer.Option("--since", metavar="TIME", formats=_TIMES, help="All of a webhook from then on (UTC)."),
+        typer.Option(
+            "--since", metavar="TIME", parser=point_in_time, help=f"All of a webhook from then on: {AS_A_TIME}."
+        ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", metavar="TIME", formats=_TIMES, help="With --since: before then. [default: now]"),
+        typer.Option("--until", metavar="TIME", parser=point_in_time, help="With --since: before then. [default: now]"),
     ] = None,
     status: Annotated[
         DeliveryStatus | None,
@@ -77,6 +78,7 @@ def replay(
     \b
     Examples:
       scrapersky webhooks replay e91b3f60-7c42-4d15-a8b9-30f6d2e7c418
+      scrapersky webhooks replay 5c0e9a72-4f1d-4b86-9e3a-7d28c1b6f054 --since 6h
       scrapersky webhooks replay 5c0e9a72-4f1d-4b86-9e3a-7d28c1b6f054 --since 2026-03-02T08:00:00Z
       scrapersky webhooks replay 5c0e9a72-4f1d-4b86-9e3a-7d28c1b6f054 --since 2026-03-02 --status delivered
     """
@@ -138,7 +140,7 @@ def events(
 
 
 def _utc(time: datetime | None) -> str | None:
-    return time.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z") if time is not None else None
+    return time.isoformat().replace("+00:00", "Z") if time is not None else None
 
 
 COMMANDS = (events,)
