@@ -268,11 +268,11 @@ def test_a_message_that_waits_for_its_time_is_no_lag(
     db: Database, queue: ScanQueue, postgres: TestDatabase, make_job: Callable[..., UUID], told: Told
 ) -> None:
     job_id = make_job()
-    leases.postpone(db, [job_id], pause=timedelta(hours=1))
-    # An hour later, and the sweeper came two minutes late.
+    leases.postpone(db, [job_id], pause=timedelta(minutes=10))
+    # Ten minutes later, and the sweeper came two minutes late.
     postgres.rows(
-        "update scrapersky.outbox set created_at = created_at - interval '62 minutes', due_at = due_at - interval '62"
-        " minutes', held_until = held_until - interval '62 minutes' where sent_at is null"
+        "update scrapersky.outbox set created_at = created_at - interval '12 minutes', due_at = due_at - interval '12"
+        " minutes', held_until = held_until - interval '12 minutes' where sent_at is null"
     )
     before = len(told()["OutboxLagSeconds"])
     sweep.run(db, queue.sender, deadline=threading.TIMEOUT_MAX)

@@ -30,5 +30,5 @@ class Told:
 
     def send_message_batch(self, *, Entries: list[dict[str, str]], **_: str) -> dict[str, Any]:  # noqa: N803 - boto3's
         for entry in Entries:
-            say(sent=entry["MessageBody"])
+            say(sent=entry["MessageBody"], delay_seconds=int(entry["DelaySeconds"]))
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}

@@ -177,7 +177,7 @@ class Workers:
             if said["answer"] != {"batchItemFailures": []}:
                 self.figures.failures.append(json.dumps(said["answer"]))
         elif "sent" in said:
-            self._taken.bodies.put(said["sent"])
+            self._again.append((time.monotonic() + said["delay_seconds"], said["sent"]))
         elif "ended" in said:
             self.living.pop(said["ended"], None)
 
@@ -230,7 +230,7 @@ def invoke(bodies: list[str], dsn: str, site_port: int, seconds: float) -> None:
 
     vars(wiring).update(secret=lambda _arn: dsn, fetcher=lambda: fetcher(site_port))
     sender = Sender(Told, {"sitemap_scan": "sitemap"})  # type: ignore[arg-type]
-    invoked("sitemap_worker", bodies, seconds, fetcher=wiring.fetcher, sender=lambda _queue: sender)
+    invoked("sitemap_worker", bodies, seconds, fetcher=wiring.fetcher, sender=lambda *_queues: sender)
 
 
 def invoked(name: str, bodies: list[str], seconds: float, **replaced: Any) -> None:
