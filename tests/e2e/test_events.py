@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from e2e.conftest import RunningStack
 from support import batches
+from support.crowd import Crowd
 
 WAIT_SECONDS = 30.0
 Hears = Callable[[Callable[[dict[str, Any]], bool]], dict[str, Any]]
@@ -46,9 +46,10 @@ def hears(aws: Callable[[str], Any]) -> Iterator[Hears]:
 
 
 def test_a_scan_and_a_batch_are_told_of_when_they_end(
-    stack: RunningStack, api: httpx.Client, database: psycopg.Connection[TupleRow], hears: Hears
+    crowd: Crowd, api: httpx.Client, database: psycopg.Connection[TupleRow], hears: Hears
 ) -> None:
-    asked = {"base_url": "quarry-pottery.example", "max_pages": 1}
+    one, other = crowd.hosts("told", 2)  # which no other test is at
+    asked = {"base_url": one, "max_pages": 1}
     job = api.post("/api/v3/modernized_page_scraper/scan", json=asked).raise_for_status().json()
     event = hears(lambda detail: detail["data"].get("job_id") == job["job_id"])
     told = event["detail"]
@@ -61,7 +62,7 @@ def test_a_scan_and_a_batch_are_told_of_when_they_end(
         "select tenant_id::text, dispatched_at is not null from scrapersky.events where id = %s", (told["id"],)
     ).fetchall() == [(told["tenant_id"], True)]
 
-    batch_id = batches.start(api, ["quarry-pottery.example", "no domain"])
+    batch_id = batches.start(api, [other, "no domain"])
     told = hears(lambda detail: detail["type"].startswith("batch.") and detail["data"]["batch_id"] == batch_id)[
         "detail"
     ]

@@ -101,7 +101,7 @@ def test_of_more_tenants_than_a_call_takes_all_have_their_turn(db: Database, pos
     # Each is met by a fifth of all calls, more or less: (1 - 0.2) ** 50 is a hundred thousandth.
     met = [taken_from(db, FEW, token) for token in tokens(50)]
     assert set().union(*met) == {FLOOD, *OTHERS}
-    assert all(len(tenants) == FEW for tenants in met)
+    assert all(len(tenants) >= FEW - 1 for tenants in met)  # of nine in the circle, and of the flood
 
 
 def test_control_from_one_point_alone_most_tenants_wait(db: Database, postgres: TestDatabase) -> None:

@@ -130,8 +130,8 @@ def test_a_file_names_no_other_host(name: str) -> None:
     assert {host for host in named if not host.endswith(".example")} <= {"www.w3.org"}  # the namespace of SVG
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".js")])
-def test_a_script_is_small(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith((".js", ".css"))])
+def test_a_file_is_small(name: str) -> None:
     assert len(text(name).splitlines()) < MAX_LINES
 
 
