@@ -54,7 +54,9 @@ def owe(postgres: TestDatabase, tenant_id: UUID, number: int, *, seconds_ago: in
 def define(postgres: TestDatabase, migration: int, door: str, change: Callable[[str], str] = str) -> None:
     """Have a door as a migration made it, with a change to its text."""
     text = shipped()[migration - 1].text
-    found = re.search(rf"^create (?:or replace )?(function scrapersky\.{door}\(.*?^\$\$;)", text, re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf"^create (?:or replace )?(function scrapersky\.{door}\(.*?^\$\$;)", text, re.DOTALL | re.MULTILINE
+    )
     assert found is not None
     postgres.rows("create or replace " + change(found[1]))
 

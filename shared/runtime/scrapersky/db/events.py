@@ -46,7 +46,10 @@ def event_of(row: Mapping[str, Any]) -> Event:
 
 
 def take(db: Database, token: UUID, *, hold: timedelta = TAKE_HOLD, limit: int = TAKE_LIMIT) -> list[Event]:
-    """Events that nobody is handing on, held for this `token`."""
+    """Events that nobody is handing on, held for this `token`, which says whose turn it is: a new one each call.
+
+    They are of up to `limit` tenants in equal shares, the oldest of each first. Migration 0010 says how they are found.
+    """
     rows = db.query(
         "select * from scrapersky.take_events(%(token)s, %(hold)s, %(limit)s)",
         {"token": token, "hold": hold, "limit": limit},

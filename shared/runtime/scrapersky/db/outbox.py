@@ -19,7 +19,7 @@ def owed(row: Mapping[str, Any]) -> Message:
 
 
 def take(db: Database, *, limit: int = TAKE_LIMIT) -> list[Message]:
-    """Messages that nobody is sending, held for this sender."""
+    """Messages that nobody is sending, held for this sender: of up to `limit` tenants in equal shares."""
     rows = db.query(
         "select id as message_id, queue, body from scrapersky.take_outbox(%(hold)s, %(limit)s)",
         {"hold": HOLD, "limit": limit},
