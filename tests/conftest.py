@@ -91,7 +91,7 @@ def cluster() -> Iterator[Cluster]:
         with psycopg.connect(postgres.admin_dsn, autocommit=True) as connection:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
         apply(psycopg.conninfo.make_conninfo(postgres.admin_dsn, dbname=TEMPLATE))
-        with PgBouncer(postgres, users={APP_ROLE: password}, pool_size=POOL_SIZE) as pooler:
+        with PgBouncer(postgres, users={APP_ROLE: password}, pool_size=POOL_SIZE, auth_type="md5") as pooler:
             running = Cluster(postgres, pooler, password)
             running.admin(sql.SQL("alter role {} password {}").format(sql.Identifier(APP_ROLE), sql.Literal(password)))
             yield running
