@@ -20,8 +20,8 @@ export function byCode(jobs) {
   return [...counts.values()].sort((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
 }
 
-/** The chart of such counts. `about` says what they are counts of. */
-export function bars(counts, about) {
+/** The chart of such counts. `about` says what they are counts of; without `caption`, to who does not see it alone. */
+export function bars(counts, about, { caption = true } = {}) {
   const most = Math.max(...counts.map(({ count }) => count));
   const total = counts.reduce((sum, { count }) => sum + count, 0);
   const row = ({ code, retryable, count }) =>
@@ -55,8 +55,28 @@ export function bars(counts, about) {
         h("tbody", null, counts.map(row)),
       ),
     ),
-    h("figcaption", { class: "fine" }, about),
+    caption && h("figcaption", { class: "fine" }, about),
   );
+}
+
+/** A line that says how many of some jobs failed; opened, it shows their chart. It is not there while none has. */
+export function errorsLine() {
+  const line = h("summary");
+  const chart = h("div");
+  const showChart = region(chart);
+  const node = h("details", { class: "card errors", hidden: true }, line, chart);
+  return {
+    node,
+    show(jobs) {
+      const counts = byCode(jobs);
+      const failed = counts.reduce((sum, { count }) => sum + count, 0);
+      const about = `${counted(failed, "failed job")} among the ${counted(jobs.length, "job")} listed below`;
+      node.hidden = failed === 0;
+      if (node.hidden) return;
+      line.textContent = `${about}: errors by code`;
+      showChart([counts, about], () => bars(counts, about, { caption: false }));
+    },
+  };
 }
 
 function bar(share) {

@@ -1,9 +1,9 @@
 // The jobs of the tenant, filtered.
 
 import { API } from "./api.js";
-import { bars, byCode } from "./chart.js";
-import { fill, h, region } from "./dom.js";
-import { between, counted, label, seconds, time } from "./format.js";
+import { errorsLine } from "./chart.js";
+import { fill, h } from "./dom.js";
+import { between, label, seconds, time } from "./format.js";
 import { field } from "./forms.js";
 import { follow, freshnessLine } from "./live.js";
 import { place, replace, to } from "./router.js";
@@ -12,7 +12,6 @@ import {
   KINDS,
   STATUSES,
   button,
-  card,
   chip,
   empty,
   heading,
@@ -61,8 +60,7 @@ export function view({ main, query, signal, title }) {
   title("Jobs");
   const freshness = freshnessLine();
   const problems = h("div");
-  const errors = h("div");
-  const showErrors = region(errors);
+  const errors = errorsLine();
   const list = pagedTable({
     caption: "Jobs",
     columns: JOB_COLUMNS,
@@ -72,12 +70,7 @@ export function view({ main, query, signal, title }) {
     nouns: ["job"],
     nothing: nothing,
     signal,
-    shown(items) {
-      const counts = byCode(items);
-      const failed = counts.reduce((sum, { count }) => sum + count, 0);
-      const about = `${counted(failed, "failed job")} among the ${counted(items.length, "job")} listed below`;
-      showErrors([counts, items.length], () => (failed ? card("Errors by code", bars(counts, about)) : []));
-    },
+    shown: errors.show,
   });
 
   const fields = [
@@ -151,7 +144,7 @@ export function view({ main, query, signal, title }) {
       button("Clear", () => clear(), { kind: "quiet" }),
     ),
     problems,
-    errors,
+    errors.node,
     h("section", { class: "card flush", "aria-label": "Jobs" }, list.node),
   );
 
