@@ -296,7 +296,9 @@ def test_what_one_thinks_of_a_place_is_said_in_its_row(page: Page, client: httpx
     expect(chosen).to_have_accessible_description("Nobody is at home.")
     expect(chosen).to_have_value("Not a Fit")
     page.unroute_all()
-    page.route("**/places/staging/status", lambda route: route.fulfill(json={"updated_count": 0, "unknown": [place["id"]]}))
+    page.route(
+        "**/places/staging/status", lambda route: route.fulfill(json={"updated_count": 0, "unknown": [place["id"]]})
+    )
     chosen.select_option("Selected")
     expect(chosen).to_have_accessible_description("This place is not known any more.")
     page.unroute_all()

@@ -59,6 +59,7 @@ export async function ask(method, path, { query, body, key, etag, signal, bearer
 
 export const get = (path, options) => ask("GET", path, options);
 export const post = (path, body, options) => ask("POST", path, { ...options, body });
+export const put = (path, body, options) => ask("PUT", path, { ...options, body });
 
 /** The response itself, for what is no JSON. Throws as `ask`, for what is no success. */
 export async function send(method, url, { body, key, etag, signal, bearer } = {}) {

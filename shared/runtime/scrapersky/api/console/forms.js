@@ -7,16 +7,16 @@ import { busy, button } from "./widgets.js";
 
 /**
  * A field with its label, help and error. `name` is the API's. `node` is all of it, `input` the control itself; `fail`
- * shows an error or, with null, none.
+ * shows an error or, with null, none. With `unseen` the label is for who cannot see what the field stands beside.
  */
-export function field({ name, title = label(name), type = "text", help, options, ...properties }) {
+export function field({ name, title = label(name), type = "text", help, options, unseen = false, ...properties }) {
   const id = `field-${name}`;
   const error = h("p", { class: "field-error", id: `${id}-error` });
   const about = help && h("p", { class: "field-help", id: `${id}-help` }, help);
   const described = [help && `${id}-help`, `${id}-error`].filter(Boolean).join(" ");
   const shared = { id, name, "aria-describedby": described, ...properties };
   const input = made(type, shared, options);
-  const name_ = h("label", { for: id }, title);
+  const name_ = h("label", { for: id, class: unseen && "visually-hidden" }, title);
   const node =
     type === "checkbox"
       ? h("div", { class: "field check" }, input, h("div", null, name_, about, error))

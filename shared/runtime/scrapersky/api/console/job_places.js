@@ -1,16 +1,18 @@
 // What a places search found: its places, what it cost, and a scan of their own sites.
 
-import { API, newKey, post } from "./api.js";
+import { API, newKey, post, put } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { fill, h, outLink, region } from "./dom.js";
 import { money, number } from "./format.js";
 import { field, numberField } from "./forms.js";
+import { announce } from "./live.js";
 import { go, to } from "./router.js";
 import { keepRejected } from "./start_batch.js";
 import { pagedTable } from "./tables.js";
 import { button, card, empty, figure, figures, notice, pairs, tag } from "./widgets.js";
 
 const CLASSES = ["own_site", "social", "directory", "none"];
+const JUDGEMENTS = ["New", "Selected", "Maybe", "Not a Fit", "Archived"];
 const STOPPED = {
   all_found: "Everything that there is was found.",
   max_results: "It ended at max_results.",
@@ -44,7 +46,6 @@ const COLUMNS = [
     numeric: true,
     value: (one) => (one.rating === null ? "–" : `${one.rating.toFixed(1)} (${number(one.user_ratings_total)})`),
   },
-  { name: "status", value: (one) => one.status },
 ];
 
 export function placesView({ node, signal, failed }) {
@@ -62,7 +63,7 @@ export function placesView({ node, signal, failed }) {
     });
     list = pagedTable({
       caption: "Places",
-      columns: COLUMNS,
+      columns: [...COLUMNS, { name: "judgement", title: "Status", value: (one) => judgement(one, signal) }],
       path,
       query: {},
       of: "places",
@@ -87,6 +88,40 @@ export function placesView({ node, signal, failed }) {
       stored = job.stored_places;
     }
   };
+}
+
+/** What the tenant thinks of a place: chosen in its row, and said at once. */
+function judgement(place, signal) {
+  const name = place.name ?? place.place_id;
+  const chosen = field({
+    name: `status-${place.id}`,
+    title: `Status of ${name}`,
+    type: "select",
+    options: JUDGEMENTS.map((one) => [one, one]),
+    value: place.status,
+    unseen: true,
+  });
+  let saving = Promise.resolve(); // one after the other, so that the last one chosen is the last one said
+  chosen.input.addEventListener("change", () => (saving = saving.then(save)));
+
+  async function save() {
+    const wanted = chosen.input.value;
+    if (wanted === place.status) return;
+    try {
+      const { data } = await put(`${API}/places/staging/status`, { place_ids: [place.id], status: wanted }, { signal });
+      if (data.unknown.length) throw new Error("This place is not known any more.");
+      place.status = wanted;
+      chosen.fail(null);
+      announce(`${name} is ${wanted}.`, { urgent: true });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (chosen.input.value === wanted) chosen.input.value = place.status;
+      chosen.fail(error.message);
+      announce(error.message, { urgent: true });
+    }
+  }
+
+  return chosen.node;
 }
 
 function summaryCard(job) {
