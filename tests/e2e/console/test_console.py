@@ -2,7 +2,6 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import httpx
 from playwright.sync_api import Page, Route, expect
@@ -76,37 +75,6 @@ def test_errors_are_charted_by_what_the_api_counts(page: Page, client: httpx.Cli
     expect(rows).to_have_count(len(counts))
     shown = {row.locator("code").inner_text(): int(row.locator("td").nth(1).inner_text()) for row in rows.all()}
     assert shown == dict(counts) == {"connect_failure": 1, "invalid_domain": 2}
-
-
-def test_the_errors_of_listed_jobs_stand_in_a_line_until_they_are_asked_for(page: Page, ids: dict[str, str]) -> None:
-    go(page, f"#/jobs?batch_id={ids['batch']}")
-    chart = page.get_by_role("table", name="3 failed jobs")
-    line = page.locator("summary", has_text="3 failed jobs among the ")
-    expect(line).to_be_visible()
-    expect(chart).to_be_hidden()
-    expect(page.get_by_role("table", name="Jobs").locator("tbody tr").first).to_be_in_viewport()
-    line.focus()
-    page.keyboard.press("Enter")
-    expect(chart.locator("tbody tr")).to_have_count(2)
-
-    # What changes in the list changes what is shown, and neither closes it nor takes the focus away.
-    page.route("**/api/v3/jobs?*", lambda route: route.fulfill(json=only_the_first_failed(route.fetch().json())))
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("summary", has_text="1 failed job among the 1 job")).to_be_focused()
-    expect(page.get_by_role("table", name="1 failed job among").locator("tbody tr")).to_have_count(1)
-    page.get_by_label("Domain").fill("nobody.example")
-    page.unroute_all()
-    expect(page.get_by_text("No job fits the filters")).to_be_visible()
-    expect(page.locator("summary")).to_be_hidden()
-    page.reload()
-    page.get_by_role("button", name="Clear").click()
-    expect(page.locator("summary", has_text="failed jobs among the ")).to_be_visible()
-    expect(page.get_by_role("table", name="failed jobs among")).to_be_hidden()
-
-
-def only_the_first_failed(told: dict[str, Any]) -> dict[str, Any]:
-    failed = [job for job in told["items"] if job["status"] == "failed"]
-    return {"items": failed[:1], "next_cursor": None}
 
 
 def test_an_export_is_fetched_with_the_token_and_saved(page: Page, client: httpx.Client, ids: dict[str, str]) -> None:
