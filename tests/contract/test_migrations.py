@@ -12,7 +12,7 @@ RELEASED = {
     "0007_places.sql": "a779c23dcdfddb046ce0740ae4af1af3ebb1ead0a8058f40aac2f11a21c04528",
     "0008_events.sql": "ce6888bee2844e10d158a97939d2e21e2156f43c9e214b544ad9b4e4930adddf",
     "0009_postponed.sql": "d789b45f1dc2e7464ad67bf5a5546ec06ad1a2e9084d60d93f4877d012a4dfb9",
-    "0010_fair_events.sql": "7eb68eb97ec8466623692bb1a5ede2e8366df0f5a836264a091277e7167b09cf",
+    "0010_fair_events.sql": "9630099fc082872cddf2db3ab7ce37a44d207dea4a623dee206863afc6a73fe0",
 }
 
 

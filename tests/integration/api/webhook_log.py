@@ -35,7 +35,8 @@ from e, jsonb_populate_record(
   null::scrapersky.webhook_deliveries,
   jsonb_build_object(
     'id', gen_random_uuid(), 'tenant_id', e.tenant_id, 'webhook_id', e.webhook_id, 'event_id', e.id,
-    'created_at', e.occurred_at, 'updated_at', e.occurred_at, 'next_attempt_at', e.occurred_at, 'is_waiting', false)
+    'created_at', e.occurred_at, 'updated_at', e.occurred_at, 'next_attempt_at', e.occurred_at, 'is_waiting', false,
+    'claims', 0)
   || %(row)s) as d
 returning id, created_at
 """

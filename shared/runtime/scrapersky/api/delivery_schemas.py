@@ -28,7 +28,8 @@ class DeliveryError(Answer):
     """Why an attempt did not get through."""
 
     code: str = Field(
-        description="`http_error`, `timeout`, `dns_failure` and other codes of a scan's, or `webhook_disabled`."
+        description="`http_error`, `timeout`, `dns_failure` and other codes of a scan's, `webhook_disabled`, or "
+        "`worker_lost`: the workers that tried it were lost on our side, and it may have got through."
     )
     message: str
 

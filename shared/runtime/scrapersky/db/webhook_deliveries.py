@@ -14,7 +14,7 @@ from scrapersky.db.connection import Database
 from scrapersky.db.migrate import newest
 from scrapersky.db.outbox import HOLD
 from scrapersky.db.values import jsonb, storable_text
-from scrapersky.domain.webhooks import DISABLED_MESSAGES, FAILING_FOR, WEBHOOK_DISABLED, Decision
+from scrapersky.domain.webhooks import DISABLED_MESSAGES, FAILING_FOR, MAX_CLAIMS, WEBHOOK_DISABLED, Decision
 from scrapersky.errors import Unavailable
 from scrapersky.queues import DELAY_LIMIT_SECONDS, Message
 
@@ -29,6 +29,7 @@ class ClaimOutcome(StrEnum):
     """What became of a claim; the migration says what each means."""
 
     CLAIMED = "claimed"
+    SPENT = "spent"
     WAITING = "waiting"
     DISABLED = "disabled"
     LEASED = "leased"
@@ -81,7 +82,7 @@ class Stored:
 # A deployment's functions are there before its migrations, as for jobs.
 _CLAIM = """
 select claim.* from scrapersky.claim_deliveries(
-  %(ids)s::uuid[], %(token)s, %(lease)s, %(workers)s, %(code)s, %(reasons)s) as claim
+  %(ids)s::uuid[], %(token)s, %(lease)s, %(workers)s, %(code)s, %(reasons)s, %(max_claims)s) as claim
 """
 
 # Those that another worker takes up right now are passed over.
@@ -93,7 +94,7 @@ select claim.* from scrapersky.claim_deliveries(
     order by d.next_attempt_at
     limit %(limit)s
     for update skip locked),
-  %(token)s, %(lease)s, %(workers)s, %(code)s, %(reasons)s) as claim
+  %(token)s, %(lease)s, %(workers)s, %(code)s, %(reasons)s, %(max_claims)s) as claim
 """
 
 
@@ -112,6 +113,7 @@ class Lease:
             "workers": self.workers,
             "code": WEBHOOK_DISABLED,
             "reasons": jsonb(dict(DISABLED_MESSAGES)),
+            "max_claims": MAX_CLAIMS,
         }
 
 
@@ -138,7 +140,7 @@ def claim_waiting(db: Database, tenant_id: UUID, webhook_id: UUID, lease: Lease,
 _STORE = """
 with tried as (
   update scrapersky.webhook_deliveries as d
-  set status = %(status)s, tries = d.tries + 1, attempts = d.attempts + 1, lease_until = null,
+  set status = %(status)s, tries = d.tries + 1, attempts = d.attempts + 1, claims = 0, lease_until = null,
       next_attempt_at = case when %(status)s = 'pending' then now() + %(delay)s else d.next_attempt_at end,
       status_code = %(status_code)s, error_code = %(error_code)s, error_message = %(error_message)s,
       finished_at = case when %(status)s <> 'pending' then now() end, updated_at = now()

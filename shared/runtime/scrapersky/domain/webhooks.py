@@ -7,6 +7,7 @@ What an attempt comes to:
     410                             gone: failed, and its endpoint is disabled
     anything else, tries left       tried again after the step of the schedule, or what Retry-After asks for
     anything else, no try left      failed
+    workers lost, MAX_CLAIMS times  an attempt that failed, without an answer
 """
 
 import hmac
@@ -57,8 +58,13 @@ PAUSE_MOST: Final = timedelta(minutes=30)
 MAX_PAUSE_ASKED: Final = timedelta(hours=1)
 """What a Retry-After is honoured for as to an endpoint's other deliveries; more would be a way to stop the queue."""
 
+MAX_CLAIMS: Final = 3
+"""Workers in a row that may be lost with a delivery before that counts as a try that failed. As of a job: one loss is a
+deployment and two are bad luck, but what is lost each time is what kills its workers, and all that they are at."""
+
 WEBHOOK_DISABLED: Final = "webhook_disabled"
-"""The error code of a delivery whose endpoint was disabled before it got through. The others are those of a fetch."""
+"""The error code of a delivery whose endpoint was disabled before it got through. The others are those of a fetch,
+`worker_lost` and `internal`."""
 
 DISABLED_MESSAGES: Final[Mapping[str, str]] = {
     "by_request": "the webhook was disabled before this was delivered",

@@ -1,12 +1,13 @@
 """Tells webhooks' receivers of events: a rolling window of POSTs in threads, one database connection in the caller's.
 
 Three phases a delivery, as of a scan: claim, POST, store. Nothing is open in the database while a receiver is waited
-for. What gets through to an endpoint makes room for what waits for it, which the same worker takes up at once.
+for. A delivery that was lost with each of its workers is not POSTed: that is stored as an attempt that failed. What
+gets through to an endpoint makes room for what waits for it, which the same worker takes up at once.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from scrapersky.domain.events import told_data
 from scrapersky.domain.status import ErrorCode
 from scrapersky.domain.webhooks import (
     GONE,
+    MAX_CLAIMS,
     Decision,
     Outcome,
     decide,
@@ -126,9 +128,14 @@ class _Window:
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= POST_LIMITS.seconds
 
-    def _begin(self, pool: ThreadPoolExecutor, claims: Iterable[Claim]) -> int:
+    def _begin(self, pool: ThreadPoolExecutor, claims: Sequence[Claim]) -> int:
         begun = 0
+        # First, so that nothing of this invocation can take along what is known of those before it.
+        lost = [self._settle(claim, _lost(), None) for claim in claims if claim.outcome is ClaimOutcome.SPENT]
+        outbox.deliver(self.db, self.sender, [message for message in lost if message is not None])
         for claim in claims:
+            if claim.outcome is ClaimOutcome.SPENT:
+                continue
             if claim.outcome is ClaimOutcome.CLAIMED:
                 self.running[pool.submit(self._try, claim)] = claim
                 begun += 1
@@ -173,19 +180,17 @@ class _Window:
     def _end(self, future: Future[Answer]) -> Message | None:
         """Store what came of a delivery; the message that it owes now, if any."""
         claim = self.running.pop(future)
-        keys = {
-            "delivery_id": str(claim.id),
-            "webhook_id": str(claim.webhook_id),
-            "event_id": str(claim.event_id),
-            "tenant_id": str(claim.tenant_id),
-            "correlation_id": claim.correlation_id,
-        }
         try:
             tried, asked = future.result()
         except Exception:
             # A fault of ours in one delivery must not take the others along; it is told in its log, and tried again.
-            logger().exception("delivery broke", extra=keys)
+            logger().exception("delivery broke", extra=_keys(claim))
             tried, asked = _broken(), None
+        observe(Metric.WEBHOOK_SECONDS, tried.ms / 1000)
+        return self._settle(claim, tried, asked)
+
+    def _settle(self, claim: Claim, tried: Tried, asked: float | None) -> Message | None:
+        keys = _keys(claim)
         decision = decide(
             tried.status_code,
             tries=claim.tries + 1,
@@ -211,7 +216,6 @@ class _Window:
                 "ms": tried.ms,
             },
         )
-        observe(Metric.WEBHOOK_SECONDS, tried.ms / 1000)
         if outcome is None:
             count(Metric.FENCES_HIT)
             self.tally.fenced.append(claim.id)
@@ -242,6 +246,22 @@ def _tried(answer: Posted, started_at: datetime) -> Tried:
     elif answer.status_code == GONE:
         message += ": it wants no more"
     return Tried(started_at, answer.ms, answer.status_code, ErrorCode.HTTP_ERROR.value, message, said)
+
+
+def _keys(claim: Claim) -> dict[str, str]:
+    """What the log lines of a delivery are found by."""
+    return {
+        "delivery_id": str(claim.id),
+        "webhook_id": str(claim.webhook_id),
+        "event_id": str(claim.event_id),
+        "tenant_id": str(claim.tenant_id),
+        "correlation_id": claim.correlation_id,
+    }
+
+
+def _lost() -> Tried:
+    message = f"the workers that tried it were lost, {MAX_CLAIMS} in a row"
+    return Tried(datetime.now(UTC), 0, None, ErrorCode.WORKER_LOST.value, message)
 
 
 def _broken() -> Tried:
