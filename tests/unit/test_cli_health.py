@@ -207,8 +207,10 @@ class Gone:
 
 
 def test_a_local_stack_whose_services_are_gone_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = run(monkeypatch, Gone(API_URL).cloud, answers(api=httpx.ConnectError("nobody there")))
-    assert (ran.exit_code, ran.stdout.splitlines()[-1]) == (2, "down: API")
+    ran = run(monkeypatch, Gone(API_URL).cloud, answers(api=httpx.ConnectError("nobody there")), "--json")
+    told = json.loads(ran.stdout)
+    assert (ran.exit_code, told["verdict"], told["reasons"]) == (2, "down", ["API"])
+    assert told["checks"][0]["hint"] == f"nothing answers at {API_URL}: start it with `scrapersky up`"
 
 
 def test_a_local_stack_that_was_stopped_is_down_and_one_that_never_was_is_not_known(tmp_path: Path) -> None:

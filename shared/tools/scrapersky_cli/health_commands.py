@@ -88,7 +88,10 @@ def _report(session: Session, cloud: Cloud, at: datetime) -> Report:
         # Of the local stack both are one: when its services are gone, so is its API, and that is no riddle.
         if cloud.api_url is None:
             raise
-        report = Report(tuple(answering(*health_facts.probes(cloud.api_url, session.transport))))
+        api, database = health_facts.probes(cloud.api_url, session.transport)
+        if api.status is None:
+            return stopped(f"nothing answers at {cloud.api_url}: start it with `scrapersky up`")
+        report = Report(tuple(answering(api, database)))
         if report.verdict is not Verdict.DOWN:
             raise
         return report
