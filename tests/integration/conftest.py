@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import boto3
 import pytest
+from botocore import loaders, session
 from moto import mock_aws
 
 from conftest import Cluster, TestDatabase, migrated_database
@@ -76,6 +78,14 @@ class ScanQueue:
                 bodies.append(json.loads(message["Body"]))
                 self.client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions_of_aws() -> Iterator[None]:
+    """What botocore knows of the services, read once: mock_aws begins a session for each test, which would again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", cache(loaders.create_loader))
+        yield
 
 
 @contextmanager
