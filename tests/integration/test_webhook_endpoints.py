@@ -123,8 +123,11 @@ def test_workers_that_claim_at_the_same_moment_are_no_more_than_they_may(webhook
     assert claims_beside_an_open_claim(webhooks) is ClaimOutcome.WAITING
 
 
+DOOR = "scrapersky.claim_deliveries(uuid[], uuid, interval, integer, text, jsonb, integer)"
+
+
 def test_control_without_its_lock_a_claim_does_not_count_the_one_beside_it(webhooks: Webhooks) -> None:
-    (written,) = webhooks.postgres.one("select pg_get_functiondef('scrapersky.claim_deliveries'::regproc)")
+    (written,) = webhooks.postgres.one("select pg_get_functiondef(%s::regprocedure)", DOOR)
     assert isinstance(written, str)
     unlocked = written.replace("  for no key update;", "  ;")
     assert unlocked != written
