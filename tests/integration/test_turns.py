@@ -75,7 +75,7 @@ def tokens(number: int) -> list[UUID]:
 
 def test_one_event_does_not_wait_for_the_thousands_of_another_tenant(db: Database, postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 3 * events.TAKE_LIMIT, seconds_ago=60)
-    happen(postgres, [SINGLE], 1, seconds_ago=0)
+    happen(postgres, [SINGLE], 1, seconds_ago=1)
     taken = events.take(db, tokens(1)[0])
     assert [event.tenant_id for event in taken if event.tenant_id != FLOOD] == [SINGLE]
     # Nothing of the limit is left unused, and in its own order each tenant's oldest come first.
@@ -86,20 +86,20 @@ def test_one_event_does_not_wait_for_the_thousands_of_another_tenant(db: Databas
 def test_control_by_their_age_alone_it_does(db: Database, postgres: TestDatabase) -> None:
     define(postgres, 8, "take_events")
     happen(postgres, [FLOOD], 3 * events.TAKE_LIMIT, seconds_ago=60)
-    happen(postgres, [SINGLE], 1, seconds_ago=0)
+    happen(postgres, [SINGLE], 1, seconds_ago=1)
     assert taken_from(db, events.TAKE_LIMIT, tokens(1)[0]) == {FLOOD}
 
 
 def test_tenants_share_alike(db: Database, postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 100, seconds_ago=60)
-    happen(postgres, OTHERS[:3], 100, seconds_ago=0)
+    happen(postgres, OTHERS[:3], 100, seconds_ago=1)
     taken = [event.tenant_id for event in events.take(db, tokens(1)[0], limit=40)]
     assert {tenant_id: taken.count(tenant_id) for tenant_id in taken} == dict.fromkeys([FLOOD, *OTHERS[:3]], 10)
 
 
 def test_of_more_tenants_than_a_call_takes_all_have_their_turn(db: Database, postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 100, seconds_ago=60)
-    happen(postgres, OTHERS, 50, seconds_ago=0)
+    happen(postgres, OTHERS, 50, seconds_ago=1)
     # Each is met by a fifth of all calls, more or less: (1 - 0.2) ** 50 is a hundred thousandth.
     met = [taken_from(db, FEW, token) for token in tokens(50)]
     assert set().union(*met) == {FLOOD, *OTHERS}
@@ -108,13 +108,13 @@ def test_of_more_tenants_than_a_call_takes_all_have_their_turn(db: Database, pos
 
 def test_control_from_one_point_alone_most_tenants_wait(db: Database, postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 100, seconds_ago=60)
-    happen(postgres, OTHERS, 50, seconds_ago=0)
+    happen(postgres, OTHERS, 50, seconds_ago=1)
     assert len(set().union(*(taken_from(db, FEW, tokens(1)[0]) for _ in range(50)))) <= FEW
 
 
 def test_what_has_waited_longest_is_taken_wherever_its_tenant_stands(db: Database, postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 100, seconds_ago=60)
-    happen(postgres, OTHERS, 50, seconds_ago=0)
+    happen(postgres, OTHERS, 50, seconds_ago=1)
     met = taken_from(db, FEW, tokens(1)[0])
     passed_over = next(tenant_id for tenant_id in OTHERS if tenant_id not in met)
     assert passed_over not in taken_from(db, FEW, tokens(1)[0])  # a control: luck does not help it
@@ -134,7 +134,7 @@ def test_control_without_skipping_the_second_waits_for_the_first(postgres: TestD
 
 def assert_skips_what_is_locked(postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 50, seconds_ago=60)
-    happen(postgres, [SINGLE], 50, seconds_ago=0)
+    happen(postgres, [SINGLE], 50, seconds_ago=1)
     take = "select id from scrapersky.take_events(%s, interval '1 minute', 30)"
     with psycopg.connect(postgres.direct_app_dsn) as one, psycopg.connect(postgres.direct_app_dsn) as other:
         other.execute("set lock_timeout = '200 ms'")
@@ -151,7 +151,7 @@ FEW_PAGES = 6_000  # a hundred rows are written, in nine indexes; going from ten
 
 def test_a_call_costs_the_same_whatever_waits(postgres: TestDatabase) -> None:
     happen(postgres, [FLOOD], 20_000, seconds_ago=60)  # and no statistics, as after a minute in which much has ended
-    happen(postgres, [UUID(int=number) for number in range(1000, 2000)], 1, seconds_ago=0)
+    happen(postgres, [UUID(int=number) for number in range(1000, 2000)], 1, seconds_ago=1)
     first, second = tokens(2)
     with psycopg.connect(postgres.direct_dsn, autocommit=True) as connection:
         assert pages_read(connection, TAKE, {"token": first}) < FEW_PAGES
@@ -184,7 +184,7 @@ def test_control_by_its_age_alone_it_does(db: Database, postgres: TestDatabase) 
 
 def test_messages_of_more_tenants_than_a_call_takes_all_have_their_turn(db: Database, postgres: TestDatabase) -> None:
     for tenant_id in OTHERS[:20]:
-        owe(postgres, tenant_id, 50, seconds_ago=0)
+        owe(postgres, tenant_id, 50, seconds_ago=1)
     owe(postgres, FLOOD, 300, seconds_ago=60)
     met: set[str] = set()
     calls = 0
