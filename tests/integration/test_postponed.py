@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,9 +19,13 @@ from scrapersky.db.leases import Claim
 from scrapersky.domain.facts import SiteScan
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobKind
-from scrapersky.services import batch, sweep, work
+from scrapersky.scraping.fetch import Fetcher
+from scrapersky.services import batch, sitemap_work, sweep, work
 from scrapersky.services.work import Control
 from support import sitemap_scans
+from support.fetching import AGENT, policy
+from support.loopback import CLOSED_PORT, Listener
+from support.sitemap_site import Anew, Page, Table, robots, urlset, xml
 
 LEASE = timedelta(seconds=60)
 KINDS = pytest.mark.parametrize("kind", [JobKind.DOMAIN_SCAN, JobKind.SITEMAP_SCAN])
@@ -158,6 +163,42 @@ def test_what_ended_is_told_of_while_a_slow_site_is_at_work(
 
     tally = run(db, quick, slow, scan=scan, sender=queue.sender)
     assert {job.id for job, _ in tally.stored} == {quick, slow}
+    assert len(heard) == 1
+    assert len(queue.drain_events()) == 1  # of the slow one, at the end
+
+
+def test_what_ended_is_told_of_while_a_large_site_is_read(
+    db: Database, queue: ScanQueue, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sitemap_work, "ASK_SECONDS", 0.2)
+    heard: list[dict[str, Any]] = []
+
+    def large() -> Iterator[bytes]:
+        deadline = time.monotonic() + 10
+        while not heard and time.monotonic() < deadline:
+            heard.extend(queue.drain_events())
+            time.sleep(0.1)
+        yield xml(urlset(["http://slow.example/"]))
+
+    files: dict[str, Page] = {"quick": xml(urlset(["http://quick.example/"])), "slow": Anew(large)}
+    ids = [sitemap_scans.start(db, queue, caller, domain=f"{name}.example") for name in files]
+    with ExitStack() as sites:
+        rules = [f"*.example:443=127.0.0.1:{CLOSED_PORT}"]
+        for name, file in files.items():
+            table = Table({"/robots.txt": robots(f"http://{name}.example/sitemap.xml"), "/sitemap.xml": file})
+            port = sites.enter_context(Listener(table, keep_alive=True)).port
+            rules.append(f"{name}.example:80=127.0.0.1:{port}")
+        tally = sitemap_work.work_off(
+            db,
+            ids,
+            Fetcher(policy=policy("127.0.0.0/8", rules=tuple(rules)), user_agent=AGENT),
+            queue.sender,
+            lease=LEASE,
+            concurrency=2,
+            deadline=time.monotonic() + 60,
+            in_batch=False,
+        )
+    assert sorted(tally.stored) == sorted(ids)
     assert len(heard) == 1
     assert len(queue.drain_events()) == 1  # of the slow one, at the end
 
