@@ -28,7 +28,7 @@ from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import SITEMAP_LIMITS
 from scrapersky.services import measured, outbox
-from scrapersky.services.nudges import nudge
+from scrapersky.services.nudges import Calling
 from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_lane import MIN_FILE_SECONDS, SITE_SECONDS, Lane, LaneEnd
 from scrapersky.services.sitemap_reading import Terms
@@ -75,7 +75,9 @@ def work_off(
     end = deadline - STORE_SECONDS
     file_seconds = min(SITEMAP_LIMITS.seconds, end - time.monotonic() - MIN_FILE_SECONDS)
     with SharedDatabase(db) as shared:
-        window = _Window(shared, fetcher, sender, lease, end, file_seconds, concurrency, in_batch, tally)
+        window = _Window(
+            shared, fetcher, sender, lease, end, file_seconds, concurrency, in_batch, tally, Calling(sender)
+        )
         window.todo.extend(dict.fromkeys(job_ids))
         window.run()
     return tally
@@ -94,12 +96,12 @@ class _Window:
     concurrency: int
     in_batch: bool
     tally: Tally
+    calling: Calling
     token: UUID = field(default_factory=uuid4)
     stopped: Event = field(default_factory=Event)
     todo: deque[UUID] = field(default_factory=deque)
     busy: list[Claim] = field(default_factory=list)
     running: dict[Future[LaneEnd], Claim] = field(default_factory=dict)
-    told: int = 0  # of the jobs that ended here, so many are being told of
 
     def run(self) -> None:
         asked = time.monotonic()
@@ -117,11 +119,11 @@ class _Window:
                     if (self.running or self._may_wait()) and time.monotonic() - asked >= ASK_SECONDS:
                         self.todo.extend(job.id for job in self.busy)
                         self.busy.clear()
-                        self._tell()
+                        self.calling.call(len(self.tally.stored))
                         asked = time.monotonic()
             finally:
                 self.stopped.set()  # left early: leaving the pool waits for the lanes
-        self._tell()
+        self.calling.call(len(self.tally.stored))
         self._give_back()
 
     def _may_wait(self) -> bool:
@@ -208,9 +210,3 @@ class _Window:
         messages = leases.postpone(self.db, job_ids, pause=pause)
         if self.sender is not None:
             outbox.deliver(self.db, self.sender, messages)
-
-    def _tell(self) -> None:
-        """Have told what has ended by now: nobody waits to hear of a site for the largest that was taken with it."""
-        if self.sender is not None and len(self.tally.stored) > self.told:
-            self.told = len(self.tally.stored)
-            nudge(self.sender)

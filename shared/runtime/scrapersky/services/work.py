@@ -24,7 +24,7 @@ from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
 from scrapersky.queues import Sender
 from scrapersky.services import measured, outbox
-from scrapersky.services.nudges import nudge
+from scrapersky.services.nudges import Calling
 
 JOB_SECONDS = 60.0  # for one site: what takes longer would hold up the invocation's other sites
 MIN_JOB_SECONDS = 10.0  # with less time left a job is given back rather than begun
@@ -82,7 +82,9 @@ def work_off(
     """
     token = uuid4()
     tally = Tally()
-    window = _Window(db, token, scan, sender, lease, deadline - STORE_SECONDS, concurrency, patient, tally)
+    window = _Window(
+        db, token, scan, sender, lease, deadline - STORE_SECONDS, concurrency, patient, tally, Calling(sender)
+    )
     for job_id in set(job_ids) - window.claim(job_ids):
         logger().warning("message of no job", extra={"job_id": str(job_id)})
         tally.ignored.append(job_id)
@@ -106,11 +108,11 @@ class _Window:
     concurrency: int
     patient: bool
     tally: Tally
+    calling: Calling
     waiting: deque[Claim] = field(default_factory=deque)
     running: dict[Running, tuple[Claim, Control]] = field(default_factory=dict)
     begun: dict[UUID, float] = field(default_factory=dict)  # when a scan that runs began
     busy: list[Claim] = field(default_factory=list)
-    told: int = 0  # of the jobs stored here, so many are being told of
 
     def claim(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Claim what can be claimed; return the jobs that exist."""
@@ -144,13 +146,13 @@ class _Window:
                         time.sleep(RENEW_SECONDS)
                     if time.monotonic() - renewed >= RENEW_SECONDS:
                         self._renew()
-                        self._tell()
+                        self.calling.call(len(self.tally.stored))
                         renewed = time.monotonic()
             finally:
                 # Left early: the scans in the threads must end too, or leaving the pool would wait for them.
                 for _, control in self.running.values():
                     control.stopped.set()
-        self._tell()
+        self.calling.call(len(self.tally.stored))
         if self.busy:
             ids = [job.id for job in self.busy]
             messages = leases.postpone(self.db, ids, pause=POSTPONE)
@@ -159,12 +161,6 @@ class _Window:
                 logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})
             if self.sender is not None:
                 outbox.deliver(self.db, self.sender, messages)
-
-    def _tell(self) -> None:
-        """Have told what has ended by now: nobody waits to hear of a site for the slowest that was taken with it."""
-        if self.sender is not None and len(self.tally.stored) > self.told:
-            self.told = len(self.tally.stored)
-            nudge(self.sender)
 
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= MIN_JOB_SECONDS
