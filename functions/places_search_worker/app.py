@@ -28,6 +28,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
                 db,
                 list(message_ids),
                 places_client,
+                sender("places_search", "event"),
                 terms=places_work.PlacesTerms(
                     content_kept=timedelta(days=settings.content_days),
                     reuse_within=timedelta(hours=settings.reuse_hours),
@@ -36,6 +37,6 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
                 deadline=deadline,
             )
         if tally.ended:
-            nudge(sender("event"))
+            nudge(sender("places_search", "event"))
         again.extend(message for job_id in tally.later for message in message_ids[job_id])
     return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}

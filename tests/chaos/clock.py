@@ -7,7 +7,7 @@ not among them: a pooler that hangs is given up after as long as in production.
 from datetime import timedelta
 
 from scrapersky.db import leases, outbox, sweep
-from scrapersky.services import batch, batch_rounds, jobs, work
+from scrapersky.services import batch, batch_rounds, jobs, putting_off, work
 
 LEASE_SECONDS = 2  # the least that a worker takes
 HOLD = timedelta(seconds=1)
@@ -24,7 +24,7 @@ SWEEP_PAUSE_SECONDS = 0.5
 
 def shorten() -> None:
     """Set the constants of this process."""
-    work.POSTPONE = POSTPONE
+    vars(putting_off)["POSTPONE"] = POSTPONE
     work.RENEW_SECONDS = RENEW_SECONDS
     batch_rounds.ROUND_PAUSE_SECONDS = ROUND_PAUSE_SECONDS
     for module in (outbox, batch, jobs, leases):

@@ -67,6 +67,7 @@ def environment(
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"https://secretsmanager.{REGION}.amazonaws.com")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"https://sqs.{REGION}.amazonaws.com")
     monkeypatch.setenv("EVENT_QUEUE_URL", queue.event_url)
+    monkeypatch.setenv("PLACES_QUEUE_URL", queue.places_url)
     monkeypatch.setenv("WEBHOOK_QUEUE_URL", queue.webhook_url)
     with serve(emulator) as url:
         monkeypatch.setenv("PLACES_API_URL", url)

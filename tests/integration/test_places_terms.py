@@ -61,6 +61,21 @@ def test_no_tenant_waits_for_anothers_search(db: Database, google: Searching, el
     assert claimed(db, ours_again) == {ours_again: ClaimOutcome.BUSY}  # it is to find what the first one finds
 
 
+def test_the_message_of_a_search_that_another_job_makes_is_delayed_by_the_queue(
+    db: Database, google: Searching, queue: ScanQueue
+) -> None:
+    first, second = google.start(), google.start()
+    claimed(db, first)
+    queue.drain_places()
+    assert google.work(second).postponed == [second]
+    assert google.postgres.rows(
+        "select due_at > now() + interval '5 s', sent_at is not null from scrapersky.outbox where job_id = %s"
+        " order by id offset 1",
+        second,
+    ) == [(True, True)]
+    assert queue.drain_places() == []  # not yet
+
+
 def test_searches_that_only_look_the_same_do_not_wait_for_each_other(db: Database, google: Searching) -> None:
     one, other = google.start(), google.start(asked(radius_km=5))
     assert set(claimed(db, one, other).values()) == {ClaimOutcome.CLAIMED}

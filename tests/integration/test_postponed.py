@@ -20,7 +20,7 @@ from scrapersky.domain.facts import SiteScan
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobKind
 from scrapersky.scraping.fetch import Fetcher
-from scrapersky.services import batch, sitemap_work, sweep, work
+from scrapersky.services import batch, putting_off, sitemap_work, sweep, work
 from scrapersky.services.work import Control
 from support import sitemap_scans
 from support.fetching import AGENT, policy
@@ -108,7 +108,7 @@ def test_a_job_whose_host_is_left_alone_comes_when_that_is_over(
 def test_a_message_that_was_put_off_comes_by_itself(
     db: Database, queue: ScanQueue, make_job: Callable[..., UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "POSTPONE", timedelta(seconds=1))
+    monkeypatch.setattr(putting_off, "POSTPONE", timedelta(seconds=1))
     first, second = make_job("one.example"), make_job("one.example")
     queue.drain()
     leases.claim(db, [first], token=uuid4(), lease=timedelta(seconds=0.5))

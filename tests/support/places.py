@@ -69,6 +69,7 @@ class Searching:
             self.db,
             job_ids,
             lambda: PlacesClient(self.key, urls=PlacesUrls(self.url, self.url)),
+            self.sender,
             terms=self.terms,
             lease=timedelta(seconds=60),
             deadline=monotonic() + seconds,

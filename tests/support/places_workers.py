@@ -68,9 +68,11 @@ def main(dsn: str, url: str, lease_seconds: str, seconds: float, sabotage: str) 
     function("places_search_worker")  # and all that it needs, once for all children
     vars(wiring)["secret"] = {"the database's": dsn, "the key's": KEY}.__getitem__
 
+    sender = Sender(Told, {"places_search": "queue"})  # type: ignore[arg-type]
+
     def child(bodies: list[str]) -> None:
         sabotaged(sabotage)
-        invoked("places_search_worker", bodies, seconds, sender=lambda _queue: Sender(Told, {}))  # type: ignore[arg-type]
+        invoked("places_search_worker", bodies, seconds, sender=lambda *_queues: sender)
 
     fork_for_each_line(child)
 

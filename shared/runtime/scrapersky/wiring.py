@@ -25,6 +25,7 @@ from scrapersky.settings import (
 )
 
 if TYPE_CHECKING:
+    from botocore.config import Config
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -49,12 +50,10 @@ def sender(*queues: str) -> Sender:
 @cache
 def sqs() -> "SQSClient":
     import boto3
-    from botocore.config import Config
 
     from scrapersky.queues import ANSWER_SECONDS, CONNECT_SECONDS, TRIES
 
-    limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": TRIES})
-    return boto3.client("sqs", config=limits)
+    return boto3.client("sqs", config=_limits(CONNECT_SECONDS, ANSWER_SECONDS, TRIES))
 
 
 @cache
@@ -82,12 +81,17 @@ def step_functions() -> "SFNClient":
 @cache
 def eventbridge() -> "EventBridgeClient":
     import boto3
-    from botocore.config import Config
 
     from scrapersky.event_bus import ANSWER_SECONDS, CONNECT_SECONDS, TRIES
 
-    limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": TRIES})
-    return boto3.client("events", config=limits)
+    return boto3.client("events", config=_limits(CONNECT_SECONDS, ANSWER_SECONDS, TRIES))
+
+
+def _limits(connect_seconds: float, answer_seconds: float, tries: int) -> "Config":
+    """For a client of a service that must not be waited for."""
+    from botocore.config import Config
+
+    return Config(connect_timeout=connect_seconds, read_timeout=answer_seconds, retries={"total_max_attempts": tries})
 
 
 def event_bus() -> "EventBus | None":

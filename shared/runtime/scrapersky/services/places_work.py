@@ -26,10 +26,9 @@ from scrapersky.places.client import ANSWER_SECONDS, PlacesClient, UnusableKeyEr
 from scrapersky.places.retrying import RetryPolicy
 from scrapersky.places.search import LocationNotFoundError, PlacesSearch, SearchRequest
 from scrapersky.places.websites import classify
+from scrapersky.queues import Sender
 from scrapersky.services import measured, places_search
-
-POSTPONE: Final = timedelta(seconds=10)
-"""Of a search that another job is making right now: about as long as one takes."""
+from scrapersky.services.putting_off import put_off
 
 STORE_SECONDS: Final = 5.0
 """Kept back at the end of an invocation, for storing or giving back."""
@@ -62,6 +61,7 @@ def work_off(
     db: Database,
     job_ids: Sequence[UUID],
     connect: Callable[[], PlacesClient],
+    sender: Sender | None = None,
     *,
     terms: PlacesTerms,
     lease: timedelta,
@@ -69,6 +69,8 @@ def work_off(
     wait: Callable[[float], None] = time.sleep,
 ) -> Tally:
     """Claim `job_ids` and make each search within `deadline` (monotonic), one after the other.
+
+    A search that another job is making is put off: `sender` sends its message, and without one the sweep.
 
     Raises:
         Unavailable: the database could not be reached for the claim; nothing was begun.
@@ -84,11 +86,8 @@ def work_off(
             logger().info("job claimed", extra={**claim.keys(has_site=False), "attempt": claim.attempt})
             _one(db, claim, token, connect, terms, lease, deadline - STORE_SECONDS, wait, tally)
         elif claim.outcome is ClaimOutcome.BUSY:
-            leases.postpone(db, [claim.id], pause=POSTPONE)
-            tally.postponed.append(claim.id)
-            logger().info(
-                "job postponed", extra={**claim.keys(has_site=False), "reason": "the same search is being made"}
-            )
+            reason = "the same search is being made"
+            tally.postponed.extend(put_off(db, sender, [claim], reason=reason, has_site=False))
         elif claim.outcome is ClaimOutcome.LEASED:
             tally.later.append(claim.id)
         else:

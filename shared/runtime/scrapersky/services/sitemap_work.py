@@ -27,14 +27,14 @@ from scrapersky.observability import logger
 from scrapersky.queues import Sender
 from scrapersky.scraping.fetch import Fetcher
 from scrapersky.scraping.limits import SITEMAP_LIMITS
-from scrapersky.services import measured, outbox
+from scrapersky.services import measured
 from scrapersky.services.nudges import Calling
+from scrapersky.services.putting_off import owe_again, put_off
 from scrapersky.services.shared_database import SharedDatabase
 from scrapersky.services.sitemap_lane import MIN_FILE_SECONDS, SITE_SECONDS, Lane, LaneEnd
 from scrapersky.services.sitemap_reading import Terms
 
 STORE_SECONDS: Final = 15.0  # kept back at the end of an invocation, for storing and giving back
-POSTPONE = timedelta(seconds=10)  # of a message whose job's host is busy: about as long as a small site takes
 ASK_SECONDS = 3.0  # how often a busy host is asked for
 
 
@@ -197,16 +197,7 @@ class _Window:
     def _give_back(self) -> None:
         """What no time was left for, or whose host is busy, stays pending: its message is owed once more."""
         if self.todo:
-            self._owe(list(self.todo), timedelta())
+            owe_again(self.db, self.sender, list(self.todo), pause=timedelta())
             self.tally.released.extend(self.todo)
         if self.busy:
-            ids = [job.id for job in self.busy]
-            self._owe(ids, POSTPONE)
-            self.tally.postponed.extend(ids)
-            for job in self.busy:
-                logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})
-
-    def _owe(self, job_ids: Sequence[UUID], pause: timedelta) -> None:
-        messages = leases.postpone(self.db, job_ids, pause=pause)
-        if self.sender is not None:
-            outbox.deliver(self.db, self.sender, messages)
+            self.tally.postponed.extend(put_off(self.db, self.sender, self.busy))

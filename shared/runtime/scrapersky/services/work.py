@@ -23,13 +23,13 @@ from scrapersky.domain.status import ErrorCode
 from scrapersky.errors import Unavailable
 from scrapersky.observability import logger
 from scrapersky.queues import Sender
-from scrapersky.services import measured, outbox
+from scrapersky.services import measured
 from scrapersky.services.nudges import Calling
+from scrapersky.services.putting_off import put_off
 
 JOB_SECONDS = 60.0  # for one site: what takes longer would hold up the invocation's other sites
 MIN_JOB_SECONDS = 10.0  # with less time left a job is given back rather than begun
 STORE_SECONDS = 15.0  # kept back at the end of an invocation, for storing and giving back
-POSTPONE = timedelta(seconds=10)  # of a message whose job's host is busy: about as long as a site is fetched
 RENEW_SECONDS = 3.0  # how soon a cancelled job's scan is stopped; one statement for all jobs in work
 
 
@@ -154,13 +154,7 @@ class _Window:
                     control.stopped.set()
         self.calling.call(len(self.tally.stored))
         if self.busy:
-            ids = [job.id for job in self.busy]
-            messages = leases.postpone(self.db, ids, pause=POSTPONE)
-            self.tally.postponed.extend(ids)
-            for job in self.busy:
-                logger().info("job postponed", extra={**job.keys(), "reason": "its host is busy"})
-            if self.sender is not None:
-                outbox.deliver(self.db, self.sender, messages)
+            self.tally.postponed.extend(put_off(self.db, self.sender, self.busy))
 
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= MIN_JOB_SECONDS
