@@ -12,14 +12,9 @@ from scrapersky.db.connection import Database
 from scrapersky.db.webhook_deliveries import ClaimOutcome, Lease
 from scrapersky.domain.webhooks import FAILING_FOR, Outcome
 from scrapersky.scraping.post import Posted
-from support.webhooks import OK, Receiver, Webhooks, answered
+from support.webhooks import OK, Receiver, Webhooks, answered, failing
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
-ERROR = answered(500, "no")
-
-
-def failing() -> Receiver:
-    return Receiver(lambda _url: ERROR)
 
 
 def test_what_else_is_for_an_endpoint_that_failed_waits_and_uses_up_no_try(webhooks: Webhooks) -> None:

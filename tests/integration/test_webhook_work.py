@@ -15,14 +15,9 @@ from scrapersky.queues import DELAY_LIMIT_SECONDS
 from scrapersky.scraping.answers import FetchFailure
 from scrapersky.scraping.post import Posted
 from scrapersky.services import sweep as sweeping
-from support.webhooks import TOLD, URL, Outgoing, Receiver, Webhooks, answered, verified
+from support.webhooks import ERROR, TOLD, URL, Outgoing, Receiver, Webhooks, answered, failing, verified
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
-ERROR = answered(500, "no")
-
-
-def failing() -> Receiver:
-    return Receiver(lambda _url: ERROR)
 
 
 def test_an_event_is_told_and_its_attempt_logged(webhooks: Webhooks) -> None:

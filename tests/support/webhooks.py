@@ -62,6 +62,14 @@ class Receiver:
         return self.answer(url)
 
 
+ERROR = answered(500, "no")
+
+
+def failing() -> Receiver:
+    """A receiver that answers 500 to whatever it is told."""
+    return Receiver(lambda _url: ERROR)
+
+
 @dataclass(slots=True)
 class Webhooks:
     """The webhooks of one database."""
