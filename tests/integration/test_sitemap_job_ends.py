@@ -19,6 +19,7 @@ from support.sitemap_lines import (
     LosesAnswers,
     add,
     address,
+    claim,
     fail,
     finish,
     index,
@@ -39,7 +40,8 @@ from support.sitemap_lines import (
 
 def test_a_site_without_a_sitemap_is_complete_with_none(db: Database, postgres: TestDatabase, caller: Caller) -> None:
     site = lead(db, caller, make_scan(db, caller))
-    assert add(db, site).ended is JobStatus.COMPLETE
+    turn = add(db, site)
+    assert (turn.ended, turn.ended_here) == (JobStatus.COMPLETE, True)
     result = result_of(db, site)
     assert (result["total_sitemaps"], result["total_urls"], result["sitemaps"], result["truncated"]) == (
         0,
@@ -166,9 +168,25 @@ def test_an_end_whose_answer_was_lost_is_one_end(db: Database, postgres: TestDat
         assert fail(forgetful, line_of(forgetful, site)).held
         finish(forgetful, line_of(forgetful, site))
         turn = finish(forgetful, line_of(forgetful, site))
-        assert (turn.held, turn.ended) == (True, JobStatus.COMPLETE)
+        assert (turn.held, turn.ended, turn.ended_here) == (True, JobStatus.COMPLETE, True)
     result = result_of(db, site)
     assert (result["total_sitemaps"], result["total_urls"]) == (5, 2)
+
+
+@pytest.mark.parametrize("end", [finish, fail])
+def test_a_lane_that_finds_the_job_ended_has_not_ended_it(
+    db: Database, caller: Caller, end: Callable[[Database, Line], Turn]
+) -> None:
+    """Or each would tell of it, and count it."""
+    site = scan_of(db, caller, "a", "b")
+    lines = [line_of(db, site, lanes=2) for _ in range(2)]
+    first, last = (end(db, line) for line in lines)
+    assert (first.ended, first.ended_here) == (None, False)
+    assert (last.ended, last.ended_here) == (job_of(db, site).status, True)
+    others = claim(db, site)
+    assert (others.held, others.ended, others.ended_here) == (True, last.ended, False)
+    # Nor has one whose own file ended before, and whose answer was lost meanwhile.
+    assert not end(db, lines[0]).ended_here
 
 
 def test_a_scan_that_is_full_reads_no_further_file(db: Database, caller: Caller) -> None:
@@ -227,7 +245,7 @@ def test_a_job_cut_by_its_time_ends_with_what_there_is(db: Database, caller: Cal
     finish(db, line)
     line_of(db, site)
     turn = sitemap_ends.cut(db, site, message="the scan's time was over", detail="after 240 s")
-    assert turn.ended is JobStatus.COMPLETE
+    assert (turn.ended, turn.ended_here) == (JobStatus.COMPLETE, True)
     result = result_of(db, site)
     assert [(file["error"] or {}).get("code") for file in result["sitemaps"]] == [None, "timeout", "timeout"]
     assert result["truncations"] == [{"url": None, "by": "seconds", "detail": "after 240 s"}]

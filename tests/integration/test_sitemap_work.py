@@ -133,7 +133,7 @@ def test_a_job_whose_only_file_takes_workers_along_ends(db: Database, postgres: 
         line_of(db, site)
         let_leases_end(postgres)
     turn = claim(db, site)
-    assert (turn.held, turn.line, turn.ended) == (True, None, JobStatus.FAILED)
+    assert (turn.held, turn.line, turn.ended, turn.ended_here) == (True, None, JobStatus.FAILED, True)
     error = job_of(db, site).error
     assert error is not None
     assert (error.code, error.message) == (

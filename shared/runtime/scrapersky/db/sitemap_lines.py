@@ -93,6 +93,7 @@ class Turn:
     `open`: files that are neither ended nor given up, the claimed one included.
     `room`: URLs that the job may still store.
     `ended`: how the job ended, when nothing is left of it; None: it goes on.
+    `ended_here`: it was this call that ended it. Every other lane finds it ended, and has nothing to tell of it.
     """
 
     held: bool
@@ -100,6 +101,7 @@ class Turn:
     open: int
     room: int
     ended: JobStatus | None
+    ended_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

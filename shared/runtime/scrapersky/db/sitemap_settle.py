@@ -176,8 +176,14 @@ select scrapersky.free_hosts(
 from ended
 """
 
+# A job ends by the transaction that its last file ends by, whose time both have: so it is still known when the answer
+# was lost and all of it runs again.
 _STATE = """
 select j.status,
+       j.finished_at = now() or exists (
+         select from scrapersky.sitemap_files as f
+         where f.tenant_id = j.tenant_id and f.id = %(id)s and f.lease_token = %(token)s
+           and f.finished_at = j.finished_at) as ended_here,
        j.lease_token is not distinct from %(run_token)s and (%(id)s::uuid is null or exists (
          select from scrapersky.sitemap_files as f
          where f.tenant_id = j.tenant_id and f.id = %(id)s and f.lease_token = %(token)s)) as held,
@@ -230,4 +236,5 @@ def turn(row: Mapping[str, Any] | None, line: Line | None = None) -> Turn:
     if row is None:
         return Turn(held=False, line=None, open=0, room=0, ended=None)
     status = JobStatus(row["status"])
-    return Turn(row["held"], line, row["open"], row["room"], status if status.is_final else None)
+    ended = status if status.is_final else None
+    return Turn(row["held"], line, row["open"], row["room"], ended, bool(ended and row["ended_here"]))

@@ -83,7 +83,7 @@ class Lane:
         """
         site = sitemap_work.site(self._db, self._job.tenant_id, self._job.id)
         if site is None or site.run_token is None:
-            return LaneEnd.LOST
+            return LaneEnd.LOST if self._is_leading else LaneEnd.LEFT
         if not self._is_leading and (site.discovery is None or site.discovery.get("pause_seconds")):
             # Whoever leads is still looking, and owes a message for what it finds. Or the host has a delay, which only
             # one lane at a time can keep to: the one that knows when the last file ended.
@@ -229,6 +229,8 @@ class Lane:
             return LaneEnd.LOST
         if turn.ended is None:
             return None
+        if not turn.ended_here:
+            return LaneEnd.LEFT
         figures = sitemap_work.figures(self._db, self._job.tenant_id, self._job.id)
         if turn.ended is JobStatus.COMPLETE:
             measured.complete(JobKind.SITEMAP_SCAN, figures.urls)
