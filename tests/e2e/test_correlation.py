@@ -93,7 +93,7 @@ def test_the_id_of_a_scan_tells_its_whole_story_and_no_other(
     stack: RunningStack, database: Database, scanned: Callable[[str], str]
 ) -> None:
     job_id, other_id = scanned(SITE), scanned(OTHER_SITE)
-    lines = story(stack, correlation_id(database, "jobs", job_id), DISPATCHED)
+    lines = story(stack, correlation_id(database, "jobs", job_id), OF_A_SCAN[-1], DISPATCHED)
     assert_in_order(lines, OF_A_SCAN)
     assert_in_order(lines, [*OF_A_SCAN[:2], DISPATCHED])
     assert {line["job_id"] for line in lines if step(line) in {*OF_A_SCAN, DISPATCHED}} == {job_id}
@@ -101,14 +101,14 @@ def test_the_id_of_a_scan_tells_its_whole_story_and_no_other(
     # The control: another job is in none of its lines, and has the same story under its own id.
     assert not any(other_id in json.dumps(line) for line in lines)
     assert not any("of-the-client" in json.dumps(line) for line in events(stack.data_dir))
-    others = story(stack, correlation_id(database, "jobs", other_id), DISPATCHED)
+    others = story(stack, correlation_id(database, "jobs", other_id), OF_A_SCAN[-1], DISPATCHED)
     assert_in_order(others, OF_A_SCAN)
     assert {line["job_id"] for line in others if "job_id" in line} == {other_id}
 
 
 def test_the_id_of_a_sitemap_scan_tells_its_whole_story(stack: RunningStack, database: Database) -> None:
     job_id = Cli(stack.data_dir).json("sitemap", MUSEUM)["job_id"]
-    lines = story(stack, correlation_id(database, "jobs", job_id), DISPATCHED)
+    lines = story(stack, correlation_id(database, "jobs", job_id), OF_A_SITEMAP_SCAN[-1], DISPATCHED)
     assert_in_order(lines, OF_A_SITEMAP_SCAN)
     assert {line["job_id"] for line in lines if "job_id" in line} == {job_id}
     assert [line["outcome"] for line in lines if line["message"] == "scan ended"] == ["complete"]
