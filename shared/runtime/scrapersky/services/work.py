@@ -5,7 +5,7 @@ Three phases a job: claim, scan, store. Nothing is open in the database while a 
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -154,7 +154,7 @@ class _Window:
                     control.stopped.set()
         self.calling.call(len(self.tally.stored))
         if self.busy:
-            self.tally.postponed.extend(put_off(self.db, self.sender, self.busy))
+            self._put_off()
 
     def _time_for_one_more(self) -> bool:
         return self.deadline - time.monotonic() >= MIN_JOB_SECONDS
@@ -176,15 +176,11 @@ class _Window:
             scan, result = _broken("the scan broke"), None
         measured.site_scanned(scan)
         try:
-            stored = leases.store(self.db, job, token=self.token, scan=scan, result=result)
+            scan, stored = self._store(job, scan, result)
         except Unavailable:
             logger().error("result not stored", extra=keys)
             self.tally.later.append(job.id)
             return
-        except psycopg.Error:
-            logger().exception("result refused by the database", extra=keys)
-            scan = _broken("the result could not be stored")
-            stored = leases.store(self.db, job, token=self.token, scan=scan, result=None)
         if stored:
             self.tally.stored.append((job, scan))
             measured.site_stored(scan)
@@ -196,19 +192,63 @@ class _Window:
         told = {"outcome": outcome, "attempt": job.attempt, "pages": scan.pages_fetched, "ms": milliseconds}
         logger().info("scan ended", extra={**keys, **told})
 
+    def _store(self, job: Claim, scan: SiteScan, result: Mapping[str, Any] | None) -> tuple[SiteScan, bool]:
+        """Store a scan, or in its place that the database refuses it; tell what was stored, if the job is still ours.
+
+        Raises:
+            Unavailable: the database could not be reached.
+        """
+        try:
+            return scan, leases.store(self.db, job, token=self.token, scan=scan, result=result)
+        except psycopg.Error:
+            logger().exception("result refused by the database", extra=job.keys())
+        scan = _broken("the result could not be stored")
+        return scan, leases.store(self.db, job, token=self.token, scan=scan, result=None)
+
     def _release(self) -> None:
         jobs = list(self.waiting)
         self.waiting.clear()
-        leases.release(self.db, [job.id for job in jobs], token=self.token)
+        try:
+            leases.release(self.db, [job.id for job in jobs], token=self.token)
+        except Unavailable:
+            self._leave("jobs not released", jobs)
+            return
         for job in jobs:
             self.tally.released.append(job.id)
             logger().info("job released", extra={**job.keys(), "reason": "no time is left for it"})
 
+    def _put_off(self) -> None:
+        try:
+            self.tally.postponed.extend(put_off(self.db, self.sender, self.busy))
+        except Unavailable:
+            self._leave("jobs not postponed", self.busy)
+
+    def _leave(self, message: str, jobs: Sequence[Claim]) -> None:
+        """Leave jobs as they are, for their messages to come again: the database could not be reached."""
+        logger().warning(message, extra={"job_ids": [str(job.id) for job in jobs]})
+        self.tally.later.extend(job.id for job in jobs)
+
     def _renew(self) -> None:
-        """Keep what is ours, drop what is not any more, and ask for the hosts that were busy."""
+        """Keep what is ours, drop what is not any more, and ask for the hosts that were busy.
+
+        A lease outlives many renewals that the database cannot be reached for: its scans go on.
+        """
         progress = {job.id: control.progress for job, control in self.running.values()}
         progress.update((job.id, 0.0) for job in self.waiting)
-        held = leases.renew(self.db, progress, token=self.token, lease=self.lease) if progress else set()
+        try:
+            self._keep(leases.renew(self.db, progress, token=self.token, lease=self.lease) if progress else set())
+        except Unavailable:
+            logger().warning("leases not renewed", extra={"job_ids": [str(job_id) for job_id in progress]})
+        if self.busy and self._time_for_one_more():
+            asked, self.busy = self.busy, []
+            try:
+                self.claim([job.id for job in asked])
+            except Unavailable:
+                self.busy = asked
+                logger().warning("jobs not asked for again", extra={"job_ids": [str(job.id) for job in asked]})
+
+    def _keep(self, held: Set[UUID]) -> None:
+        """Drop what is not among `held`: it was cancelled, or is another's by now."""
         for job, control in self.running.values():
             if job.id not in held:
                 control.stopped.set()
@@ -220,9 +260,6 @@ class _Window:
                 self.tally.fenced.append(job.id)
                 measured.claim_lost()
                 logger().info("claim lost", extra=job.keys())
-        if self.busy and self._time_for_one_more():
-            asked, self.busy = self.busy, []
-            self.claim([job.id for job in asked])
 
 
 def _broken(message: str) -> SiteScan:
