@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
-from integration.test_batch import run_of
+from integration.test_batch import execution_of
 from scrapersky.db import sitemap_ends, sweep
 from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Site
@@ -101,7 +101,7 @@ def test_a_batch_that_is_ended_ends_the_files_of_its_scans(
         batch.cancel(db, caller.tenant_id, batch_id)
         assert lines(postgres, job_id) == [("cancelled", None, None)] * 2
     else:
-        assert batch_rounds.abort(db, run_of(postgres, batch_id)) == 2
+        assert batch_rounds.abort(db, execution_of(postgres, batch_id)) == 2
         assert lines(postgres, job_id) == [("failed", "worker_lost", "its batch was aborted")] * 2
     assert postgres.one("select count(*) from scrapersky.sitemap_files where finished_at is null") == (0,)
 

@@ -189,6 +189,13 @@ def test_a_lane_that_finds_the_job_ended_has_not_ended_it(
     assert not end(db, lines[0]).ended_here
 
 
+def test_a_lane_that_is_alone_knows_its_end_though_the_answer_was_lost(postgres: TestDatabase, caller: Caller) -> None:
+    with LosesAnswers(postgres.app_dsn) as forgetful:
+        assert add(forgetful, lead(forgetful, caller, make_scan(forgetful, caller))).ended_here
+        site = scan_of(forgetful, caller, "a", domain="other.example")
+        assert sitemap_ends.cut(forgetful, site, message="its time was over", detail="after 240 s").ended_here
+
+
 def test_a_scan_that_is_full_reads_no_further_file(db: Database, caller: Caller) -> None:
     site = scan_of(db, caller, "a", "b", "c", max_pages=3)
     line = line_of(db, site)

@@ -12,17 +12,13 @@ import pytest
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db import leases
-from scrapersky.db import sitemap_work as sitemap_files
 from scrapersky.db.connection import Database
-from scrapersky.db.sitemap_lines import Turn
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.scraping import politeness
 from scrapersky.services import jobs, sitemap_work, sweep
 from scrapersky.services.sitemap_work import Tally
-from support.log_lines import recorded
 from support.loopback import Listener
-from support.sitemap_lines import finish, line_of, scan_of
 from support.sitemap_scans import LEASE, lines, start, stored_urls, work
 from support.sitemap_site import (
     HOST,
@@ -135,26 +131,6 @@ def test_a_lane_that_comes_before_the_discovery_is_over_leaves_and_ends_nothing(
         assert listener.connections == 0
     assert (tally.left, claim.id) == ([job_id], job_id)
     assert jobs.get(db, caller.tenant_id, job_id).status is JobStatus.RUNNING
-
-
-def test_a_lane_whose_job_another_ended_tells_of_no_end(
-    db: Database, caller: Caller, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its last file ends between this lane's joining and its asking for one."""
-    site = scan_of(db, caller)
-    line = line_of(db, site)
-    claim = sitemap_files.claim
-
-    def too_late(*arguments: Any, **options: Any) -> Turn:
-        assert finish(db, line).ended_here
-        return claim(*arguments, **options)
-
-    monkeypatch.setattr(sitemap_files, "claim", too_late)
-    with recorded(capsys) as written, Listener(Table({}), keep_alive=True) as listener:
-        tally = work(db, listener.port, site.job_id)
-        told = [event for event in written.events() if event["message"] in ("scan ended", "lane ended")]
-    assert (tally.left, tally.stored) == ([site.job_id], [])
-    assert [(event["message"], event["outcome"]) for event in told] == [("lane ended", "left")]
 
 
 def test_a_host_with_a_delay_is_asked_for_one_file_at_a_time(

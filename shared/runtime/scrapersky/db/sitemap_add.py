@@ -122,7 +122,7 @@ def add(
         owe_lanes(cursor, parameters, lanes)
         return settle(cursor, parameters, failure=failure)
 
-    return turn(db.run(work, tenant_id=site.tenant_id).fetchone())
+    return turn(db.run(work, tenant_id=site.tenant_id).fetchone(), is_alone=not distinct)
 
 
 def add_children(cursor: Cursor, parameters: Mapping[str, Any], line: Line, children: Sequence[Child]) -> int:

@@ -248,7 +248,7 @@ where f.tenant_id = %(tenant_id)s and f.job_id = %(job_id)s and f.status in ('pe
 def cut(db: Database, site: Site, *, message: str, detail: str) -> Turn:
     """End a job with what there is, for want of time: every open file fails as `timeout` with `message`.
 
-    `detail` is what the job's result says of it, under `truncations`.
+    `detail` is what the job's result says of it, under `truncations`. Only a batch's jobs are cut: no lane joins them.
     """
     parameters = of_site(site) | {"message": message}
 
@@ -257,4 +257,4 @@ def cut(db: Database, site: Site, *, message: str, detail: str) -> Turn:
         cursor.connection.execute(_CUT, parameters)
         return settle(cursor, parameters, cut_detail=detail)
 
-    return turn(db.run(work, tenant_id=site.tenant_id).fetchone())
+    return turn(db.run(work, tenant_id=site.tenant_id).fetchone(), is_alone=True)

@@ -94,6 +94,7 @@ class Turn:
     `room`: URLs that the job may still store.
     `ended`: how the job ended, when nothing is left of it; None: it goes on.
     `ended_here`: it was this call that ended it. Every other lane finds it ended, and has nothing to tell of it.
+    `given_back`: it waits for whoever comes next, and so nobody holds it.
     """
 
     held: bool
@@ -102,6 +103,7 @@ class Turn:
     room: int
     ended: JobStatus | None
     ended_here: bool = False
+    given_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

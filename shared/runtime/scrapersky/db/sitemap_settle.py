@@ -231,10 +231,18 @@ def settle(
     return execute(_STATE, parameters)
 
 
-def turn(row: Mapping[str, Any] | None, line: Line | None = None) -> Turn:
-    """The turn of a row of `settle`."""
+def turn(row: Mapping[str, Any] | None, line: Line | None = None, *, is_alone: bool = False) -> Turn:
+    """The turn of a row of `settle`; `is_alone`: no other lane could have ended the job."""
     if row is None:
         return Turn(held=False, line=None, open=0, room=0, ended=None)
     status = JobStatus(row["status"])
     ended = status if status.is_final else None
-    return Turn(row["held"], line, row["open"], row["room"], ended, bool(ended and row["ended_here"]))
+    return Turn(
+        held=row["held"],
+        line=line,
+        open=row["open"],
+        room=row["room"],
+        ended=ended,
+        ended_here=ended is not None and (row["ended_here"] or (is_alone and row["held"])),
+        given_back=status is JobStatus.PENDING,
+    )

@@ -7,12 +7,12 @@ last one ends the job.
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from enum import Enum
 from threading import Event
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -45,14 +45,18 @@ SITE_SECONDS: Final = 240.0
 class LaneEnd(Enum):
     """Why a lane ended."""
 
-    ENDED = "ended"  # the job is final
+    ENDED = "ended"  # it ended the job
+    OVER = "over"  # another lane has ended the job
     LEFT = "left"  # there is nothing to claim: other lanes have what is open
     LOST = "lost"  # cancelled or taken over
     RELEASED = "released"  # no time left, and nobody else at it: the job is pending again
 
 
 class Lane:
-    """One lane, to be run once, in a thread of its own. `stopped` ends it early, with nothing given back."""
+    """One lane, to be run once, in a thread of its own. `stopped` ends it early, with nothing given back.
+
+    `claimed` is the token that the lane leads the job under; without one it joins whoever leads it.
+    """
 
     def __init__(
         self,
@@ -62,7 +66,7 @@ class Lane:
         sender: Sender | None,
         terms: Terms,
         *,
-        is_leading: bool,
+        claimed: UUID | None,
         stopped: Event,
     ) -> None:
         self._db = db
@@ -70,7 +74,7 @@ class Lane:
         self._fetcher = fetcher
         self._sender = sender
         self._terms = terms
-        self._is_leading = is_leading
+        self._claimed = claimed
         self._stopped = stopped
         self._should_stop: Callable[[], bool] = stopped.is_set
         self._keys: dict[str, Any] = dict(job.keys())
@@ -83,18 +87,30 @@ class Lane:
         """
         site = sitemap_work.site(self._db, self._job.tenant_id, self._job.id)
         if site is None or site.run_token is None:
-            return LaneEnd.LOST if self._is_leading else LaneEnd.LEFT
-        if not self._is_leading and (site.discovery is None or site.discovery.get("pause_seconds")):
+            return self._nobodys()
+        if self._claimed is None and (site.discovery is None or site.discovery.get("pause_seconds")):
             # Whoever leads is still looking, and owes a message for what it finds. Or the host has a delay, which only
             # one lane at a time can keep to: the one that knows when the last file ended.
             return LaneEnd.LEFT
         with Visit(self._fetcher, self._terms.deadline, lambda: self._should_stop()) as visit:
             end = self._lead(site, visit) if site.discovery is None else self._work_off(site, visit)
-            if end in (LaneEnd.ENDED, LaneEnd.RELEASED) and (pause := visit.times.pause_seconds):
-                leases.leave_alone(self._db, site.job_id, token=site.run_token, pause=timedelta(seconds=pause))
+            pause = visit.times.pause_seconds
+            if end is LaneEnd.LOST or (pause and end is not LaneEnd.LEFT):
+                # Nobody else frees it for a job that was cancelled. Of one that was taken over the token is void.
+                self._free_host(site.run_token, pause)
             if end is LaneEnd.RELEASED:  # not before the host is left alone: whom this calls would ask it at once
                 self._send_owed()
             return end
+
+    def _nobodys(self) -> LaneEnd:
+        """The job was ended before the lane could begin."""
+        if self._claimed is None:
+            return LaneEnd.OVER
+        self._free_host(self._claimed)
+        return LaneEnd.LOST
+
+    def _free_host(self, token: UUID, seconds: float = 0.0) -> None:
+        leases.leave_alone(self._db, self._job.id, token=token, pause=timedelta(seconds=seconds))
 
     def _lead(self, site: Site, visit: Visit) -> LaneEnd:
         found = self._discover(site, visit)
@@ -106,13 +122,21 @@ class Lane:
         while self._left() >= MIN_FILE_SECONDS + visit.times.pause_seconds:
             turn = sitemap_work.claim(self._db, site, token=uuid4(), lease=self._terms.lease, lanes=lanes)
             if turn.line is None:
-                return self._end_of(turn) or LaneEnd.LEFT
-            outcome = self._read(turn.line, visit)
+                return LaneEnd.LEFT if turn.given_back else self._end_of(turn) or LaneEnd.LEFT
+            reading = Reading(self._db, turn.line, self._terms)
+            outcome = self._read(reading, visit)
+            if self._stopped.is_set():
+                return LaneEnd.LOST
+            settled = None
+            if not isinstance(outcome, Left):
+                outcome, settled = self._settle(turn.line, outcome, lanes)
+            self._log(reading, outcome, is_held=settled is None or settled.held)
             if outcome is Left.LOST:
+                measured.fence_hit()
                 return LaneEnd.LOST
             if outcome is Left.UNDONE:
                 return self._leave(site, turn.line)
-            if not isinstance(outcome, Left) and (end := self._end_of(self._settle(turn.line, outcome, lanes))):
+            if settled is not None and (end := self._end_of(settled)):
                 return end
         return self._leave(site)
 
@@ -160,47 +184,35 @@ class Lane:
 
         return renew
 
-    def _read(self, line: Line, visit: Visit) -> Outcome:
-        reading = Reading(self._db, line, self._terms)
+    def _read(self, reading: Reading, visit: Visit) -> Outcome:
         self._should_stop = lambda: self._stopped.is_set() or reading.watch.should_stop()
         try:
-            outcome = reading.run(visit)
+            return reading.run(visit)
         except Unavailable:
             raise
         except Exception:
             # A fault of ours in one file must not take the others along; it is told in its line and in the log.
-            logger().exception("sitemap broke", extra={**self._keys, "sitemap": line.url})
-            outcome = Failure(ErrorCode.INTERNAL, "its reading broke")
+            logger().exception("sitemap broke", extra={**self._keys, "sitemap": reading.line.url})
+            return Failure(ErrorCode.INTERNAL, "its reading broke")
         finally:
             self._should_stop = self._stopped.is_set
-        if self._stopped.is_set():
-            return Left.LOST
-        self._log(line, reading, outcome)
-        if outcome is Left.LOST:
-            measured.fence_hit()
-        return outcome
 
-    def _settle(self, line: Line, outcome: Read | NotModified | Failure, lanes: int) -> Turn:
-        """Write down what a file came to."""
+    def _settle(
+        self, line: Line, outcome: Read | NotModified | Failure, lanes: int
+    ) -> tuple[Read | NotModified | Failure, Turn]:
+        """Write down what a file came to, and return what was written."""
         try:
             if isinstance(outcome, Read):
                 turn = sitemap_ends.finish(self._db, line, outcome, lanes=lanes)
                 if outcome.children:
                     self._send_owed()
-                return turn
+                return outcome, turn
             if isinstance(outcome, NotModified):
-                return sitemap_ends.not_modified(
-                    self._db,
-                    line,
-                    status_code=outcome.status_code,
-                    wire_bytes=outcome.wire_bytes,
-                    ms=outcome.ms,
-                    lanes=lanes,
-                )
+                return outcome, sitemap_ends.not_modified(self._db, line, **asdict(outcome), lanes=lanes)
         except psycopg.Error:
             logger().exception("result refused by the database", extra={**self._keys, "sitemap": line.url})
             outcome = Failure(ErrorCode.INTERNAL, "its result could not be stored")
-        return sitemap_ends.fail(self._db, line, outcome)
+        return outcome, sitemap_ends.fail(self._db, line, outcome)
 
     def _send_owed(self) -> None:
         """Call further lanes, or whoever goes on with the job."""
@@ -230,7 +242,7 @@ class Lane:
         if turn.ended is None:
             return None
         if not turn.ended_here:
-            return LaneEnd.LEFT
+            return LaneEnd.OVER
         figures = sitemap_work.figures(self._db, self._job.tenant_id, self._job.id)
         if turn.ended is JobStatus.COMPLETE:
             measured.complete(JobKind.SITEMAP_SCAN, figures.urls)
@@ -247,11 +259,12 @@ class Lane:
         )
         return LaneEnd.ENDED
 
-    def _log(self, line: Line, reading: Reading, outcome: Outcome) -> None:
-        """One line a file."""
+    def _log(self, reading: Reading, outcome: Outcome, *, is_held: bool) -> None:
+        """One line a file, once it is written down; `is_held`: it was."""
         by_kind = {Read: "complete", NotModified: "unchanged"}
         told = outcome.code if isinstance(outcome, Failure) else outcome if isinstance(outcome, Left) else None
         word = told.value if told else by_kind[type(outcome)]
+        line = reading.line
         if not isinstance(outcome, Left):
             measured.sitemap_fetched(measured.OK if isinstance(outcome, Read) else word, outcome.wire_bytes)
         logger().info(
@@ -259,7 +272,7 @@ class Lane:
             extra={
                 **self._keys,
                 "sitemap": line.url,
-                "outcome": word,
+                "outcome": word if is_held else Left.LOST.value,
                 "attempt": line.attempt,
                 "urls": reading.stored,
                 "wire_bytes": getattr(outcome, "wire_bytes", None),

@@ -43,7 +43,7 @@ class Tally:
     """What became of the jobs of one invocation."""
 
     stored: list[UUID] = field(default_factory=list)  # final by what a lane here did last
-    left: list[UUID] = field(default_factory=list)  # nothing to claim: other lanes have what is open
+    left: list[UUID] = field(default_factory=list)  # nothing to claim: other lanes have what is open, or ended it
     fenced: list[UUID] = field(default_factory=list)  # cancelled or taken over meanwhile
     released: list[UUID] = field(default_factory=list)  # no time left: pending again, with a message
     postponed: list[UUID] = field(default_factory=list)  # their host is busy: pending, for after a while
@@ -147,9 +147,9 @@ class _Window:
             return
         for job in claims:
             if job.outcome is ClaimOutcome.CLAIMED:
-                self._begin(pool, job, is_leading=True)
+                self._begin(pool, job, self.token)
             elif job.outcome is ClaimOutcome.LEASED and not self.in_batch:
-                self._begin(pool, job, is_leading=False)
+                self._begin(pool, job, None)
             elif job.outcome is ClaimOutcome.LEASED:
                 self.tally.later.append(job.id)
             elif job.outcome is ClaimOutcome.BUSY:
@@ -160,13 +160,13 @@ class _Window:
             logger().warning("message of no job", extra={"job_id": str(job_id)})
             self.tally.ignored.append(job_id)
 
-    def _begin(self, pool: ThreadPoolExecutor, job: Claim, *, is_leading: bool) -> None:
+    def _begin(self, pool: ThreadPoolExecutor, job: Claim, claimed: UUID | None) -> None:
         site_end = time.monotonic() + SITE_SECONDS
         is_last = self.in_batch and site_end <= self.deadline
         terms = Terms(self.lease, site_end if is_last else self.deadline, self.file_seconds, is_last)
-        lane = Lane(self.db, job, self.fetcher, self.sender, terms, is_leading=is_leading, stopped=self.stopped)
+        lane = Lane(self.db, job, self.fetcher, self.sender, terms, claimed=claimed, stopped=self.stopped)
         self.running[pool.submit(lane.run)] = job
-        step = "job claimed" if is_leading else "job joined"
+        step = "job claimed" if claimed else "job joined"
         logger().info(step, extra={**job.keys(), "attempt": job.attempt})
 
     def _end(self, future: Future[LaneEnd]) -> None:
@@ -184,6 +184,7 @@ class _Window:
         else:
             by_end = {
                 LaneEnd.ENDED: self.tally.stored,
+                LaneEnd.OVER: self.tally.left,
                 LaneEnd.LEFT: self.tally.left,
                 LaneEnd.LOST: self.tally.fenced,
                 LaneEnd.RELEASED: self.tally.released,
