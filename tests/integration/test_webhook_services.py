@@ -11,10 +11,11 @@ import pytest
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from scrapersky.db.connection import Cursor, Database
-from scrapersky.domain.jobs import Caller
+from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.webhook_views import MAX_WEBHOOKS, WebhookRequest
 from scrapersky.domain.webhooks import DeliveryStatus
 from scrapersky.services import webhook_log, webhooks
+from support.log_lines import recorded
 
 T = TypeVar("T")
 REQUEST = WebhookRequest("https://hooks.example/in", ("job.complete",), None)
@@ -90,6 +91,16 @@ def test_what_was_deleted_is_deleted_and_not_unknown(forgetful: Forgetful, db: D
     webhooks.delete(forgetful, caller.tenant_id, made.id)
     assert forgetful.lost == 1
     assert webhooks.listing(db, caller.tenant_id) == ([], None)
+
+
+def test_a_webhook_is_told_of_when_it_is_made(
+    db: Database, forgetful: Forgetful, caller: Caller, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = Idempotency("k", b"1" * 32)
+    with recorded(capsys) as written:
+        made = [webhooks.create(forgetful, caller, REQUEST, key), webhooks.create(db, caller, REQUEST, key)]
+        told = [event["webhook_id"] for event in written.events() if event["message"] == "webhook made"]
+    assert ({webhook.id for webhook in made}, told) == ({made[0].id}, [str(made[0].id)])
 
 
 def test_a_replay_counts_what_it_has_set_back_itself(

@@ -54,7 +54,8 @@ def create(db: Database, caller: Caller, request: WebhookRequest, idempotency: I
         return _as_made(webhook_id, request, made_at)
 
     made = db.run(work, tenant_id=caller.tenant_id)
-    logger().info("webhook made", extra={"webhook_id": str(made.id), "tenant_id": str(caller.tenant_id)})
+    if made.id == webhook_id:  # else the answer that the key had the first time
+        logger().info("webhook made", extra={"webhook_id": str(made.id), "tenant_id": str(caller.tenant_id)})
     return made
 
 
