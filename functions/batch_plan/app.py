@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from scrapersky.domain.batches import Execution
 from scrapersky.observability import logger, observed
 from scrapersky.services import batch_rounds
 from scrapersky.settings import BatchPlanSettings
@@ -25,7 +26,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
     with database() as db:
         plan = batch_rounds.plan(
             db,
-            run,
+            Execution.named(event["execution"], run),
             round=event["round"],
             chunk_size=settings.chunk_size,
             sites_per_worker=settings.sites_per_worker,
@@ -46,6 +47,7 @@ def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str
         )
     planned = {
         "run": str(run),
+        "execution": event["execution"],
         "batch_id": str(plan.batch_id),
         "round": event["round"],
         "correlation_id": event["correlation_id"],

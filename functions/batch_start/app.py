@@ -1,4 +1,4 @@
-"""Works the batch queue off: starts the state machine for a batch's round, and makes batches that messages ask for.
+"""Works the batch queue off: starts the state machine for a batch, and makes batches that messages ask for.
 
 A message that can never be worked off goes to the dead letter queue at once, with its reason; one that could not be
 worked off now comes again.
@@ -8,6 +8,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from scrapersky.domain.batches import Execution
 from scrapersky.domain.jobs import Caller
 from scrapersky.errors import Conflict
 from scrapersky.metrics import Metric, count
@@ -60,12 +61,13 @@ def work_off(body: str, settings: BatchStartSettings) -> None:
 def begin(message: BatchStart, state_machine_arn: str) -> None:
     """Start the execution that the message names, unless it was started already."""
     client = step_functions()
-    keys = {"run": str(message.run), "round": message.round, "correlation_id": message.correlation_id}
+    name = Execution(message.run, message.execution).name
+    keys = {"run": str(message.run), "execution": name, "correlation_id": message.correlation_id}
     try:
         client.start_execution(
             stateMachineArn=state_machine_arn,
-            name=f"{message.run}-{message.round}",
-            # The rounds of one execution count from 1, whichever of the batch's executions it is.
+            name=name,
+            # Which of the batch's executions it is, its steps know by its name; its rounds count from 1.
             input=json.dumps({"run": str(message.run), "round": 1, "correlation_id": message.correlation_id}),
         )
     except client.exceptions.ExecutionAlreadyExists:

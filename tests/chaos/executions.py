@@ -82,7 +82,7 @@ class Machine:
                 if again:
                     time.sleep(state["wait_seconds"])
         except ExecutionFailed as error:
-            self._step("batch_finish", {**state, "abort": True, "error": str(error)}, None)
+            self._step("batch_finish", {**state, "execution": name, "abort": True, "error": str(error)}, None)
         finally:
             with self._lock:
                 self._running -= 1

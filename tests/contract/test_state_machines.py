@@ -182,6 +182,14 @@ def test_nothing_to_do_is_seen_before_the_kind() -> None:
     assert first == {"Variable": "$.chunks", "NumericEquals": 0, "Next": "Finish"}
 
 
+def test_each_step_is_told_which_execution_it_is_of() -> None:
+    """Plan's answer is what Finish is given; its name is of the engine's own, so that no input can lack it."""
+    found = {name: state["Parameters"] for name, state in definition()["States"].items() if state["Type"] == "Task"}
+    given = {name: parameters.get("Payload", {}).get("execution.$") for name, parameters in found.items()}
+    assert given == {"Plan": "$$.Execution.Name", "Finish": None, "Abort": "$$.Execution.Name"}
+    assert found["Finish"]["Payload.$"] == "$"
+
+
 def test_passing_faults_are_tried_again_with_growing_scattered_pauses() -> None:
     for _, state in tasks():
         assert any(set(retrier["ErrorEquals"]) & (PASSING_FAULTS | {"States.ALL"}) for retrier in state["Retry"])

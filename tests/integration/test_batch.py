@@ -16,7 +16,7 @@ from integration.test_work import found, run
 from scrapersky.db import leases
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim
-from scrapersky.domain.batches import StartedBatch
+from scrapersky.domain.batches import Execution, StartedBatch
 from scrapersky.domain.facts import ScanError, SiteScan
 from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
@@ -56,6 +56,10 @@ def run_of(postgres: TestDatabase, batch_id: UUID) -> UUID:
     (run_id,) = postgres.one("select run from scrapersky.batches where id = %s", batch_id)
     assert isinstance(run_id, UUID)
     return run_id
+
+
+def execution_of(postgres: TestDatabase, batch_id: UUID, number: int = 1) -> Execution:
+    return Execution(run_of(postgres, batch_id), number)
 
 
 def job_ids(db: Database, caller: Caller, batch_id: UUID) -> dict[str, UUID]:
@@ -230,14 +234,14 @@ def test_a_plan_covers_what_waits_once_and_keeps_to_the_concurrency_asked_for(
     ids = job_ids(db, caller, started.batch_id)
     run(db, ids["s0.example"])
     plan = batch_rounds.plan(
-        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+        db, execution_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
     )
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [25, 25, 9]
     assert {job for chunk in plan.chunks for job in chunk.job_ids} == set(ids.values()) - {ids["s0.example"]}
     assert plan.lanes * plan.chunks[0].window <= 15
     assert {chunk.window for chunk in plan.chunks} == {7}  # two workers
     with pytest.raises(NotFound):
-        batch_rounds.plan(db, uuid4(), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        batch_rounds.plan(db, Execution(uuid4(), 1), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
 
 
 def test_a_small_batch_has_work_for_all_its_workers(
@@ -245,7 +249,7 @@ def test_a_small_batch_has_work_for_all_its_workers(
 ) -> None:
     started = start(db, queue, caller, [f"s{n}.example" for n in range(19)], max_concurrent=30)
     plan = batch_rounds.plan(
-        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+        db, execution_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
     )
     assert (plan.lanes, [len(chunk.job_ids) for chunk in plan.chunks]) == (3, [7, 7, 5])
 
@@ -257,8 +261,8 @@ def test_a_plan_is_for_the_workers_of_the_batchs_kind(
     planned = []
     for kind in SITES:
         started = start(db, queue, caller, hosts, kind=kind, max_concurrent=8)
-        run_id = run_of(postgres, started.batch_id)
-        plan = batch_rounds.plan(db, run_id, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        execution = execution_of(postgres, started.batch_id)
+        plan = batch_rounds.plan(db, execution, round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
         planned.append((plan.kind, plan.lanes, {chunk.window for chunk in plan.chunks}))
     assert planned == [(JobKind.DOMAIN_SCAN, 1, {8}), (JobKind.SITEMAP_SCAN, 2, {4})]
 
@@ -266,9 +270,9 @@ def test_a_plan_is_for_the_workers_of_the_batchs_kind(
 def test_the_last_round_gives_each_site_a_worker_of_its_own_however_large_the_chunks(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
-    run_id = run_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
+    execution = execution_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
     plan = batch_rounds.plan(
-        db, run_id, round=batch_rounds.MAX_ROUNDS, chunk_size=100, sites_per_worker=SITES, max_lanes=50
+        db, execution, round=batch_rounds.MAX_ROUNDS, chunk_size=100, sites_per_worker=SITES, max_lanes=50
     )
     assert [len(chunk.job_ids) for chunk in plan.chunks] == [1] * 30
 
@@ -276,12 +280,12 @@ def test_the_last_round_gives_each_site_a_worker_of_its_own_however_large_the_ch
 def test_later_rounds_have_smaller_chunks_so_that_a_deadly_site_is_alone_at_last(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
-    run_id = run_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
+    execution = execution_of(postgres, start(db, queue, caller, [f"s{n}.example" for n in range(30)]).batch_id)
     sizes = [
         max(
             len(chunk.job_ids)
             for chunk in batch_rounds.plan(
-                db, run_id, round=n, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+                db, execution, round=n, chunk_size=25, sites_per_worker=SITES, max_lanes=50
             ).chunks
         )
         for n in (1, 2, 3, 4)
@@ -293,17 +297,17 @@ def test_a_site_that_kills_its_worker_costs_its_neighbours_nothing(
     db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller
 ) -> None:
     started = start(db, queue, caller, [f"s{n}.example" for n in range(6)] + ["deadly.example"], max_concurrent=1)
-    run_id = run_of(postgres, started.batch_id)
+    execution = execution_of(postgres, started.batch_id)
     deadly = job_ids(db, caller, started.batch_id)["deadly.example"]
     for number in range(1, batch_rounds.MAX_ROUNDS + 1):
-        plan = batch_rounds.plan(db, run_id, round=number, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
+        plan = batch_rounds.plan(db, execution, round=number, chunk_size=25, sites_per_worker=SITES, max_lanes=50)
         for chunk in plan.chunks:
             if deadly in chunk.job_ids:  # claimed with its neighbours, and nothing is ever heard of them again
                 leases.claim(db, chunk.job_ids, token=uuid4(), lease=timedelta(seconds=-1))
                 postgres.rows("update scrapersky.host_leases set until = now() - interval '1 s'")
             else:
                 run(db, *chunk.job_ids)
-        finished = batch_rounds.finish(db, run_id, round=number)
+        finished = batch_rounds.finish(db, execution, round=number)
         assert finished.again == (number < batch_rounds.MAX_ROUNDS)
     whole, domains = batch.snapshot(db, caller.tenant_id, started.batch_id)
     assert (whole.status, whole.figures.completed, whole.figures.failed) == (JobStatus.COMPLETE, 6, 1)
@@ -317,16 +321,16 @@ def test_a_round_that_leaves_jobs_asks_for_another_and_the_third_gives_them_up(
 ) -> None:
     started = start(db, queue, caller)
     ids = job_ids(db, caller, started.batch_id)
-    run_id = run_of(postgres, started.batch_id)
+    execution = execution_of(postgres, started.batch_id)
     leases.claim(db, [ids["a.example"]], token=uuid4(), lease=timedelta(seconds=60))
-    first = batch_rounds.finish(db, run_id, round=1)
+    first = batch_rounds.finish(db, execution, round=1)
     assert (first.open, first.again) == (3, True)
     assert 50 <= first.wait_seconds <= 62  # not before the living lease is over
-    last = batch_rounds.finish(db, run_id, round=batch_rounds.MAX_ROUNDS)
+    last = batch_rounds.finish(db, execution, round=batch_rounds.MAX_ROUNDS)
     assert (last.open, last.again) == (1, True)
     run(db, ids["a.example"])
     postgres.rows("update scrapersky.jobs set lease_until = now() - interval '1 s' where status = 'running'")
-    over = batch_rounds.finish(db, run_id, round=batch_rounds.MAX_ROUNDS + 1)
+    over = batch_rounds.finish(db, execution, round=batch_rounds.MAX_ROUNDS + 1)
     assert (over.open, over.again, over.wait_seconds) == (0, False, 0)
     assert postgres.rows("select distinct status, error_code from scrapersky.jobs") == [("failed", "worker_lost")]
 
@@ -337,7 +341,7 @@ def test_an_abort_leaves_nothing_open_but_what_a_worker_holds(
     started = start(db, queue, caller)
     held = job_ids(db, caller, started.batch_id)["b.example"]
     leases.claim(db, [held], token=uuid4(), lease=timedelta(seconds=60))
-    assert batch_rounds.abort(db, run_of(postgres, started.batch_id)) == 2
+    assert batch_rounds.abort(db, execution_of(postgres, started.batch_id)) == 2
     figures = batch.get(db, caller.tenant_id, started.batch_id).figures
     assert (figures.running, figures.failed) == (1, 2)
 
@@ -386,7 +390,7 @@ def test_a_lost_worker_of_a_batch_leaves_its_job_to_the_next_round(
     assert sweep.run(db, queue.sender, deadline=FOREVER).reopened == 1
     assert queue.drain() == []
     plan = batch_rounds.plan(
-        db, run_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
+        db, execution_of(postgres, started.batch_id), round=1, chunk_size=25, sites_per_worker=SITES, max_lanes=50
     )
     assert [chunk.job_ids for chunk in plan.chunks] == [(job_id,)]
 

@@ -216,6 +216,7 @@ def test_a_plan_puts_every_pending_job_into_one_chunk(
     plan = planned(run)
     assert plan == {
         "run": str(run),
+        "execution": f"{run}-1",
         "batch_id": str(made.batch_id),
         "round": 1,
         "correlation_id": "request-1",
@@ -290,3 +291,40 @@ def test_an_abort_leaves_every_job_final(
     ended, statuses = batch.snapshot(db, caller.tenant_id, made.batch_id)
     assert ended.status is JobStatus.FAILED
     assert {one.error.code for one in statuses if one.error} == {ErrorCode.WORKER_LOST}
+
+
+# --- an execution that another one has followed ---
+
+
+def superseded(db: Database, queue: ScanQueue, postgres: TestDatabase, caller: Caller) -> UUID:
+    """The run of a batch whose three jobs wait for its second execution."""
+    made = start(db, queue, caller)
+    batch.cancel(db, caller.tenant_id, made.batch_id)
+    batch.retry(db, queue.sender, caller, made.batch_id, error_codes=None, idempotency=None)
+    return run_of(postgres, made.batch_id)
+
+
+def test_the_steps_of_an_execution_go_by_its_name(
+    aws: Aws, db: Database, queue: ScanQueue, postgres: TestDatabase, caller: Caller
+) -> None:
+    run = superseded(db, queue, postgres, caller)
+    answer = planned(run)
+    assert answer["chunks"] == 0
+    answer = function("batch_finish").lambda_handler({**answer, "round": batch_rounds.MAX_ROUNDS}, Context())
+    assert (answer["again"], answer["wait_seconds"]) == (False, 0)
+    failure = {"abort": True, "error": {"Error": "States.Timeout", "Cause": ""}}
+    assert finished(run, execution=f"{run}-1", **failure)["ended"] == 0
+    assert finished(run, execution=f"{run}-2", **failure)["ended"] == 3  # control: the newest one's
+
+
+def test_an_event_of_an_execution_from_before_names_had_to_come_along_is_the_first_ones(
+    aws: Aws, db: Database, queue: ScanQueue, postgres: TestDatabase, caller: Caller
+) -> None:
+    failure = {"abort": True, "error": {"Error": "States.Timeout", "Cause": ""}}
+    first = run_of(postgres, start(db, queue, caller).batch_id)
+    assert finished(first)["again"] is True
+    assert finished(first, **failure)["ended"] == 3
+    later = superseded(db, queue, postgres, caller)
+    assert finished(later, round=batch_rounds.MAX_ROUNDS)["again"] is False
+    assert finished(later, **failure)["ended"] == 0
+    assert postgres.one("select count(*) from scrapersky.jobs where status = 'pending'") == (3,)

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
-from integration.test_batch import failing, job_ids, run_of, start
+from integration.test_batch import execution_of, failing, job_ids, start
 from integration.test_work import run
 from scrapersky.db import leases, sitemap_add
 from scrapersky.db import sweep as doors
@@ -97,12 +97,12 @@ def given_up(system: System) -> None:
 
 
 def batch_aborted(system: System) -> None:
-    batch_rounds.abort(system.db, run_of(system.postgres, system.batch()))
+    batch_rounds.abort(system.db, execution_of(system.postgres, system.batch()))
 
 
 def batch_given_up(system: System) -> None:
-    run_id = run_of(system.postgres, system.batch())
-    batch_rounds.finish(system.db, run_id, round=batch_rounds.MAX_ROUNDS)
+    execution = execution_of(system.postgres, system.batch())
+    batch_rounds.finish(system.db, execution, round=batch_rounds.MAX_ROUNDS)
 
 
 def batch_stuck(system: System) -> None:

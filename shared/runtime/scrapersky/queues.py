@@ -61,10 +61,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class BatchStart:
-    """Begin a round of a batch: `run` names the batch."""
+    """Begin an execution for a batch: `run` names the batch, `execution` is its number (`round` in the message)."""
 
     run: UUID
-    round: int
+    execution: int
     correlation_id: str
 
 
@@ -167,7 +167,7 @@ class BatchRequest:
 
 
 def parse_batch_message(body: str) -> BatchStart | BatchRequest:
-    """Read a body of the batch queue: the start of a round, or a whole request.
+    """Read a body of the batch queue: the start of an execution, or a whole request.
 
     Raises:
         MalformedMessage: it is neither; the reason names the field.

@@ -22,6 +22,7 @@ from bench.fetching.pages import make_page
 from scrapersky.db.connection import Database
 from scrapersky.db.leases import Claim
 from scrapersky.db.migrate import apply
+from scrapersky.domain.batches import Execution
 from scrapersky.domain.facts import PageRecord, SiteScan
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobKind
@@ -154,9 +155,10 @@ def _work_off(dsn: str, owner: str, batch_id: UUID) -> None:
     with psycopg.connect(owner, autocommit=True) as connection:
         row = connection.execute("select run from scrapersky.batches where id = %s", (batch_id,)).fetchone()
     assert row is not None
+    execution = Execution(row[0], 1)
     with Database(dsn) as db:
         planned = batch_rounds.plan(
-            db, row[0], round=1, chunk_size=CHUNK_SIZE, sites_per_worker=SITES_PER_WORKER, max_lanes=MAX_LANES
+            db, execution, round=1, chunk_size=CHUNK_SIZE, sites_per_worker=SITES_PER_WORKER, max_lanes=MAX_LANES
         )
     for chunk in planned.chunks:
         with Database(dsn) as db:
@@ -170,7 +172,7 @@ def _work_off(dsn: str, owner: str, batch_id: UUID) -> None:
                 patient=True,
             )
     with Database(dsn) as db:
-        finished = batch_rounds.finish(db, row[0], round=1)
+        finished = batch_rounds.finish(db, execution, round=1)
     if finished.open:
         raise RuntimeError(f"{finished.open} jobs are still open")
 

@@ -1,79 +1,113 @@
-"""The SQL of a batch's rounds, for the state machine: it knows a run, and the tenant is read off its row."""
+"""The SQL of a batch's rounds, for the state machine: it knows a run, and the tenant is read off its row.
+
+`batches.round` is the number of the batch's newest execution. Whatever an execution decides about jobs is fenced by it,
+in the statement that decides: to one that is superseded there is no job.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from scrapersky.db.connection import Database
+from scrapersky.domain.batches import Execution
 from scrapersky.domain.status import JobKind
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The batch behind a run."""
+    """The batch behind an execution's run, and the execution's number."""
 
     tenant_id: UUID
     batch_id: UUID
     request: dict[str, Any]
+    number: int
 
 
-def find(db: Database, run: UUID) -> Run | None:
+@dataclass(frozen=True, slots=True)
+class OpenJobs:
+    """How many jobs of a batch are not final, the seconds until the last living lease among them is over, and the
+    number of the batch's newest execution, which is at them.
+    """
+
+    count: int
+    seconds: int
+    newest: int
+
+
+def find(db: Database, execution: Execution) -> Run | None:
     rows = db.query(
         "select tenant_id, id, request from scrapersky.batch_of_run(%(run)s)",
-        {"run": run},
+        {"run": execution.run},
     )
-    return Run(rows[0]["tenant_id"], rows[0]["id"], rows[0]["request"]) if rows else None
+    return Run(rows[0]["tenant_id"], rows[0]["id"], rows[0]["request"], execution.number) if rows else None
 
 
 def pending(db: Database, run: Run) -> tuple[JobKind, list[UUID]]:
-    """The batch's kind, and its jobs that wait, in random order: what belongs together would else meet in a chunk."""
+    """The batch's kind, and its jobs that wait, in random order: what belongs together would else meet in a chunk.
+
+    None waits for an execution that is superseded.
+    """
     (row,) = db.query(
         """
         select b.kind,
                array(
                  select j.id from scrapersky.jobs as j
-                 where j.tenant_id = b.tenant_id and j.batch_id = b.id
+                 where j.tenant_id = b.tenant_id and j.batch_id = b.id and b.round = %(number)s
                    and (j.status = 'pending' or (j.status = 'running' and j.lease_until < now()))
                  order by j.id) as waiting
         from scrapersky.batches as b
         where b.tenant_id = %(tenant_id)s and b.id = %(batch_id)s
         """,
-        {"tenant_id": run.tenant_id, "batch_id": run.batch_id},
+        _parameters(run),
         tenant_id=run.tenant_id,
     )
     return JobKind(row["kind"]), row["waiting"]
 
 
-def open_jobs(db: Database, run: Run) -> tuple[int, int]:
-    """(jobs that are not final, seconds until the last living lease among them is over)."""
-    rows = db.query(
+def open_jobs(db: Database, run: Run) -> OpenJobs:
+    (row,) = db.query(
         """
-        select count(*) as open,
-               coalesce(ceil(extract(epoch from max(lease_until) - now())), 0)::integer as seconds
-        from scrapersky.jobs
-        where tenant_id = %(tenant_id)s and batch_id = %(batch_id)s and status in ('pending', 'running')
+        select b.round as newest, open.*
+        from scrapersky.batches as b,
+        lateral (
+          select count(*) as count,
+                 coalesce(ceil(extract(epoch from max(j.lease_until) - now())), 0)::integer as seconds
+          from scrapersky.jobs as j
+          where j.tenant_id = b.tenant_id and j.batch_id = b.id and j.status in ('pending', 'running')
+        ) as open
+        where b.tenant_id = %(tenant_id)s and b.id = %(batch_id)s
         """,
-        {"tenant_id": run.tenant_id, "batch_id": run.batch_id},
+        _parameters(run),
         tenant_id=run.tenant_id,
     )
-    return rows[0]["open"], max(rows[0]["seconds"], 0)
+    return OpenJobs(row["count"], max(row["seconds"], 0), row["newest"])
 
 
-def give_up(db: Database, run: Run, message: str) -> int:
-    """Fail every open job that no living lease holds; return how many."""
-    rows = db.query(
+def give_up(db: Database, run: Run, message: str) -> int | None:
+    """Fail every open job that no living lease holds; return how many. None, and no job, when it is superseded."""
+    (row,) = db.query(
         """
-        with ended as (
-          update scrapersky.jobs
+        with batch as (
+          -- Locked, so that who asks for the next execution comes before all of this or after it.
+          select tenant_id, id from scrapersky.batches
+          where tenant_id = %(tenant_id)s and id = %(batch_id)s and round = %(number)s
+          for no key update
+        ), ended as (
+          update scrapersky.jobs as j
           set status = 'failed', error_code = 'worker_lost', error_message = %(message)s,
               lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
-          where tenant_id = %(tenant_id)s and batch_id = %(batch_id)s
-            and (status = 'pending' or (status = 'running' and lease_until < now()))
+          from batch
+          where j.tenant_id = batch.tenant_id and j.batch_id = batch.id
+            and (j.status = 'pending' or (j.status = 'running' and j.lease_until < now()))
           returning 1
         )
-        select count(*) as ended from ended
+        select exists (select from batch) as is_newest, (select count(*) from ended) as ended
         """,
-        {"tenant_id": run.tenant_id, "batch_id": run.batch_id, "message": message},
+        {**_parameters(run), "message": message},
         tenant_id=run.tenant_id,
     )
-    return int(rows[0]["ended"])
+    return int(row["ended"]) if row["is_newest"] else None
+
+
+def _parameters(run: Run) -> dict[str, Any]:
+    return {"tenant_id": run.tenant_id, "batch_id": run.batch_id, "number": run.number}

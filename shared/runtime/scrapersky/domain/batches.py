@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from scrapersky.domain.jobs import JobError
@@ -90,6 +90,37 @@ class DomainStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution of the state machine for a batch: the `number`th one of its run.
+
+    The first works a batch off; a retry asks for the next one, and so does the sweeper when nothing moves any more. The
+    newest alone may plan and end jobs: those before it are superseded. An execution goes over the jobs in rounds, which
+    it counts from 1. (The column `batches.round` and the `round` of the message that begins an execution are the
+    execution's number, by a name from before.)
+    """
+
+    run: UUID
+    number: int
+
+    @property
+    def name(self) -> str:
+        """What Step Functions knows it by, which takes each name for one execution."""
+        return f"{self.run}-{self.number}"
+
+    @classmethod
+    def named(cls, name: str | None, run: UUID) -> Self:
+        """The execution of this name, which an event of the state machine brings along.
+
+        An event without one comes of an execution that began before its definition handed the name to every step: it is
+        taken for the first one, as nearly all are. Where it is a later one after all it ends no job, and what it leaves
+        is begun anew by the sweeper. A name of another kind was given by hand, and is taken for the first one as well.
+        """
+        prefix = f"{run}-"
+        number = name.removeprefix(prefix) if name is not None and name.startswith(prefix) else ""
+        return cls(run, int(number) if number.isdecimal() else 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Jobs that one worker invocation gets, and how many of them it may scan at once."""
 
@@ -99,7 +130,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One round of a batch: whose workers it is for, its chunks, and how many of them may be worked off at once."""
+    """A round of an execution: whose workers it is for, its chunks, and how many of them may be worked off at once."""
 
     batch_id: UUID
     kind: JobKind

@@ -1,11 +1,14 @@
-"""The rounds of a batch's execution, as the state machine asks for them: plan one, close it, end what is left."""
+"""The rounds of a batch's execution, as the state machine asks for them: plan one, close it, end what is left.
+
+An execution may find itself superseded at any step, by a retry or by the sweeper: a newer one is at the same jobs, and
+counts its rounds anew. The older one plans nothing then, waits for nothing and ends nothing.
+"""
 
 from collections.abc import Mapping
-from uuid import UUID
 
 from scrapersky.db import rounds
 from scrapersky.db.connection import Database
-from scrapersky.domain.batches import Chunk, Finished, Plan, lanes
+from scrapersky.domain.batches import Chunk, Execution, Finished, Plan, lanes
 from scrapersky.domain.status import JobKind
 from scrapersky.errors import NotFound
 from scrapersky.observability import logger
@@ -17,9 +20,15 @@ ROUND_PAUSE_SECONDS = 10
 
 
 def plan(
-    db: Database, run: UUID, *, round: int, chunk_size: int, sites_per_worker: Mapping[JobKind, int], max_lanes: int
+    db: Database,
+    execution: Execution,
+    *,
+    round: int,
+    chunk_size: int,
+    sites_per_worker: Mapping[JobKind, int],
+    max_lanes: int,
 ) -> Plan:
-    """A round of a run: what still waits, in chunks for the workers, of `chunk_size` jobs at most.
+    """A round of an execution: what still waits, in chunks for the workers, of `chunk_size` jobs at most.
 
     A small batch is cut so that all its workers have something to do. Each later round has smaller chunks, and the last
     one single jobs: a site that kills its worker, or takes all its time, takes its chunk along, and must not do so
@@ -28,7 +37,7 @@ def plan(
     Raises:
         NotFound: there is no such run.
     """
-    batch = _run(db, run)
+    batch = _run(db, execution)
     kind, waiting = rounds.pending(db, batch)
     most = batch.request["max_concurrent"]
     workers, window = lanes(most, sites_per_worker=sites_per_worker[kind], max_lanes=max_lanes)
@@ -38,42 +47,60 @@ def plan(
     return Plan(batch.batch_id, kind, chunks, workers)
 
 
-def finish(db: Database, run: UUID, *, round: int) -> Finished:
+def finish(db: Database, execution: Execution, *, round: int) -> Finished:
     """How the round ended. After the last one, what nobody works on any more fails as `worker_lost`.
+
+    A superseded execution has no further round, whatever is open.
 
     Raises:
         NotFound: there is no such run.
     """
-    batch = _run(db, run)
+    batch = _run(db, execution)
     lost = 0
     if round >= MAX_ROUNDS:
-        lost = rounds.give_up(db, batch, f"it was not done in {MAX_ROUNDS} rounds of its batch")
+        lost = rounds.give_up(db, batch, f"it was not done in {MAX_ROUNDS} rounds of its batch") or 0
         if lost:
-            logger().error("batch gave up", extra={"run": str(run), "batch_id": str(batch.batch_id), "lost": lost})
-    still_open, seconds = rounds.open_jobs(db, batch)
+            logger().error("batch gave up", extra={**_keys(execution, batch), "lost": lost})
+    still = rounds.open_jobs(db, batch)
+    is_newest = still.newest == execution.number
+    if not is_newest:
+        _superseded(execution, batch)
+    again = is_newest and still.count > 0
     return Finished(
         batch_id=batch.batch_id,
         given_up=lost,
-        open=still_open,
-        again=still_open > 0,
-        wait_seconds=max(seconds + 1, ROUND_PAUSE_SECONDS) if still_open else 0,
+        open=still.count,
+        again=again,
+        wait_seconds=max(still.seconds + 1, ROUND_PAUSE_SECONDS) if again else 0,
     )
 
 
-def abort(db: Database, run: UUID) -> int:
+def abort(db: Database, execution: Execution) -> int:
     """End what an execution that failed leaves behind; return how many jobs. What a worker still holds ends by itself.
 
     Raises:
         NotFound: there is no such run.
     """
-    batch = _run(db, run)
+    batch = _run(db, execution)
     ended = rounds.give_up(db, batch, "its batch was aborted")
-    logger().error("batch aborted", extra={"run": str(run), "batch_id": str(batch.batch_id), "ended": ended})
+    if ended is None:
+        _superseded(execution, batch)
+        return 0
+    logger().error("batch aborted", extra={**_keys(execution, batch), "ended": ended})
     return ended
 
 
-def _run(db: Database, run: UUID) -> rounds.Run:
-    found = rounds.find(db, run)
+def _run(db: Database, execution: Execution) -> rounds.Run:
+    found = rounds.find(db, execution)
     if found is None:
-        raise NotFound(f"There is no run {run}.")
+        raise NotFound(f"There is no run {execution.run}.")
     return found
+
+
+def _superseded(execution: Execution, batch: rounds.Run) -> None:
+    """Told by the last step of an execution alone, so that it is told once."""
+    logger().info("execution superseded", extra=_keys(execution, batch))
+
+
+def _keys(execution: Execution, batch: rounds.Run) -> dict[str, str]:
+    return {"run": str(execution.run), "batch_id": str(batch.batch_id), "execution": execution.name}
