@@ -149,10 +149,11 @@ class Workers:
 
     def _kill(self, pid: int) -> None:
         self._note_peak(peak_kib(pid))
-        os.kill(pid, signal.SIGKILL)
-        self.figures.killed += 1
-        at = time.monotonic() + self._visibility
-        self._again += [(at, body) for body in self.living.pop(pid)]
+        with suppress(ProcessLookupError):  # it ended by itself just now, and is not taken for killed
+            os.kill(pid, signal.SIGKILL)
+            self.figures.killed += 1
+            at = time.monotonic() + self._visibility
+            self._again += [(at, body) for body in self.living.pop(pid)]
 
     def _redeliver(self) -> None:
         """What a killed worker took along comes again, as SQS brings it."""

@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -71,8 +70,7 @@ class WebhookWorkers(Workers):
             super()._take(said)
 
     def _kill(self, pid: int) -> None:
-        with suppress(ProcessLookupError):  # it ended by itself just now, and is not taken for killed
-            super()._kill(pid)
+        super()._kill(pid)
         if not self._redelivers:
             self._again.clear()
 
