@@ -100,6 +100,18 @@ def test_a_lane_that_goes_before_the_last_leaves_the_host_to_the_others(
     assert (is_left_alone, int(str(seconds)) > 0) == (False, True)
 
 
+def test_a_lane_that_lost_its_file_alone_leaves_the_host_to_whoever_has_it(
+    db: Database, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = scan_of_two(db, caller)
+    taken = "update scrapersky.sitemap_files set lease_token = gen_random_uuid() where status = 'running' returning id"
+    before_calls(monkeypatch, sitemap_ends, "finish", lambda: postgres.one(taken))
+    with Listener(Table({"/a.xml": xml(urlset(page_urls(0)))}), keep_alive=True) as listener:
+        assert work(db, listener.port, site.job_id).fenced == [site.job_id]
+    is_left_alone, seconds = host(postgres)
+    assert (is_left_alone, int(str(seconds)) > 0) == (False, True)
+
+
 @pytest.mark.parametrize("meets", ["the site", "the job before it begins"])
 def test_a_cancelled_scan_frees_its_host(
     db: Database,

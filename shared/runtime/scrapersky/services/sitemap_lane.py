@@ -87,29 +87,29 @@ class Lane:
         """
         site = sitemap_work.site(self._db, self._job.tenant_id, self._job.id)
         if site is None or site.run_token is None:
-            return self._nobodys()
+            if self._claimed is None:
+                return LaneEnd.OVER
+            self._leave_host(LaneEnd.LOST, self._claimed)
+            return LaneEnd.LOST
         if self._claimed is None and (site.discovery is None or site.discovery.get("pause_seconds")):
             # Whoever leads is still looking, and owes a message for what it finds. Or the host has a delay, which only
             # one lane at a time can keep to: the one that knows when the last file ended.
             return LaneEnd.LEFT
         with Visit(self._fetcher, self._terms.deadline, lambda: self._should_stop()) as visit:
             end = self._lead(site, visit) if site.discovery is None else self._work_off(site, visit)
-            pause = visit.times.pause_seconds
-            if end is LaneEnd.LOST or (pause and end is not LaneEnd.LEFT):
-                # Nobody else frees it for a job that was cancelled. Of one that was taken over the token is void.
-                self._free_host(site.run_token, pause)
+            self._leave_host(end, site.run_token, visit.times.pause_seconds)
             if end is LaneEnd.RELEASED:  # not before the host is left alone: whom this calls would ask it at once
                 self._send_owed()
             return end
 
-    def _nobodys(self) -> LaneEnd:
-        """The job was ended before the lane could begin."""
-        if self._claimed is None:
-            return LaneEnd.OVER
-        self._free_host(self._claimed)
-        return LaneEnd.LOST
-
-    def _free_host(self, token: UUID, seconds: float = 0.0) -> None:
+    def _leave_host(self, end: LaneEnd, token: UUID, seconds: float = 0.0) -> None:
+        """Keep everybody from the host for as long as it asked, or from a job that was lost free it."""
+        if end is LaneEnd.LOST:
+            now = sitemap_work.site(self._db, self._job.tenant_id, self._job.id)
+            if now is not None and now.run_token == token:
+                return  # not the job, only this lane's file: whoever has it is at the host
+        elif end is LaneEnd.LEFT or not seconds:
+            return  # others are at it still, or it was freed with the end of the job
         leases.leave_alone(self._db, self._job.id, token=token, pause=timedelta(seconds=seconds))
 
     def _lead(self, site: Site, visit: Visit) -> LaneEnd:
