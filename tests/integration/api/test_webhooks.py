@@ -1,7 +1,9 @@
 """Webhooks over HTTP: made, read, changed, listed; their secrets, and how many there may be."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +12,7 @@ import pytest
 from conftest import TestDatabase
 from integration.api.conftest import WEBHOOK_KEY, WEBHOOKS, Client, refused
 from scrapersky.api import webhook_schemas
-from scrapersky.db.connection import Database
+from scrapersky.db.connection import Cursor, Database
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.webhook_views import MAX_WEBHOOKS, WebhookRequest
 from scrapersky.domain.webhooks import endpoint_secret
@@ -164,21 +166,30 @@ def test_control_without_the_lock_there_would_be_more(
 ) -> None:
     from scrapersky.db import webhooks as sql
 
-    monkeypatch.setattr(sql, "_LOCK", "select pg_sleep(0.2), %(tenant_id)s::uuid")
-    monkeypatch.setattr(
-        sql, "_CREATE", sql._CREATE.replace("< %(at_most)s", "< %(at_most)s and pg_sleep(0.5) is not null")
-    )
+    create, begun = sql.create, []
+
+    def create_beside_the_other(cursor: Cursor, parameters: Mapping[str, Any]) -> datetime | None:
+        made_at = create(cursor, parameters)
+        begun.append(made_at)
+        while len(begun) < 2:  # neither is committed before both have counted
+            cursor.execute("select pg_sleep(0.01)").fetchall()
+        return made_at
+
+    monkeypatch.setattr(sql, "_LOCK", "select %(tenant_id)s::uuid")
+    monkeypatch.setattr(sql, "create", create_beside_the_other)
     for _ in range(MAX_WEBHOOKS - 1):
         postgres.rows(
             "insert into scrapersky.webhooks (tenant_id, url, events, created_by) values (%s, 'https://a', '{x}', 'u')",
             client.tenant_id,
         )
+    clients, together = [client.another_process() for _ in range(2)], threading.Barrier(2)
 
-    def make(_: int) -> int:
-        return client.another_process().make_webhook().status
+    def make(client: Client) -> int:
+        together.wait(60)
+        return client.make_webhook().status
 
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(make, range(2))) == [201, 201]
+        assert list(pool.map(make, clients)) == [201, 201]
 
 
 # --- the same request again ---
