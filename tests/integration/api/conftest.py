@@ -211,20 +211,36 @@ def searched(client: Client, google: Searching, business_type: str = "dentist", 
     return job_id
 
 
+Store = Callable[[SiteScan], None]
 Finish = Callable[[str, SiteScan], None]
+
+
+def claimer(db: Database) -> Callable[[str], Store]:
+    """Claims a job as a worker does, and leaves to the test when what was found is stored."""
+
+    def claim(job_id: str) -> Store:
+        token = uuid4()
+        (claim,) = leases.claim(db, [UUID(job_id)], token=token, lease=timedelta(minutes=1))
+
+        def store(scan: SiteScan) -> None:
+            now = datetime.now(UTC)
+            result = domain_scan.result(claim.domain, claim.request, scan, now, now)
+            assert leases.store(db, claim, token=token, scan=scan, result=result)
+
+        return store
+
+    return claim
 
 
 def finisher(db: Database) -> Finish:
     """Does the worker's part for a job: claims it and stores what it found."""
+    claim = claimer(db)
+    return lambda job_id, scan: claim(job_id)(scan)
 
-    def finish(job_id: str, scan: SiteScan) -> None:
-        token = uuid4()
-        (claim,) = leases.claim(db, [UUID(job_id)], token=token, lease=timedelta(minutes=1))
-        now = datetime.now(UTC)
-        result = domain_scan.result(claim.domain, claim.request, scan, now, now)
-        assert leases.store(db, claim, token=token, scan=scan, result=result)
 
-    return finish
+@pytest.fixture
+def claim(db: Database) -> Callable[[str], Store]:
+    return claimer(db)
 
 
 @pytest.fixture

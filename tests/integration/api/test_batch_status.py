@@ -61,8 +61,8 @@ def test_a_held_answer_comes_with_the_change(client: Client, finish: Finish, que
     job_id = jobs_of(client, batch)["a.example"]
     tag = client.get(f"{batch}/status?{query}").headers["etag"]
     worker = threading.Timer(0.6, finish, (job_id, found()))
-    worker.start()
     began = time.monotonic()
+    worker.start()
     status = client.get(f"{batch}/status?wait=20{query}", if_none_match=tag)
     took = time.monotonic() - began
     worker.join()

@@ -2,10 +2,11 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
-from integration.api.conftest import ALIAS, JOBS, SCAN, Client, Finish, failed, found, refused
+from integration.api.conftest import ALIAS, JOBS, SCAN, Client, Finish, Store, failed, found, refused
 from scrapersky.api import result_schemas
 
 
@@ -49,9 +50,10 @@ def test_an_unchanged_status_is_a_304_and_a_changed_one_is_not(client: Client, f
     assert client.get(path + job_id, if_none_match=changed.headers["etag"]).status == 304
 
 
-def test_a_held_answer_comes_with_the_change(client: Client, finish: Finish) -> None:
+def test_a_held_answer_comes_with_the_change(client: Client, claim: Callable[[str], Store]) -> None:
     job_id = client.started("shop.example")
-    worker = threading.Timer(0.6, finish, (job_id, found()))
+    store = claim(job_id)  # before: a held answer comes with the first change, and the claim is one
+    worker = threading.Timer(0.6, store, (found(),))
     began = time.monotonic()
     worker.start()
     status = client.get(f"{SCAN}/status/{job_id}?wait=20")
