@@ -109,10 +109,15 @@ def test_control_memory_is_seen_when_the_limits_let_it_grow(world: World) -> Non
 
 
 def test_control_a_fetch_that_takes_longer_is_seen(world: World) -> None:
+    """On a busy machine the stopwatch counts less than passes, so that the fetch takes longer until it is seen."""
     silence = next(kind for kind in IN_PLAIN if kind.name == "silence")
-    outcome = world.fetch(silence, replace(BRIEF, seconds=BRIEF.seconds + SLACK_SECONDS + 0.5))
-    assert isinstance(outcome.answer, FetchFailure)
-    assert outcome.seconds > BRIEF.seconds + SLACK_SECONDS
+    bound = BRIEF.seconds + SLACK_SECONDS
+    for longer in (1.25, 2.5, 5, 10):
+        outcome = world.fetch(silence, replace(BRIEF, seconds=longer * bound))
+        assert isinstance(outcome.answer, FetchFailure)
+        if outcome.seconds > bound:
+            return
+    pytest.fail(f"{outcome.seconds} s of {longer * bound}")
 
 
 def test_a_page_in_single_bytes_is_given_up_early() -> None:
