@@ -1,12 +1,14 @@
 """What becomes of deliveries with their endpoint: it fails, is paused, has enough workers, is disabled or deleted."""
 
-from concurrent.futures import ThreadPoolExecutor, wait
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from conftest import TestDatabase
 from scrapersky.db import sweep, webhook_deliveries
 from scrapersky.db.connection import Database
 from scrapersky.db.webhook_deliveries import ClaimOutcome, Lease
@@ -92,6 +94,13 @@ def test_an_endpoint_has_no_more_workers_than_it_may(webhooks: Webhooks) -> None
     assert set(tried) == {ids[3], ids[2]}  # and what waited
 
 
+def waits_for_a_lock(postgres: TestDatabase) -> bool:
+    """Whether somebody in this database waits for what somebody else holds."""
+    return bool(
+        postgres.rows("select 1 from pg_stat_activity where datname = %s and wait_event_type = 'Lock'", postgres.name)
+    )
+
+
 def claims_beside_an_open_claim(webhooks: Webhooks) -> ClaimOutcome:
     """What comes of a second claim of an endpoint that may have one worker, begun before the first is committed."""
     webhooks.endpoint()
@@ -109,7 +118,9 @@ def claims_beside_an_open_claim(webhooks: Webhooks) -> ClaimOutcome:
         )
         assert claimed.fetchall() == [("claimed",)]
         beside = pool.submit(claim)
-        wait([beside], timeout=0.3)
+        until = time.monotonic() + 30
+        while not (beside.done() or waits_for_a_lock(webhooks.postgres)):
+            assert time.monotonic() < until, "the second claim neither ends nor waits"
         open_one.commit()
         return beside.result(30)
 
