@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from e2e.conftest import RunningStack
 from support import batches
 from support.cli_processes import Cli
-from support.function_log import Event, events
+from support.function_log import Event, events, eventually
 
 SCAN = "/api/v3/modernized_page_scraper"
 SITE, OTHER_SITE = "old-mill-brewery.example", "cedar-dental.example"
@@ -155,8 +155,15 @@ def test_what_is_asked_of_a_job_later_is_told_under_its_first_id(
     assert again["request_id"] != again["correlation_id"]
 
 
+def metrics_of(service: str) -> Callable[[Event], bool]:
+    return lambda event: "_aws" in event and event["service"] == service
+
+
 def test_metrics_are_lines_of_the_log_that_lead_to_nobody(stack: RunningStack, scanned: Callable[[str], str]) -> None:
     job_id = scanned(SITE)
+    # A function tells its metrics last, when its clients may have seen all of its work.
+    for service in ("domain_scan_worker", "domain_scan_api"):
+        eventually(stack.data_dir, metrics_of(service))
     told = [event for event in events(stack.data_dir) if "_aws" in event]
     assert {"domain_scan_worker", "domain_scan_api"} <= {event["service"] for event in told}
     for event in told:
