@@ -133,6 +133,7 @@ def cancel_job(job_id: JobId, body: schemas.ActionRequest | None = None) -> Resp
         "retry_job",
         "Start a failed or cancelled job anew",
         tag="Jobs",
+        description="One of a batch is taken up by its batch. An input of a batch that is no domain is not retried.",
         status=202,
         content=json_of(schemas.Accepted, examples.RETRY_ACCEPTED),
         headers=OF_ACCEPTED,
@@ -146,7 +147,7 @@ def retry_job(
     with database() as db:
         accepted = jobs.retry(
             db,
-            sender("domain_scan", "sitemap_scan", "places_search"),
+            sender("domain_scan", "sitemap_scan", "places_search", "batch"),
             caller,
             job_id,
             app.idempotency(idempotency_key),

@@ -172,7 +172,7 @@ def test_a_batch_message_may_ask_for_sitemap_scans_whose_pages_are_urls() -> Non
         (batch_body(kind=["domain_scan"]), "`kind` is none of domain_scan, sitemap_scan"),
         (batch_body(max_pages=True), "`max_pages` is no whole number from 1 to 100"),
         (batch_body(max_concurrent=1001), "`max_concurrent` is no whole number from 1 to 1000"),
-        (json.dumps({"version": 1, "run": JOB}), "`round` is no whole number from 1 to 10000"),
+        (json.dumps({"version": 1, "run": JOB}), "`round` is no whole number from 1 to 2147483647"),
         (json.dumps({"version": 1, "run": "x", "round": 1}), "`run` is no UUID"),
     ],
 )

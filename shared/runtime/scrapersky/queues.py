@@ -35,6 +35,7 @@ CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 TRIES = 2  # of a call, boto3's own
 CORRELATION_ID_LIMIT = 128
+MAX_EXECUTIONS = 2**31 - 1  # of a batch, as its column counts them: each retry of any of its jobs asks for one
 # `max_pages` of the kinds that come in batches: the most, and what counts when none is named.
 _PAGES = {
     JobKind.DOMAIN_SCAN: (MAX_PAGES, DEFAULT_PAGES),
@@ -174,7 +175,7 @@ def parse_batch_message(body: str) -> BatchStart | BatchRequest:
     """
     data = _object(body)
     if "run" in data:
-        return BatchStart(_uuid(data, "run"), _whole(data, "round", 1, 10_000, None), _correlation_id(data))
+        return BatchStart(_uuid(data, "run"), _whole(data, "round", 1, MAX_EXECUTIONS, None), _correlation_id(data))
     domains = data.get("domains")
     if not isinstance(domains, list) or not all(isinstance(domain, str) for domain in domains):
         raise MalformedMessage("`domains` is no list of texts")

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from integration.api.conftest import DOMAINS, JOBS, Client, Finish, failed, found, refused
+from integration.api.conftest import DOMAINS, JOBS, Client, Finish, failed, found, jobs_of, refused
 from integration.conftest import ScanQueue
 from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller
@@ -50,6 +50,26 @@ def test_a_sitemap_job_is_retried_by_its_own_workers(client: Client, db: Databas
     assert client.call("POST", f"{JOBS}/{job_id}/retry").status == 202
     assert [message["job_id"] for message in queue.drain_sitemaps()] == [str(job_id)]
     assert queue.drain() == []
+
+
+def test_a_job_of_a_batch_is_retried_by_its_batch_and_answered_as_any_other(
+    client: Client, queue: ScanQueue, finish: Finish
+) -> None:
+    batch = client.started_batch("a.example", "localhost")
+    jobs = jobs_of(client, batch)
+    finish(jobs["a.example"], failed())
+    queue.drain_batches()
+    first, again = (
+        client.call("POST", f"{JOBS}/{jobs['a.example']}/retry", headers={"idempotency-key": "k"}) for _ in range(2)
+    )
+    assert (first.status, first.json["job_id"]) == (202, jobs["a.example"])
+    assert first.headers["location"] == first.json["status_url"] == f"https://api.example{JOBS}/{jobs['a.example']}"
+    assert (again.status, again.body) == (202, first.body)
+    assert [message["round"] for message in queue.drain_batches()] == [2]
+    assert queue.drain() == []
+    assert client.get(f"{batch}/status").json["status"] == "pending"
+    problem = refused(client.call("POST", f"{JOBS}/{jobs['localhost']}/retry"), 409, "job_not_retryable")
+    assert problem["detail"].startswith("localhost names no domain to scan: ")
 
 
 def test_a_job_that_is_under_way_or_complete_cannot_be_retried(client: Client, finish: Finish) -> None:

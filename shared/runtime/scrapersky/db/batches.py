@@ -1,7 +1,7 @@
 """The SQL of batches as a tenant sees them. Figures are counted over the job rows, in the statement that shows them."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from scrapersky.db.outbox import owed
 from scrapersky.db.values import jsonb
 from scrapersky.domain.batches import Batch, DomainStatus, Figures, Rejected
 from scrapersky.domain.jobs import Job
-from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+from scrapersky.domain.status import JobKind, JobStatus
 from scrapersky.queues import Message
 
 # All rows in one statement: what is no domain is a failed job from the beginning.
@@ -116,51 +116,22 @@ limit %(limit)s
 
 # Pending and running alike; a worker that is still at one can write nothing any more.
 _CANCEL = """
-with ended as (
-  update scrapersky.jobs
+with locked as materialized (
+  select id from scrapersky.jobs
+  where tenant_id = %(tenant_id)s and batch_id = %(id)s and status in ('pending', 'running')
+  order by id -- as everybody locks jobs (migration 0011)
+  for no key update
+), ended as (
+  update scrapersky.jobs as j
   set status = 'cancelled', error_code = 'cancelled', error_message = 'cancelled on request',
       lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
-  where tenant_id = %(tenant_id)s and batch_id = %(id)s and status in ('pending', 'running')
+  from locked
+  where j.tenant_id = %(tenant_id)s and j.id = locked.id
   returning 1
 )
 select count(*) as ended,
        (select correlation_id from scrapersky.batches where tenant_id = %(tenant_id)s and id = %(id)s) as correlation_id
 from ended
-"""
-
-_RETRY = """
-with reopened as (
-  update scrapersky.jobs
-  set status = 'pending', attempt = 0, progress = 0, lease_token = null, started_at = null, finished_at = null,
-      error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
-      metadata = request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
-  where tenant_id = %(tenant_id)s and batch_id = %(id)s and status = any (%(statuses)s) and error_code = any (%(codes)s)
-  returning tenant_id, id
-), no_pages as (
-  delete from scrapersky.pages as p using reopened as j where p.tenant_id = j.tenant_id and p.job_id = j.id
-), no_facts as (
-  delete from scrapersky.facts as f using reopened as j where f.tenant_id = j.tenant_id and f.job_id = j.id
-), no_files as (
-  delete from scrapersky.sitemap_files as f using reopened as j where f.tenant_id = j.tenant_id and f.job_id = j.id
-), batch as (
-  update scrapersky.batches set round = round + 1, restarts = 0, begun_at = now()
-  where tenant_id = %(tenant_id)s and id = %(id)s and exists (select from reopened)
-  returning tenant_id, id, run, round, correlation_id
-), met as (
-  -- The message of a round before may be on its way right now. What its sender says must not be taken for this round's.
-  update scrapersky.outbox as o set sent_at = now() from batch
-  where o.tenant_id = batch.tenant_id and o.batch_id = batch.id and o.sent_at is null
-  returning o.batch_id
-), message as (
-  insert into scrapersky.outbox (tenant_id, batch_id, queue, body, held_until)
-  select batch.tenant_id, batch.id, 'batch',
-         scrapersky.batch_message(batch.run, batch.round, batch.correlation_id), now() + %(hold)s
-  from batch left join met on met.batch_id = batch.id -- after it
-  on conflict (tenant_id, batch_id) where sent_at is null and batch_id is not null
-    do update set body = excluded.body, held_until = excluded.held_until
-  returning id, queue, body
-)
-select id as message_id, queue, body from message
 """
 
 
@@ -268,20 +239,3 @@ def cancel(db: Database, tenant_id: UUID, batch_id: UUID) -> tuple[int, str | No
     """End every job that is not final; (how many, the request that the batch goes back to)."""
     rows = db.query(_CANCEL, {"tenant_id": tenant_id, "id": batch_id}, tenant_id=tenant_id)
     return rows[0]["ended"], rows[0]["correlation_id"]
-
-
-def retry(
-    cursor: Cursor, tenant_id: UUID, batch_id: UUID, *, codes: Sequence[ErrorCode], hold: timedelta
-) -> Message | None:
-    """Set the batch's jobs that ended by one of `codes` back to pending, in a new round; None when there is none."""
-    row = cursor.execute(
-        _RETRY,
-        {
-            "tenant_id": tenant_id,
-            "id": batch_id,
-            "hold": hold,
-            "codes": [code.value for code in codes],
-            "statuses": [JobStatus.FAILED.value, JobStatus.CANCELLED.value],
-        },
-    ).fetchone()
-    return owed(row) if row else None

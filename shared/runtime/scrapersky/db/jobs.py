@@ -40,6 +40,7 @@ with job as (
 select job.id, job.created_at, message.id as message_id, message.queue, message.body from job, message
 """
 
+# A batch's job is retried by its batch (batch_retry), whose executions bring it on.
 _RETRY = """
 with job as (
   update scrapersky.jobs
@@ -49,7 +50,7 @@ with job as (
         -- A search tells what it may cost beside what was asked for; how it went begins anew.
         case kind when 'places_search' then metadata - array['stored_places', 'new_places', 'requests', 'cost_usd']
         else request end) || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
-  where tenant_id = %(tenant_id)s and id = %(id)s and status in ('failed', 'cancelled')
+  where tenant_id = %(tenant_id)s and id = %(id)s and batch_id is null and status in ('failed', 'cancelled')
   returning id, tenant_id, kind, domain, correlation_id, created_at
 ), no_pages as (
   delete from scrapersky.pages as p using job where p.tenant_id = job.tenant_id and p.job_id = job.id
@@ -169,7 +170,7 @@ def create(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Mes
 
 
 def retry(cursor: Cursor, parameters: Mapping[str, Any]) -> tuple[datetime, Message] | None:
-    """Set a failed or cancelled job back to pending with its message; None when it is neither."""
+    """Set a failed or cancelled job back to pending with its message; None when it is neither, or of a batch."""
     row = cursor.execute(_RETRY, parameters).fetchone()
     return (row["created_at"], owed(row)) if row else None
 
@@ -179,6 +180,17 @@ def cancel(db: Database, tenant_id: UUID, job_id: UUID) -> dict[str, str] | None
     statement = _CANCEL + " returning correlation_id, batch_id::text"
     rows = db.query(statement, {"tenant_id": tenant_id, "id": job_id}, tenant_id=tenant_id)
     return {name: value for name, value in rows[0].items() if value is not None} if rows else None
+
+
+def in_batch(cursor: Cursor, tenant_id: UUID, job_id: UUID) -> Mapping[str, Any] | None:
+    """Of a batch's job its `created_at`, `kind`, `batch_id`, `domain`, `error_code`, `error_message`; else None."""
+    return cursor.execute(
+        """
+        select created_at, kind, batch_id, domain, error_code, error_message from scrapersky.jobs
+        where tenant_id = %s and id = %s and batch_id is not null
+        """,
+        (tenant_id, job_id),
+    ).fetchone()
 
 
 def origin(cursor: Cursor, tenant_id: UUID, job_id: UUID) -> tuple[datetime, dict[str, Any]] | None:

@@ -6,7 +6,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from scrapersky.domain.jobs import JobError
-from scrapersky.domain.status import JobKind, JobStatus
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+
+RETRYABLE = tuple(code for code in ErrorCode if code is not ErrorCode.INVALID_DOMAIN)
+"""What a job of a batch may have ended by that is retried. An input that names no domain is nothing to be scanned."""
 
 
 @dataclass(frozen=True, slots=True)

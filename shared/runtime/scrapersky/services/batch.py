@@ -5,11 +5,11 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
-from scrapersky.db import batches
+from scrapersky.db import batch_retry, batches
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
 from scrapersky.db.values import storable_text
-from scrapersky.domain.batches import Batch, DomainStatus, StartedBatch
+from scrapersky.domain.batches import RETRYABLE, Batch, DomainStatus, StartedBatch
 from scrapersky.domain.jobs import Caller, Idempotency, Job
 from scrapersky.domain.names import InvalidDomain, domain_key
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
@@ -17,15 +17,15 @@ from scrapersky.errors import Conflict, NotFound
 from scrapersky.metrics import Metric, count
 from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
-from scrapersky.services import jobs, outbox, paging
-from scrapersky.services.jobs import first_holder, own_key
+from scrapersky.services import outbox, paging
+from scrapersky.services.idempotency import first_holder, own_key
+from scrapersky.services.idempotency import made_before as what_was_made
 from scrapersky.services.nudges import nudge
 from scrapersky.services.waiting import wait_for
 
 STATUSES_SHOWN = 1_000  # domains in a status: about 200 kB
 RESULTS_AT_ONCE = 200  # jobs with results a statement: a few megabytes
 INPUT_KEPT = 500  # characters of an input that names no domain; it stands for one, and an index row is 2,704 bytes
-RETRYABLE = tuple(code for code in ErrorCode if code is not ErrorCode.INVALID_DOMAIN)
 
 
 def start(
@@ -108,7 +108,7 @@ def made_before(db: Database, caller: Caller, idempotency: Idempotency) -> tuple
     """
 
     def work(cursor: Cursor) -> tuple[StartedBatch, Any] | None:
-        before = jobs.made_before(cursor, caller, idempotency)
+        before = what_was_made(cursor, caller, idempotency)
         return (_existing(cursor, caller, before[0]), before[1]) if before is not None else None
 
     return db.run(work, tenant_id=caller.tenant_id)
@@ -217,7 +217,7 @@ def retry(
         if first is not None:
             return _existing(cursor, caller, first), []
         existing = _existing(cursor, caller, batch_id)
-        message = batches.retry(cursor, caller.tenant_id, batch_id, codes=codes, hold=HOLD)
+        message = batch_retry.retry(cursor, caller.tenant_id, batch_id, codes=codes, hold=HOLD)
         if message is None:
             raise Conflict("The batch has no failed or cancelled job to retry.", code="batch_not_retryable")
         return existing, [message]

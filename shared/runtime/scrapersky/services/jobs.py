@@ -1,22 +1,31 @@
 """What a tenant can do with its jobs, whatever their kind."""
 
 from collections.abc import Callable, Mapping
-from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from scrapersky.db import idempotency as keys
-from scrapersky.db import jobs, sweep
+from scrapersky.db import batch_retry, jobs, sweep
 from scrapersky.db.connection import Cursor, Database
 from scrapersky.db.outbox import HOLD
+from scrapersky.domain.batches import RETRYABLE
 from scrapersky.domain.jobs import Caller, Idempotency, Job, Started
-from scrapersky.domain.status import JobKind, JobStatus
-from scrapersky.errors import Conflict, FieldError, IdempotencyKeyReused, NotFound, PlacesNotConfigured
+from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+from scrapersky.errors import Conflict, NotFound, PlacesNotConfigured
 from scrapersky.metrics import Metric, count
 from scrapersky.observability import logger
 from scrapersky.queues import JobMessage, Message, Sender
 from scrapersky.services import outbox, paging
+from scrapersky.services.idempotency import first_holder, own_key
 from scrapersky.services.waiting import wait_for
+
+NOT_RETRYABLE = "job_not_retryable"
+
+
+class _Told(NamedTuple):
+    """The message that brings a job to its worker, and what the log says of the job besides its id."""
+
+    message: Message
+    of_the_job: dict[str, str]
 
 
 def create(
@@ -48,14 +57,14 @@ def create(
         "hold": HOLD,
     }
 
-    def work(cursor: Cursor) -> tuple[Started, list[Message]]:
+    def work(cursor: Cursor) -> tuple[Started, list[_Told]]:
         first = first_holder(cursor, caller, job_id, idempotency)
         if first is not None:
             return _existing(cursor, caller, first), []
         made = jobs.create(cursor, parameters)
         if made is None:
             return _existing(cursor, caller, job_id), []
-        return Started(job_id, made[0], metadata), [made[1]]
+        return Started(job_id, made[0], metadata), [_Told(made[1], {"kind": kind.value})]
 
     started = _started(db, sender, caller, work)
     if started.job_id == job_id:  # made by this request, be it by a try whose answer was lost
@@ -74,26 +83,31 @@ def retry(
 ) -> Started:
     """Start a failed or cancelled job anew, as the same job. `has_places`: whether places searches can be made here.
 
+    One of a batch is taken up by an execution of its batch, as if the batch were retried and no other had failed.
+
     Raises:
         NotFound: this tenant has no such job.
-        Conflict: it is neither failed nor cancelled.
+        Conflict: it is neither failed nor cancelled, or its batch's input named no domain (`job_not_retryable`).
         PlacesNotConfigured: it is a places search, and there is no key to make it with.
         IdempotencyKeyReused: the key stands for another request.
     """
     parameters = {"tenant_id": caller.tenant_id, "id": job_id, "hold": HOLD}
     once = idempotency or own_key()
 
-    def work(cursor: Cursor) -> tuple[Started, list[Message]]:
+    def work(cursor: Cursor) -> tuple[Started, list[_Told]]:
         first = first_holder(cursor, caller, job_id, once)
         if first is not None:
             return _existing(cursor, caller, first), []
         made = jobs.retry(cursor, parameters)
         if made is None:
+            in_batch = _retried_in_batch(cursor, caller, job_id)
+            if in_batch is not None:
+                return in_batch[0], [in_batch[1]]
             _existing(cursor, caller, job_id)
-            raise Conflict("Only a failed or cancelled job can be retried.", code="job_not_retryable")
+            raise Conflict("Only a failed or cancelled job can be retried.", code=NOT_RETRYABLE)
         if made[1].queue == JobKind.PLACES_SEARCH and not has_places:
             raise PlacesNotConfigured
-        return Started(job_id, made[0]), [made[1]]
+        return Started(job_id, made[0]), [_Told(made[1], {"kind": made[1].queue})]
 
     return _started(db, sender, caller, work)
 
@@ -206,51 +220,6 @@ def give_up(db: Database, messages: list[JobMessage]) -> int:
     return len(ended)
 
 
-def first_holder(
-    cursor: Cursor, caller: Caller, resource_id: UUID, idempotency: Idempotency | None, aside: object = None
-) -> UUID | None:
-    """What the same request made before under its key; None when this one is the first, and holds the key from now.
-
-    `aside` is kept with the key, for `made_before`.
-
-    Raises:
-        IdempotencyKeyReused: the key stands for another request.
-    """
-    if idempotency is None or keys.take(
-        cursor, caller.tenant_id, idempotency.key, idempotency.fingerprint, resource_id, aside
-    ):
-        return None
-    before = made_before(cursor, caller, idempotency)
-    return before[0] if before is not None else None
-
-
-def made_before(cursor: Cursor, caller: Caller, idempotency: Idempotency) -> tuple[UUID, Any] | None:
-    """(what the same request made before under its key, what was told aside); None when the key is free.
-
-    Raises:
-        IdempotencyKeyReused: the key stands for another request.
-    """
-    holder = keys.holder(cursor, caller.tenant_id, idempotency.key)
-    if holder is None:
-        return None
-    if bytes(holder["fingerprint"]) != idempotency.fingerprint:
-        reason = "used for another request within the last 24 hours"
-        raise IdempotencyKeyReused(
-            f"This Idempotency-Key was {reason}.", errors=[FieldError(("header", "Idempotency-Key"), reason)]
-        )
-    return holder["resource_id"], holder["aside"]
-
-
-def own_key() -> Idempotency:
-    """A key for a request that brought none, where a lost answer to its commit would else tell it a falsehood.
-
-    When the transaction runs again, what it made may have moved on: a worker is quick to claim a retried job, and then
-    nothing in the job's row says who set it back.
-    """
-    key = uuid4()
-    return Idempotency(str(key), sha256(key.bytes).digest())
-
-
 def _key(text: str) -> str:
     # Loads the URL parser, which functions that list nothing have no use for.
     from scrapersky.domain.names import InvalidDomain, domain_key
@@ -268,16 +237,34 @@ def _existing(cursor: Cursor, caller: Caller, job_id: UUID) -> Started:
     return Started(job_id, *origin)
 
 
+def _retried_in_batch(cursor: Cursor, caller: Caller, job_id: UUID) -> tuple[Started, _Told] | None:
+    """Have a batch's job taken up by its batch; None when it is none, or neither failed nor cancelled.
+
+    Raises:
+        Conflict: the batch's input named no domain.
+    """
+    job = jobs.in_batch(cursor, caller.tenant_id, job_id)
+    if job is None:
+        return None
+    if job["error_code"] == ErrorCode.INVALID_DOMAIN:
+        raise Conflict(f"{job['domain']} names no domain to scan: {job['error_message']}.", code=NOT_RETRYABLE)
+    message = batch_retry.retry(cursor, caller.tenant_id, job["batch_id"], codes=RETRYABLE, hold=HOLD, job_id=job_id)
+    if message is None:
+        return None
+    told = _Told(message, {"kind": job["kind"], "batch_id": str(job["batch_id"])})
+    return Started(job_id, job["created_at"]), told
+
+
 def _started(
-    db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Started, list[Message]]]
+    db: Database, sender: Sender, caller: Caller, work: Callable[[Cursor], tuple[Started, list[_Told]]]
 ) -> Started:
     answer, messages = db.run(work, tenant_id=caller.tenant_id)
-    for message in messages:
-        keys = {"job_id": str(answer.job_id), "tenant_id": str(caller.tenant_id), "kind": message.queue}
+    for message, of_the_job in messages:
+        keys = {"job_id": str(answer.job_id), "tenant_id": str(caller.tenant_id), **of_the_job}
         # A job that is retried goes on under the id of the request that made it.
         ids = {"correlation_id": message.body["correlation_id"], "request_id": caller.correlation_id}
         logger().info("job started", extra={**keys, **ids})
-    outbox.deliver(db, sender, messages)
+    outbox.deliver(db, sender, [message for message, _ in messages])
     return answer
 
 

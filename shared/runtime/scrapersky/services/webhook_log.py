@@ -20,7 +20,7 @@ from scrapersky.domain.webhooks import DeliveryStatus
 from scrapersky.errors import Conflict, FieldError, Invalid, NotFound
 from scrapersky.queues import Message, Sender
 from scrapersky.services import outbox, paging, webhooks
-from scrapersky.services.jobs import first_holder, own_key
+from scrapersky.services.idempotency import first_holder, own_key
 
 SENT_AT_ONCE = 100
 """Messages of a replay that are sent before the answer: ten calls of SQS. The others are the sweep's, in a minute."""

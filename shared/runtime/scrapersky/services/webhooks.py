@@ -16,7 +16,7 @@ from scrapersky.errors import Conflict, FieldError, Invalid, NotFound
 from scrapersky.observability import logger
 from scrapersky.queues import Sender
 from scrapersky.services import paging
-from scrapersky.services.jobs import first_holder, made_before, own_key
+from scrapersky.services.idempotency import first_holder, made_before, own_key
 from scrapersky.services.nudges import nudge
 
 FIRST_VERSION = 1  # of a secret, as the row has it when it is made
