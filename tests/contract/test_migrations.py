@@ -13,6 +13,7 @@ RELEASED = {
     "0008_events.sql": "ce6888bee2844e10d158a97939d2e21e2156f43c9e214b544ad9b4e4930adddf",
     "0009_postponed.sql": "d789b45f1dc2e7464ad67bf5a5546ec06ad1a2e9084d60d93f4877d012a4dfb9",
     "0010_fair_events.sql": "9630099fc082872cddf2db3ab7ce37a44d207dea4a623dee206863afc6a73fe0",
+    "0011_lock_order.sql": "b7345ff24149c5c82526abbff6bc8ad6075476108e922ad3660d7174610ba01e",
 }
 
 

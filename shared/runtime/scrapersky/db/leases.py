@@ -134,15 +134,16 @@ def leave_alone(db: Database, job_id: UUID, *, token: UUID, pause: timedelta) ->
 
 # The host is free, or left alone for as long as it asked, whether or not the job was still this worker's.
 _STORE = """
-with host as (
-  select scrapersky.free_hosts(array[%(id)s::uuid], %(token)s, %(pause)s)
-), fenced as (
+with fenced as (
   update scrapersky.jobs
   set status = %(status)s, progress = case when %(status)s = 'complete' then 100 else progress end, result = %(result)s,
       error_code = %(error_code)s, error_message = %(error_message)s,
       metadata = metadata || %(metadata)s, lease_until = null, finished_at = now(), updated_at = now()
   where tenant_id = %(tenant_id)s and id = %(id)s and lease_token = %(token)s and status = 'running'
   returning tenant_id, id, domain
+), host as (
+  select scrapersky.free_hosts(array[%(id)s::uuid], %(token)s, %(pause)s)
+  where (select count(*) from fenced) >= 0 -- after it: jobs are locked before hosts (migration 0011)
 ), latest as (
   insert into scrapersky.domains (tenant_id, domain, site_data, job_id, scanned_at)
   select tenant_id, domain, %(site_data)s::jsonb, id, now() from fenced where %(site_data)s::jsonb is not null
