@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from support.webhook_receivers import OK, Request
 WAIT_SECONDS = 30.0
 URL = "http://hook.example/in"
 GONE = response(status="410 Gone")
+Seen = TypeVar("Seen")
 
 
 @pytest.fixture
@@ -44,6 +45,14 @@ def heard(hook: Hook, wanted: Callable[[Any], bool], *, times: int = 1) -> Reque
     return pytest.fail(f"not heard {times} times in {WAIT_SECONDS} s")
 
 
+def stored(look: Callable[[], Seen], is_so: Callable[[Seen], bool]) -> Seen:
+    """What is seen as soon as it is so: how a delivery went is stored after it was heard."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not is_so(seen := look()):
+        assert time.monotonic() < deadline, seen
+    return seen
+
+
 def verified(secret: str, request: Request) -> Any:
     return Webhook(secret).verify(request.body, request.headers)
 
@@ -67,12 +76,18 @@ def test_a_receiver_is_told_of_a_scan_and_verifies_it(
     with pytest.raises(WebhookVerificationError):
         verified("whsec_" + "A" * 44, request)
 
-    (delivery,) = cli.json("webhooks deliveries", made["id"], "--event-id", event["id"])["items"]
+    (delivery,) = stored(
+        lambda: cli.json("webhooks deliveries", made["id"], "--event-id", event["id"])["items"],
+        lambda items: [item["status"] for item in items] == ["delivered"],
+    )
     assert cli.run("webhooks replay", delivery["id"]).returncode == 0
     again = heard(hook, is_of_the_job, times=2)
     assert (again.event_id, again.body) == (request.event_id, request.body)
     assert verified(made["secret"], again) == told
-    shown = cli.run("webhooks show", delivery["id"]).stdout.splitlines()
+    shown = stored(
+        lambda: cli.run("webhooks show", delivery["id"]).stdout.splitlines(),
+        lambda lines: lines[0].split()[1] == "delivered",
+    )
     assert shown[0].split()[:3] == ["job.complete", "delivered", "2"]
 
 
@@ -97,7 +112,12 @@ def test_after_a_rotation_both_secrets_verify_and_no_other(cli: Cli, hook: Hook,
 def test_a_receiver_that_is_gone_is_not_told_any_more_until_it_is_enabled(
     cli: Cli, hook: Hook, made: dict[str, Any]
 ) -> None:
-    hook.receiver.answer = lambda _: GONE
+    def gone_from_this_one(number: int) -> bytes:
+        """What is told of another test's jobs leaves it enabled."""
+        told = json.loads(hook.receiver.heard[number].body)["data"]
+        return GONE if told.get("webhook_id") == made["id"] else OK
+
+    hook.receiver.answer = gone_from_this_one
     ran = cli.run("webhooks test", made["id"])
     assert (ran.returncode, "410" in ran.stdout) == (1, True), ran
     assert "disabled (gone)" in cli.run("webhooks show", made["id"]).stdout
