@@ -61,6 +61,7 @@ def up(data_dir: Path, web: DemoWeb) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.timeout(5 * SECONDS)
 def test_what_a_stack_has_found_is_there_after_a_restart(data_dir: Path, web: DemoWeb) -> None:
     with up(data_dir, web):
         ran = command(data_dir, "scan", "parish-hall.example", "--json")
@@ -86,6 +87,7 @@ def test_what_a_stack_has_found_is_there_after_a_restart(data_dir: Path, web: De
     assert json.loads(known.stdout)["result"] == job["result"]
 
 
+@pytest.mark.timeout(5 * SECONDS)
 def test_another_shell_finds_the_stack_wherever_it_keeps_its_state(
     data_dir: Path, web: DemoWeb, tmp_path: Path
 ) -> None:
