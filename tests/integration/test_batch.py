@@ -332,7 +332,11 @@ def test_a_round_that_leaves_jobs_asks_for_another_and_the_third_gives_them_up(
     postgres.rows("update scrapersky.jobs set lease_until = now() - interval '1 s' where status = 'running'")
     over = batch_rounds.finish(db, execution, round=batch_rounds.MAX_ROUNDS + 1)
     assert (over.open, over.again, over.wait_seconds) == (0, False, 0)
-    assert postgres.rows("select distinct status, error_code from scrapersky.jobs") == [("failed", "worker_lost")]
+    assert postgres.rows("select domain, status, error_code from scrapersky.jobs order by domain") == [
+        ("a.example", "failed", "worker_lost"),
+        ("b.example", "failed", "timeout"),  # no worker ever was at it
+        ("c.example", "failed", "timeout"),
+    ]
 
 
 def test_an_abort_leaves_nothing_open_but_what_a_worker_holds(

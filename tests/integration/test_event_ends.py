@@ -153,7 +153,7 @@ ENDERS: dict[Ender, tuple[str, list[tuple[str, str | None]]]] = {
     workers_lost: ("sweep_leases", [("job.failed", "worker_lost")]),
     given_up: ("fail_dead_letters", [("job.failed", "worker_lost")]),
     batch_aborted: ("rounds", [("job.failed", "worker_lost")] * 2),
-    batch_given_up: ("rounds", [("job.failed", "worker_lost")] * 2),
+    batch_given_up: ("rounds", [("job.failed", "timeout")] * 2),
     batch_stuck: ("sweep_batches", [("job.failed", "worker_lost")] * 2),
     sitemaps_read: ("sitemap_settle", [("job.complete", None)]),
     sitemaps_unreadable: ("sitemap_settle", [("job.failed", "http_error")]),

@@ -10,7 +10,10 @@ from uuid import UUID
 
 from scrapersky.db.connection import Database
 from scrapersky.domain.batches import Execution
-from scrapersky.domain.status import JobKind
+from scrapersky.domain.status import ErrorCode, JobKind
+
+Reason = tuple[ErrorCode, str]
+"""Why a job failed: the code, and the words for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,12 @@ def open_jobs(db: Database, run: Run) -> OpenJobs:
     return OpenJobs(row["count"], max(row["seconds"], 0), row["newest"])
 
 
-def give_up(db: Database, run: Run, message: str) -> int | None:
-    """Fail every open job that no living lease holds; return how many. None, and no job, when it is superseded."""
+def give_up(db: Database, run: Run, *, lost: Reason, unfinished: Reason, unbegun: Reason) -> int | None:
+    """Fail every open job that no living lease holds; return how many. None, and no job, when it is superseded.
+
+    `lost` is why a job failed whose worker was lost, `unfinished` of one that workers gave back alone, and `unbegun` of
+    one that no worker was ever at.
+    """
     (row,) = db.query(
         """
         with batch as (
@@ -94,7 +101,14 @@ def give_up(db: Database, run: Run, message: str) -> int | None:
           for no key update
         ), ended as (
           update scrapersky.jobs as j
-          set status = 'failed', error_code = 'worker_lost', error_message = %(message)s,
+          set status = 'failed',
+              -- A claim counts as an attempt, and no more when it is given back.
+              error_code = case when j.attempt > 0 then %(lost_code)s
+                                when j.started_at is not null then %(unfinished_code)s
+                                else %(unbegun_code)s end,
+              error_message = case when j.attempt > 0 then %(lost)s
+                                   when j.started_at is not null then %(unfinished)s
+                                   else %(unbegun)s end,
               lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
           from batch
           where j.tenant_id = batch.tenant_id and j.batch_id = batch.id
@@ -103,7 +117,10 @@ def give_up(db: Database, run: Run, message: str) -> int | None:
         )
         select exists (select from batch) as is_newest, (select count(*) from ended) as ended
         """,
-        {**_parameters(run), "message": message},
+        _parameters(run)
+        | {"lost_code": lost[0].value, "lost": lost[1]}
+        | {"unfinished_code": unfinished[0].value, "unfinished": unfinished[1]}
+        | {"unbegun_code": unbegun[0].value, "unbegun": unbegun[1]},
         tenant_id=run.tenant_id,
     )
     return int(row["ended"]) if row["is_newest"] else None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from scrapersky.db import rounds
 from scrapersky.db.connection import Database
 from scrapersky.domain.batches import Chunk, Execution, Finished, Plan, lanes
-from scrapersky.domain.status import JobKind
+from scrapersky.domain.status import ErrorCode, JobKind
 from scrapersky.errors import NotFound
 from scrapersky.observability import logger
 
@@ -17,6 +17,16 @@ MAX_ROUNDS = 3  # of one execution: what three rounds could not end is lost
 CHUNK_SHRINKS = 5  # times a round: 25, 5, 1
 # The least wait before another round, so that a round which failed at once does not come back at once.
 ROUND_PAUSE_SECONDS = 10
+# What nobody works on any more after the last round fails. `worker_lost` is a fault of ours, and an alarm is there for
+# it: that a job's turn did not come, or was too short for it, is none.
+_NOT_DONE = f"it was not done in {MAX_ROUNDS} rounds of its batch"
+_LOST = (ErrorCode.WORKER_LOST, f"{_NOT_DONE}: its worker was lost")
+_UNFINISHED = (ErrorCode.TIMEOUT, _NOT_DONE)
+_UNBEGUN = (
+    ErrorCode.TIMEOUT,
+    f"it was not begun in {MAX_ROUNDS} rounds of its batch: another job was at its host, or no worker was free",
+)
+_ABORTED = (ErrorCode.WORKER_LOST, "its batch was aborted")
 
 
 def plan(
@@ -48,7 +58,7 @@ def plan(
 
 
 def finish(db: Database, execution: Execution, *, round: int) -> Finished:
-    """How the round ended. After the last one, what nobody works on any more fails as `worker_lost`.
+    """How the round ended. After the last one, what nobody works on any more fails.
 
     A superseded execution has no further round, whatever is open.
 
@@ -58,7 +68,7 @@ def finish(db: Database, execution: Execution, *, round: int) -> Finished:
     batch = _run(db, execution)
     lost = 0
     if round >= MAX_ROUNDS:
-        lost = rounds.give_up(db, batch, f"it was not done in {MAX_ROUNDS} rounds of its batch") or 0
+        lost = rounds.give_up(db, batch, lost=_LOST, unfinished=_UNFINISHED, unbegun=_UNBEGUN) or 0
         if lost:
             logger().error("batch gave up", extra={**_keys(execution, batch), "lost": lost})
     still = rounds.open_jobs(db, batch)
@@ -82,7 +92,7 @@ def abort(db: Database, execution: Execution) -> int:
         NotFound: there is no such run.
     """
     batch = _run(db, execution)
-    ended = rounds.give_up(db, batch, "its batch was aborted")
+    ended = rounds.give_up(db, batch, lost=_ABORTED, unfinished=_ABORTED, unbegun=_ABORTED)
     if ended is None:
         _superseded(execution, batch)
         return 0
