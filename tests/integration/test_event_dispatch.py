@@ -216,7 +216,7 @@ def test_metrics_of_ended_jobs_are_those_of_the_rows(
     run(db, first)
     run(db, second, scan=failing)
     jobs.cancel(db, caller.tenant_id, third)
-    dispatch(db, queue, Bus(lambda _: "InternalFailure"))  # nothing is counted before it is handed on
+    dispatch(db, queue, Bus(lambda _: "InternalFailure"))  # each is counted once, though it is handed on later
     release(postgres)
     capsys.readouterr()
     dispatch(db, queue)

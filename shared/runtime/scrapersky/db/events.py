@@ -10,9 +10,11 @@ from psycopg.types.json import Jsonb
 
 from scrapersky.db.batches import batch_of
 from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.migrate import newest
 from scrapersky.db.outbox import HOLD, owed
 from scrapersky.domain import events as told
 from scrapersky.domain.events import ClosedBatch, Event, EventType
+from scrapersky.errors import Unavailable
 from scrapersky.queues import Message
 
 TAKE_LIMIT = 100  # ten calls of PutEvents, and at most a thousand deliveries a transaction
@@ -24,9 +26,14 @@ PURGE_LIMIT = 1000  # rows a statement, as of every sweep
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """What a transaction handed on: the ids of events that need not be taken again, and messages owed at once."""
+    """What a transaction handed on: the ids of events that need not be taken again, and messages owed at once.
+
+    `counted` are the ids of those that this dispatcher is to count: the first that had them to hand on, whether or not
+    it could. Nobody else is told of one.
+    """
 
     ids: frozenset[UUID]
+    counted: frozenset[UUID]
     messages: tuple[Message, ...]
 
 
@@ -45,21 +52,32 @@ def event_of(row: Mapping[str, Any]) -> Event:
     )
 
 
+# What was taken of a database of an older version could not be counted.
+_TAKE = """
+select schema.version >= %(needed)s collate "C" as fits, taken.*
+from (select scrapersky.schema_version() as version) as schema
+left join lateral scrapersky.take_events(
+  %(token)s, %(hold)s, case when schema.version >= %(needed)s collate "C" then %(limit)s else 0 end) as taken on true
+"""
+
+
 def take(db: Database, token: UUID, *, hold: timedelta = TAKE_HOLD, limit: int = TAKE_LIMIT) -> list[Event]:
     """Events that nobody is handing on, held for this `token`, which says whose turn it is: a new one each call.
 
     They are of up to `limit` tenants in equal shares, the oldest of each first. Migration 0010 says how they are found.
+
+    Raises:
+        Unavailable: the database is of an older version than this one; nothing was taken.
     """
-    rows = db.query(
-        "select * from scrapersky.take_events(%(token)s, %(hold)s, %(limit)s)",
-        {"token": token, "hold": hold, "limit": limit},
-    )
-    return [event_of(row) for row in rows]
+    rows = db.query(_TAKE, {"token": token, "hold": hold, "limit": limit, "needed": newest()})
+    if not rows[0]["fits"]:
+        raise Unavailable(f"the database lacks migration {newest()}")
+    return [event_of(row) for row in rows if row["id"] is not None]
 
 
 _DISPATCH = """
-select event_id, message_id, queue, body
-from scrapersky.dispatch_events(%(token)s, %(tenant_ids)s, %(ids)s, %(done)s, %(closed)s, %(hold)s)
+select event_id, is_dispatched, is_counted, message_id, queue, body
+from scrapersky.dispatch_events(%(token)s, %(tenant_ids)s, %(ids)s, %(done)s, %(ids)s, %(closed)s, %(hold)s)
 """
 
 
@@ -83,7 +101,8 @@ def dispatch(db: Database, token: UUID, taken: Sequence[Event], *, done: Collect
 
     rows = db.run(work).fetchall()
     return Dispatched(
-        frozenset(row["event_id"] for row in rows if row["event_id"] is not None),
+        frozenset(row["event_id"] for row in rows if row["is_dispatched"]),
+        frozenset(row["event_id"] for row in rows if row["is_counted"]),
         tuple(owed(row) for row in rows if row["message_id"] is not None),
     )
 

@@ -67,7 +67,8 @@ def purge(db: Database, *, deadline: float) -> int:
 def dispatch(db: Database, sender: Sender, bus: "EventBus | None", *, deadline: float) -> Tally:
     """Hand on what there is; nothing is taken after `deadline` (monotonic). An event is told at least once, by its id.
 
-    What the bus does not take now is told to the endpoints all the same, and put on the bus again after a while.
+    What the bus does not take now is told to the endpoints and counted all the same, and put on the bus again after a
+    while.
 
     Raises:
         Unavailable: the database could not be reached; what was taken is taken again when its hold is over.
@@ -81,8 +82,9 @@ def dispatch(db: Database, sender: Sender, bus: "EventBus | None", *, deadline: 
         delayed = _put(bus, taken, deadline + BUS_GRACE_SECONDS) if bus is not None else set()
         done = {event.id for event in taken} - delayed
         dispatched = events.dispatch(db, token, taken, done=done)
+        _count(event for event in taken if event.id in dispatched.counted)
         handed_on = [event for event in taken if event.id in dispatched.ids]
-        _count(handed_on)
+        count(Metric.EVENTS_DISPATCHED, len(handed_on))
         _log(handed_on[: max(LOGGED - tally.dispatched, 0)])
         tally.dispatched += len(dispatched.ids)
         tally.delayed += len(delayed)
@@ -128,10 +130,9 @@ def _log(dispatched: Iterable[Event]) -> None:
         )
 
 
-def _count(dispatched: Iterable[Event]) -> None:
-    """Metrics of what was handed on. This is the one place that sees every job's end, whoever ended it, once."""
-    for event in dispatched:
-        count(Metric.EVENTS_DISPATCHED)
+def _count(met: Iterable[Event]) -> None:
+    """Metrics of ends. This is the one place that sees every job's end, whoever ended it, and each once."""
+    for event in met:
         if event.type.is_of_a_job:
             kind = event.data["kind"]
             count(Metric.JOBS_ENDED, kind=kind, outcome=outcome(event))
