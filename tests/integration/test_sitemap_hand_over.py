@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -30,16 +30,24 @@ def expected(*numbers: int) -> list[str]:
     return sorted(url for number in numbers for url in page_urls(number))
 
 
+def discover(db: Database, port: int, job_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invocation that has time for the discovery alone, so that all the time of the next one is for files."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sitemap_lane, "MIN_FILE_SECONDS", float("inf"))
+        assert work(db, port, job_id).released == [job_id]
+
+
 def test_what_no_time_is_left_for_goes_on_in_the_next_invocation(
-    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = start(db, queue, caller)
-    table = Table(site_of(*range(4), pause=0.5))
+    table = Table(site_of(*range(6), pause=0.5))
     with Listener(table, keep_alive=True) as listener:
-        first = work(db, listener.port, job_id, seconds=ENOUGH + 1.5)
+        discover(db, listener.port, job_id, monkeypatch)
+        first = work(db, listener.port, job_id, seconds=ENOUGH + 2.5)
         assert first.released == [job_id]
         done = len(stored_urls(postgres))
-        assert 0 < done < 12
+        assert 0 < done < 18
         assert postgres.one("select status, attempt, lease_token from scrapersky.jobs") == ("pending", 0, None)
         assert {row[0] for row in lines(postgres, "status")} == {"complete", "pending"}
         assert postgres.one("select count(*) from scrapersky.outbox where sent_at is null and lane = 0") == (1,)
@@ -47,10 +55,10 @@ def test_what_no_time_is_left_for_goes_on_in_the_next_invocation(
         assert work(db, listener.port, job_id).stored == [job_id]
     again = table.asked()[len(asked) :]
     assert [path for path in again if path.startswith("/sitemap-")] == [
-        f"/sitemap-{number}.xml" for number in range(done // 3, 4)
+        f"/sitemap-{number}.xml" for number in range(done // 3, 6)
     ]
     assert "/" not in again  # discovered once
-    assert stored_urls(postgres) == expected(*range(4))
+    assert stored_urls(postgres) == expected(*range(6))
     assert jobs.get(db, caller.tenant_id, job_id).attempt == 1
 
 
@@ -92,11 +100,11 @@ def test_a_file_that_outlasts_its_invocation_is_given_back_with_what_is_stored_o
             yield response(content_type="application/xml", length=len(body))
             for at in range(0, len(body), 8192):
                 yield body[at : at + 8192]
-                time.sleep(0.4 if len(reads) == 1 else 0)
+                time.sleep(0.5 if len(reads) == 1 else 0)
 
     job_id = start(db, queue, caller)
     with Listener(Table({"/robots.txt": robots(INDEX), "/sitemap.xml": Slow()}), keep_alive=True) as listener:
-        assert work(db, listener.port, job_id, seconds=STORE_SECONDS + 2.5).released == [job_id]
+        assert work(db, listener.port, job_id, seconds=STORE_SECONDS + 4.5).released == [job_id]
         kept = stored_urls(postgres)
         assert 0 < len(kept) < 600
         assert lines(postgres, "status", "attempt", "url_count") == [("pending", 0, len(kept))]
@@ -107,7 +115,7 @@ def test_a_file_that_outlasts_its_invocation_is_given_back_with_what_is_stored_o
 
 
 def test_a_file_that_has_had_all_its_time_is_cut_and_says_where(
-    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase
+    db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An invocation's first file is given all of it but what the next would need."""
     body = urlset(page_urls(0, 600))
@@ -121,6 +129,7 @@ def test_a_file_that_has_had_all_its_time_is_cut_and_says_where(
 
     job_id = start(db, queue, caller)
     with Listener(Table({"/robots.txt": robots(INDEX), "/sitemap.xml": Endless()}), keep_alive=True) as listener:
+        discover(db, listener.port, job_id, monkeypatch)
         tally = work(db, listener.port, job_id, seconds=ENOUGH + 2)
     assert tally.stored == [job_id]
     ((status, by, where, count),) = lines(postgres, "status", "truncated_by", "truncated_at", "url_count")
@@ -132,11 +141,12 @@ def test_a_file_that_has_had_all_its_time_is_cut_and_says_where(
 def test_a_batchs_site_ends_when_its_time_is_up_with_what_there_is(
     db: Database, queue: ScanQueue, caller: Caller, postgres: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (sitemap_work, sitemap_lane):
-        monkeypatch.setattr(module, "SITE_SECONDS", 2.0)
-        monkeypatch.setattr(module, "MIN_FILE_SECONDS", 0.1)
     job_id = start(db, queue, caller)
     with Listener(Table(site_of(*range(12), pause=0.5)), keep_alive=True) as listener:
+        discover(db, listener.port, job_id, monkeypatch)
+        for module in (sitemap_work, sitemap_lane):
+            monkeypatch.setattr(module, "SITE_SECONDS", 2.0)
+            monkeypatch.setattr(module, "MIN_FILE_SECONDS", 0.1)
         assert work(db, listener.port, job_id, in_batch=True).stored == [job_id]
     job = jobs.get(db, caller.tenant_id, job_id)
     assert job.status is JobStatus.COMPLETE
