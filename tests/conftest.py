@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from scrapersky.db.connection import Database
@@ -24,6 +25,10 @@ SUITES = ("e2e", "integration", "contract", "unit")  # the slowest first
 APP_ROLE = "scrapersky_app"
 TEMPLATE = "scrapersky_template"
 POOL_SIZE = 2  # fewer server connections than clients, so that sharing shows
+
+# What a busy machine takes for one example says nothing about it. Else as Hypothesis has it, which knows CI by itself.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_socket import SocketBlockedError
 
@@ -111,7 +111,6 @@ def would_connect(host: str, answers: list[Address]) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")
-@settings(deadline=None)  # each look-up is a thread, which a busy machine may let wait
 @given(st.lists(ADDRESSES | st.sampled_from([ip_address("8.8.8.8"), ip_address("2a00::1")]), min_size=1, max_size=8))
 @example([ip_address("8.8.8.8"), ip_address("2a00::1")])
 def test_a_name_is_connected_to_if_all_of_its_answers_are_public(answers: list[Address]) -> None:
@@ -119,7 +118,6 @@ def test_a_name_is_connected_to_if_all_of_its_answers_are_public(answers: list[A
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")
-@settings(deadline=None)
 @given(ADDRESSES)
 def test_an_address_in_place_of_a_name_is_judged_alike(address: Address) -> None:
     assert would_connect(str(address), []) is is_public(address)

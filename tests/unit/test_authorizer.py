@@ -84,7 +84,7 @@ def test_a_bad_token_is_its_senders_fault(shared: Authorizer, authorization: str
     assert not shared.denied(authorization).is_ours
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(max_size=60) | st.text(alphabet="Bearer .=eyJhbG{}\"'\x00", max_size=60).map("Bearer {}".format))
 def test_so_is_any_other_text(shared: Authorizer, authorization: str) -> None:
     assert not shared.denied(authorization).is_ours

@@ -94,7 +94,7 @@ HEADED = st.builds(
 
 
 @pytest.mark.filterwarnings("ignore:http.cookiejar bug")  # its word for a Set-Cookie that it cannot read
-@settings(max_examples=300, deadline=None)  # no example takes long, but a busy machine may
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=400) | MESSAGES | HEADED, max_size=6))
 @example([b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage"])
 @example([b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; expires=\x01\r\nContent-Length: 0\r\n\r\n"])

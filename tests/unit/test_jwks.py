@@ -169,7 +169,7 @@ MEMBERS = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(["RS256", "ES256"]), MEMBERS)
 def test_whatever_stands_in_a_key_it_is_taken_or_passed_over(algorithm: str, changes: dict[str, Any]) -> None:
     good = public("one", RSA_KEY if algorithm == "RS256" else EC_KEY)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4.element import PageElement
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scrapersky.scraping import events, gathered, identity, soup
@@ -325,7 +325,6 @@ PIECES = (
 
 
 @given(st.text(max_size=400) | st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
-@settings(deadline=None)
 def test_any_markup_is_read(markup: str) -> None:
     facts = parse_page(markup.encode("utf-8", "surrogatepass"), "https://shop.example/", {})
     facts.text.encode("utf-8")

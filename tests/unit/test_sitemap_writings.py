@@ -114,7 +114,7 @@ class Writer:
         return self.rng.random() < 0.5
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(ENTRIES, st.randoms(use_true_random=False), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]))
 def test_entries_are_read_back_however_they_are_written_and_cut(
     entries: list[Entry], rng: random.Random, encoding: str
@@ -173,7 +173,7 @@ def without_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markup, "end_of_prolog", lambda _: 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_the_short_way_reads_what_expat_reads(data: Any) -> None:
     pieces = st.sampled_from(

@@ -218,7 +218,7 @@ CLAIMS = st.dictionaries(
 HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ", "cty", "jwk", "x5c"]), ANY_JSON)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CLAIMS, HEADERS, st.booleans())
 def test_whatever_an_issuer_signs_is_taken_or_refused(
     changes: dict[str, Any], header: dict[str, Any], is_ours: bool

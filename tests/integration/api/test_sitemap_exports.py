@@ -106,7 +106,7 @@ def test_a_cell_is_what_every_table_of_ours_makes_of_a_text(client: Client, site
     assert {cell(text[:20]) for text in STEERED} <= lastmods
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.text(
         st.one_of(
