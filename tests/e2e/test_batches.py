@@ -13,7 +13,20 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from e2e.conftest import RunningStack
-from support.batches import BATCH, FINAL, WAIT_SECONDS, executions, figures, final, outcomes, queue_url, start, status
+from e2e.test_batch_recovery import short_pauses
+from support.batches import (
+    BATCH,
+    FINAL,
+    WAIT_SECONDS,
+    executions,
+    figures,
+    final,
+    outcomes,
+    queue_url,
+    start,
+    status,
+    until,
+)
 from support.crowd import Crowd
 from support.function_log import eventually
 
@@ -104,6 +117,34 @@ def test_the_same_request_fifty_times_at_once_is_one_batch(
     assert figures(final(api, batch_id)) == (5, 5, 0, 0)
     assert executions(aws, database, batch_id) == ["SUCCEEDED"]
     assert sorted(crowd.homes("fifty")) == hosts
+
+
+def test_a_job_that_is_retried_in_the_middle_of_its_batch_is_taken_up_by_it(
+    api: httpx.Client,
+    stack: RunningStack,
+    crowd: Crowd,
+    aws: Callable[[str], Any],
+    database: psycopg.Connection[TupleRow],
+) -> None:
+    """Two executions are at the batch then: the older one leaves it to the newer one, and no site is fetched twice."""
+    crowd.latency = 0.3
+    hosts = crowd.hosts("retried", 8)
+    batch_id = start(api, hosts, max_concurrent=4)
+    until(api, batch_id, lambda batch: batch["status"] == "running")
+    states = status(api, batch_id)["domain_statuses"]
+    host = next(host for host in hosts if host not in crowd.homes("retried"))
+    job = f"/api/v3/jobs/{states[host]['job_id']}"
+    api.post(f"{job}/cancel").raise_for_status()
+    retried = api.post(f"{job}/retry").raise_for_status().json()
+    assert (retried["job_id"], status(api, batch_id)["status"]) == (states[host]["job_id"], "running")
+    with short_pauses(stack):
+        assert figures(final(api, batch_id)) == (8, 8, 0, 0)
+        ended = executions(aws, database, batch_id)
+    assert api.get(retried["status_url"]).json()["metadata"]["retries"] == 1
+    assert ended == ["SUCCEEDED"] * 2
+    fetched = Counter(crowd.homes("retried"))
+    assert set(fetched) == set(hosts)
+    assert {one for one, times in fetched.items() if times > 1} <= {host}  # begun as it was cancelled, if at all
 
 
 def test_a_malformed_message_waits_for_people_with_its_reason(stack: RunningStack, aws: Callable[[str], Any]) -> None:
