@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from scrapersky.db.connection import Database
@@ -25,10 +24,6 @@ SUITES = ("e2e", "integration", "contract", "unit")  # the slowest first
 APP_ROLE = "scrapersky_app"
 TEMPLATE = "scrapersky_template"
 POOL_SIZE = 2  # fewer server connections than clients, so that sharing shows
-
-# What a busy machine takes for one example says nothing about it. Else as Hypothesis has it, which knows CI by itself.
-settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +65,14 @@ class TestDatabase:
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are processors: tests wait for leases, pauses and servers a third of their time."""
     return len(os.sched_getaffinity(0)) * 3 // 2
+
+
+def pytest_configure() -> None:
+    """What a busy machine takes for a generated example says nothing; else all is as Hypothesis has it, CI or not."""
+    from hypothesis import HealthCheck, settings  # here: the workers that tests start import this file, too
+
+    settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 
 def pytest_sessionstart() -> None:
