@@ -37,6 +37,7 @@ HTML = {"content-type": "text/html; charset=utf-8"}
 MIB = 1024 * 1024
 PROBE = MIB // 4  # what is tried first; a whole MiB only of what a quarter shows to be slow
 MAX_SECONDS = 1.0  # of CPU, for 1 MiB
+TRIES = 3  # one of which is to be within: what else the machine does takes the caches away, and can only add
 MAX_GROWTH = 2.5  # of CPU, for twice the input
 # Seconds for the probe: less than this may even grow with the square and stay below MAX_SECONDS for 1 MiB.
 TOO_SHORT_TO_MATTER = 0.05
@@ -129,17 +130,25 @@ def cpu_seconds(work: Callable[[], object], runs: int) -> float:
     return best
 
 
+def is_too_slow(work: Callable[[], object]) -> bool:
+    """Whether each try takes more than MAX_SECONDS; the first that does not is the last."""
+    return all(cpu_seconds(work, 1) >= MAX_SECONDS for _ in range(TRIES))
+
+
 def faults(extractor: Extractor, starter: str) -> list[str]:
     """What an extractor does wrong on much of `starter`, in words. Measured again before anything is said."""
 
-    def seconds(size: int, runs: int) -> float:
+    def work(size: int) -> Callable[[], object]:
         text = starter * (size // len(starter))
-        return cpu_seconds(lambda: extractor(text), runs)
+        return lambda: extractor(text)
+
+    def seconds(size: int, runs: int) -> float:
+        return cpu_seconds(work(size), runs)
 
     probe = seconds(PROBE, 1)
     if probe < TOO_SHORT_TO_MATTER:
         return []
-    if probe > MAX_SECONDS / 5 and min(seconds(MIB, 1), seconds(MIB, 1)) > MAX_SECONDS:
+    if probe > MAX_SECONDS / 5 and is_too_slow(work(MIB)):
         return [f"{starter!r}: more than {MAX_SECONDS} s for 1 MiB"]
     for runs in (1, 3, 9):
         half, full = seconds(PROBE // 2, runs), seconds(PROBE, runs)
@@ -211,7 +220,7 @@ def test_naughty_texts_are_no_fault_of_any_extractor_alone() -> None:
 
 @pytest.mark.parametrize("tag", ["div", "b", "p", "table", "span itemscope itemprop=a", "svg", "a href=x", "template"])
 def test_a_hundred_thousand_nested_tags(tag: str) -> None:
-    assert cpu_seconds(lambda: read_page(f"<title>T</title><{tag}>".encode() + f"<{tag}>".encode() * 100_000), 2) < 1.0
+    assert not is_too_slow(lambda: read_page(f"<title>T</title><{tag}>".encode() + f"<{tag}>".encode() * 100_000))
 
 
 def pages_of_tests() -> list[Path]:
