@@ -19,7 +19,7 @@ from integration.conftest import ScanQueue
 from integration.test_turns import define
 from integration.test_work import found, run
 from scrapersky.db import batches, leases, sweep
-from scrapersky.db.connection import Database
+from scrapersky.db.connection import LOCK_SECONDS, Cursor, Database
 from scrapersky.db.leases import Claim, ClaimOutcome
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import JobStatus
@@ -266,6 +266,16 @@ def test_a_claim_does_not_wait_long_for_a_job_that_another_holds(postgres: TestD
     assert postgres.rows("select host from scrapersky.host_leases order by host") == [("a.example",), ("c.example",)]
     assert {job.outcome for job in claim(db)} == {ClaimOutcome.CLAIMED}
     assert postgres.rows("select distinct attempt from scrapersky.jobs") == [(1,)]
+
+
+def test_its_patience_is_its_own(postgres: TestDatabase, db: Database) -> None:
+    make(postgres)
+
+    def claim_and_look(cursor: Cursor) -> Cursor:
+        cursor.execute("select scrapersky.claim_jobs(%s, %s, '1 minute', 3)", (JOBS, TOKEN))
+        return cursor.execute("select current_setting('lock_timeout') as patience")
+
+    assert db.run(claim_and_look).fetchall() == [{"patience": f"{LOCK_SECONDS:.0f}s"}]
 
 
 def test_control_with_the_patience_of_others_it_does(postgres: TestDatabase, db: Database) -> None:

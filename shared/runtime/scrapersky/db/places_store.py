@@ -200,9 +200,7 @@ def reuse(
 
 # What the search came to is counted off its rows here, so that it agrees with them after whatever happened on the way.
 _END = """
-with host as (
-  select scrapersky.free_hosts(array[%(job_id)s::uuid], %(token)s, interval '0')
-), listed as (
+with listed as (
   select count(*) as stored, count(*) filter (where p.found_by = r.job_id) as new
   from scrapersky.place_results as r
   join scrapersky.places as p on p.tenant_id = r.tenant_id and p.id = r.place_id
@@ -226,6 +224,9 @@ with host as (
   from figures
   where tenant_id = %(tenant_id)s and id = %(job_id)s and lease_token = %(token)s and status = 'running'
   returning 1
+), host as (
+  select scrapersky.free_hosts(array[%(job_id)s::uuid], %(token)s, interval '0')
+  where (select count(*) from fenced) >= 0 -- after it: jobs are locked before hosts (migration 0011)
 )
 select (select count(*) from fenced) = 1
   -- Ours already: the commit was carried out and its answer lost.
