@@ -20,6 +20,7 @@ from scrapersky.domain.jobs import Caller
 from scrapersky.services import batch, domain_scan, events, jobs
 from support import emf
 from support.event_rows import Bus, complete_events, endpoint, release
+from support.log_lines import recorded
 
 
 def dispatch(db: Database, queue: ScanQueue, bus: Bus | None = None, *, seconds: float = 60) -> events.Tally:
@@ -122,6 +123,17 @@ def test_a_queue_that_takes_nothing_leaves_the_messages_owed(
 
 
 # --- batches ---
+
+
+def test_each_event_of_thousands_is_told_under_its_id(
+    db: Database, postgres: TestDatabase, queue: ScanQueue, caller: Caller, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or the story that is found by an id has no end, when it ended among many."""
+    complete_events(postgres, caller.tenant_id, 1_500)
+    with recorded(capsys) as written:
+        assert dispatch(db, queue).dispatched == 1_500
+        told = [event["event_id"] for event in written.events() if event.get("message") == "event dispatched"]
+    assert sorted(told) == sorted(str(row[0]) for row in postgres.rows("select id from scrapersky.events"))
 
 
 def test_a_batch_that_closes_is_told_of_once_and_again_when_it_closes_again(

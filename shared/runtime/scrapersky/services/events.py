@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # A bus that takes nothing for a day is a matter for people; EventBridge gives its own targets up after as long.
 BUS_PATIENCE = timedelta(hours=24)
-LOGGED = 100  # events that a dispatcher tells one by one: a large batch has thousands, and their number says enough
 BUS_GRACE_SECONDS = 10.0  # past the deadline, for the events that were taken just before it
 _ENDED = {
     JobStatus.COMPLETE: Metric.JOBS_COMPLETE,
@@ -85,7 +84,7 @@ def dispatch(db: Database, sender: Sender, bus: "EventBus | None", *, deadline: 
         _count(event for event in taken if event.id in dispatched.counted)
         handed_on = [event for event in taken if event.id in dispatched.ids]
         count(Metric.EVENTS_DISPATCHED, len(handed_on))
-        _log(handed_on[: max(LOGGED - tally.dispatched, 0)])
+        _log(handed_on)
         tally.dispatched += len(dispatched.ids)
         tally.delayed += len(delayed)
         tally.sent += outbox.deliver(db, sender, dispatched.messages)

@@ -13,9 +13,6 @@ from scrapersky.observability import logger
 from scrapersky.queues import Message, Sender
 from scrapersky.services import events, outbox
 
-LOGGED = 100
-"""Messages that a sweep tells one by one. After an outage there are thousands, and their number says enough."""
-
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -50,7 +47,7 @@ def run(db: Database, sender: Sender, *, deadline: float) -> Swept:
     sent = 0
     while time.monotonic() < deadline:
         messages = owed.take(db)
-        _log("message owed", (_told(message) for message in messages[: LOGGED - min(sent, LOGGED)]))
+        _log("message owed", map(_told, messages))
         sent += outbox.deliver(db, sender, messages)
         if len(messages) < owed.TAKE_LIMIT:
             break
