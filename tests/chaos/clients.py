@@ -171,7 +171,7 @@ class Clients:
 
     def _retry(self, fault: Fault) -> None:
         found = self._database.rows(
-            "select id, tenant_id from scrapersky.jobs where status in ('failed', 'cancelled') and batch_id is null"
+            "select id, tenant_id from scrapersky.jobs where status in ('failed', 'cancelled')"
             " order by finished_at desc limit 20"
         )
         if not found:
