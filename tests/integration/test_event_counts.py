@@ -74,7 +74,7 @@ def test_what_is_to_be_counted_is_told_again_when_the_answer_was_lost(db: Databa
     delayed, handed_on = [event.id for event in taken]
     with LosesAnswers(postgres.app_dsn) as forgetful:
         told = rows.dispatch(forgetful, token, taken, done=[handed_on])
-    assert (told.ids, told.counted) == ({handed_on}, {delayed, handed_on})
+    assert (told.ids, told.counted) == (frozenset({handed_on}), frozenset({delayed, handed_on}))
 
 
 def test_an_event_that_another_dispatcher_has_by_now_is_its_to_count(db: Database, postgres: TestDatabase) -> None:

@@ -18,11 +18,12 @@ from conftest import TestDatabase
 from integration.conftest import ScanQueue
 from integration.test_turns import define
 from integration.test_work import found, run
-from scrapersky.db import batches, leases, sweep
+from scrapersky.db import batch_retry, batches, leases, rounds, sweep
 from scrapersky.db.connection import LOCK_SECONDS, Cursor, Database
 from scrapersky.db.leases import Claim, ClaimOutcome
 from scrapersky.domain.jobs import Caller
-from scrapersky.domain.status import JobStatus
+from scrapersky.domain.status import ErrorCode, JobStatus
+from scrapersky.queues import Message
 from scrapersky.services import jobs
 from support.log_lines import recorded
 
@@ -35,8 +36,8 @@ Statement = Callable[[Database], Any]
 Locked = tuple[list[UUID], list[str]]
 
 
-def make(postgres: TestDatabase, *, running: bool = False, batch: bool = False) -> None:
-    """The jobs, pending or TOKEN's, as they may stand in their table: the last first. So do their hosts."""
+def make(postgres: TestDatabase, *, running: bool = False, batch: bool = False, failed: bool = False) -> None:
+    """The jobs, pending, TOKEN's or failed, as they may stand in their table: the last first. So do their hosts."""
     postgres.rows(
         "insert into scrapersky.batches (id, tenant_id, kind, request, fingerprint, run, correlation_id, created_by,"
         " begun_at, restarts) values (%s, %s, 'domain_scan', '{}', sha256('x'), %s, '', 'user-1',"
@@ -50,6 +51,11 @@ def make(postgres: TestDatabase, *, running: bool = False, batch: bool = False) 
             " values (%s, %s, 'domain_scan', %s, %s, '{}', '', 'user-1', %s, %s, %s, now() - interval '1 hour')",
             *(job_id, TENANT, BATCH if batch else None, HOSTS[job_id]),
             *(("running", TOKEN, "infinity") if running else ("pending", None, None)),
+        )
+    if failed:
+        postgres.rows(
+            "update scrapersky.jobs set status = 'failed', error_code = 'timeout', error_message = 'too slow',"
+            " finished_at = now()"
         )
     for job_id in JOBS if running else ():
         postgres.rows(
@@ -124,6 +130,19 @@ def give_up(db: Database) -> Mapping[UUID, UUID | None]:
     return sweep.dead_letters(db, JOBS[::-1])
 
 
+def end_batch(db: Database) -> int | None:
+    reason = (ErrorCode.WORKER_LOST, "its batch was aborted")
+    run = rounds.Run(TENANT, BATCH, {}, 1)
+    return rounds.give_up(db, run, lost=reason, unfinished=reason, unbegun=reason)
+
+
+def retry_batch(db: Database) -> Message | None:
+    def work(cursor: Cursor) -> Message | None:
+        return batch_retry.retry(cursor, TENANT, BATCH, codes=[ErrorCode.TIMEOUT], hold=LEASE)
+
+    return db.run(work, tenant_id=TENANT)
+
+
 def sweep_batches(db: Database) -> sweep.SweptBatches:
     return sweep.batches(db)
 
@@ -138,6 +157,8 @@ def sweep_batches(db: Database) -> sweep.SweptBatches:
         (cancel, {"batch": True}),
         (give_up, {}),
         (sweep_batches, {"batch": True}),
+        (end_batch, {"batch": True}),
+        (retry_batch, {"batch": True, "failed": True}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

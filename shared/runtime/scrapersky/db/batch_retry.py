@@ -14,14 +14,20 @@ from scrapersky.queues import Message
 _LOCK = "select from scrapersky.batches where tenant_id = %(tenant_id)s and id = %(id)s for no key update"
 
 _RETRY = """
-with reopened as (
-  update scrapersky.jobs
+with locked as materialized (
+  select id from scrapersky.jobs
+  where tenant_id = %(tenant_id)s and batch_id = %(id)s and status = any (%(statuses)s) and error_code = any (%(codes)s)
+    and (%(job_id)s::uuid is null or id = %(job_id)s)
+  order by id -- as everybody locks jobs (migration 0011)
+  for no key update
+), reopened as (
+  update scrapersky.jobs as j
   set status = 'pending', attempt = 0, progress = 0, lease_token = null, started_at = null, finished_at = null,
       error_code = null, error_message = null, enqueued_at = now(), updated_at = now(),
       metadata = request || jsonb_build_object('retries', coalesce((metadata ->> 'retries')::integer, 0) + 1)
-  where tenant_id = %(tenant_id)s and batch_id = %(id)s and status = any (%(statuses)s) and error_code = any (%(codes)s)
-    and (%(job_id)s::uuid is null or id = %(job_id)s)
-  returning tenant_id, id
+  from locked
+  where j.tenant_id = %(tenant_id)s and j.id = locked.id
+  returning j.tenant_id, j.id
 ), no_pages as (
   delete from scrapersky.pages as p using reopened as j where p.tenant_id = j.tenant_id and p.job_id = j.id
 ), no_facts as (

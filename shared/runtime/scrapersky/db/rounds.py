@@ -99,6 +99,12 @@ def give_up(db: Database, run: Run, *, lost: Reason, unfinished: Reason, unbegun
           select tenant_id, id from scrapersky.batches
           where tenant_id = %(tenant_id)s and id = %(batch_id)s and round = %(number)s
           for no key update
+        ), locked as materialized (
+          select j.id from batch
+          join scrapersky.jobs as j on j.tenant_id = batch.tenant_id and j.batch_id = batch.id
+          where j.status = 'pending' or (j.status = 'running' and j.lease_until < now())
+          order by j.id -- as everybody locks jobs (migration 0011)
+          for no key update of j
         ), ended as (
           update scrapersky.jobs as j
           set status = 'failed',
@@ -110,9 +116,8 @@ def give_up(db: Database, run: Run, *, lost: Reason, unfinished: Reason, unbegun
                                    when j.started_at is not null then %(unfinished)s
                                    else %(unbegun)s end,
               lease_token = null, lease_until = null, finished_at = now(), updated_at = now()
-          from batch
-          where j.tenant_id = batch.tenant_id and j.batch_id = batch.id
-            and (j.status = 'pending' or (j.status = 'running' and j.lease_until < now()))
+          from locked
+          where j.tenant_id = %(tenant_id)s and j.id = locked.id
           returning 1
         )
         select exists (select from batch) as is_newest, (select count(*) from ended) as ended
