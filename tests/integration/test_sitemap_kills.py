@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -29,34 +29,59 @@ PEAK_KIB = 192 * 1024  # of a worker, whatever it reads
 CHUNK_ROWS = 500  # so that a file takes several
 
 
+PIECE = 32 * 1024  # of a file that drips: some 200 URLs
+
+
 @contextmanager
-def site_of(files: int) -> Iterator[int]:
-    """The port of a site with so many files."""
-    with Listener(generated(files, URLS), keep_alive=True) as listener:
+def site_of(files: int, *, drips: Callable[[], bool] = lambda: False) -> Iterator[int]:
+    """The port of a site with so many files, which come piece by piece for as long as it `drips`."""
+    whole = generated(files, URLS)
+
+    def answer(path: str) -> Iterator[bytes]:
+        for sent in whole(path):
+            for at in range(0, len(sent), PIECE):
+                if drips():
+                    time.sleep(0.2)
+                yield sent[at : at + PIECE]
+
+    with Listener(answer, keep_alive=True) as listener:
         yield listener.port
 
 
 def scan_under_fire(
-    db: Database, postgres: TestDatabase, caller: Caller, port: int, *, kills: int, sabotage: str = "none"
+    db: Database, postgres: TestDatabase, caller: Caller, *, files: int, kills: int, sabotage: str = "none"
 ) -> UUID:
-    """A scan by two workers at a time, one of which is killed every second, mostly in the middle of a file."""
+    """A scan by two workers at a time, one of which is killed every second, mostly in the middle of a file.
+
+    The site is slow until enough of them were killed for something to be shown.
+    """
+    enough, shown = min(kills, 2), threading.Event()
 
     def stored() -> int:
         return int(str(postgres.one("select count(*) from scrapersky.sitemap_urls")[0]))
 
-    with SitemapWorkers(
-        postgres.app_dsn,
-        port,
-        lease_seconds=LEASE_SECONDS,
-        invocation_seconds=60,
-        chunk_rows=CHUNK_ROWS,
-        sabotage=sabotage,
-    ) as workers:
+    with (
+        site_of(files, drips=lambda: not shown.is_set()) as port,
+        SitemapWorkers(
+            postgres.app_dsn,
+            port,
+            lease_seconds=LEASE_SECONDS,
+            invocation_seconds=60,
+            chunk_rows=CHUNK_ROWS,
+            sabotage=sabotage,
+        ) as workers,
+    ):
         job_id = sitemap_scan.start(
             db, workers.sender, caller, base_url=HOST, max_pages=1_000_000, idempotency=None
         ).job_id
+
+        def is_final() -> bool:
+            if workers.figures.killed >= enough:
+                shown.set()
+            return jobs.get(db, caller.tenant_id, job_id).status.is_final
+
         is_over = workers.run(
-            lambda: jobs.get(db, caller.tenant_id, job_id).status.is_final,
+            is_final,
             at_once=2,
             seconds=90,
             kill_every=1.0,
@@ -66,7 +91,7 @@ def scan_under_fire(
         )
         workers.settle()
     assert is_over
-    assert workers.figures.killed >= min(kills, 2)
+    assert workers.figures.killed >= enough
     assert workers.figures.peak_kib <= PEAK_KIB
     return job_id
 
@@ -77,8 +102,7 @@ def counted(postgres: TestDatabase) -> tuple[object, ...]:
 
 
 def test_no_url_is_lost_and_none_is_there_twice(db: Database, postgres: TestDatabase, caller: Caller) -> None:
-    with site_of(FILES) as port:
-        job_id = scan_under_fire(db, postgres, caller, port, kills=6)
+    job_id = scan_under_fire(db, postgres, caller, files=FILES, kills=6)
     job = jobs.get(db, caller.tenant_id, job_id)
     assert job.status is JobStatus.COMPLETE
     assert job.result is not None
@@ -92,8 +116,7 @@ def test_no_url_is_lost_and_none_is_there_twice(db: Database, postgres: TestData
 def test_control_where_nothing_is_unique_a_killed_worker_leaves_urls_twice(
     db: Database, postgres: TestDatabase, caller: Caller
 ) -> None:
-    with site_of(FEW) as port:
-        scan_under_fire(db, postgres, caller, port, kills=2, sabotage="unique")
+    scan_under_fire(db, postgres, caller, files=FEW, kills=2, sabotage="unique")
     rows, urls = counted(postgres)
     assert urls == FEW * URLS
     assert int(str(rows)) > FEW * URLS
