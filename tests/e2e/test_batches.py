@@ -1,6 +1,7 @@
 """Batches on the running stack: through the API and the queue to the state machine, its workers, and a true end."""
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -127,16 +128,18 @@ def test_a_job_that_is_retried_in_the_middle_of_its_batch_is_taken_up_by_it(
     database: psycopg.Connection[TupleRow],
 ) -> None:
     """Two executions are at the batch then: the older one leaves it to the newer one, and no site is fetched twice."""
-    crowd.latency = 0.3
-    hosts = crowd.hosts("retried", 8)
+    hosts, is_retried = crowd.hosts("retried", 8), threading.Event()
+    # Four of them wait for the retry, and the others for them; a page that takes 20 seconds is given up.
+    crowd.traps |= dict.fromkeys(hosts, lambda: is_retried.wait(15))
     batch_id = start(api, hosts, max_concurrent=4)
-    until(api, batch_id, lambda batch: batch["status"] == "running")
+    until(api, batch_id, lambda batch: batch["status"] == "running" and bool(crowd.homes("retried")))
     states = status(api, batch_id)["domain_statuses"]
     host = next(host for host in hosts if host not in crowd.homes("retried"))
     job = f"/api/v3/jobs/{states[host]['job_id']}"
     api.post(f"{job}/cancel").raise_for_status()
     retried = api.post(f"{job}/retry").raise_for_status().json()
     assert (retried["job_id"], status(api, batch_id)["status"]) == (states[host]["job_id"], "running")
+    is_retried.set()
     with short_pauses(stack):
         assert figures(final(api, batch_id)) == (8, 8, 0, 0)
         ended = executions(aws, database, batch_id)

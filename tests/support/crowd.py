@@ -32,7 +32,7 @@ class Crowd:
 
     port: int
     latency: float = 0.0
-    traps: dict[str, Callable[[], None]] = field(
+    traps: dict[str, Callable[[], object]] = field(
         default_factory=dict
     )  # what happens when a host's home page is asked for
     seen: list[Fetch] = field(default_factory=list)
