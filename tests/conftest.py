@@ -23,6 +23,7 @@ TESTS = Path(__file__).parent
 SUITES = ("e2e", "integration", "contract", "unit")  # the slowest first
 APP_ROLE = "scrapersky_app"
 TEMPLATE = "scrapersky_template"
+EMPTY = "template1"  # as Postgres brings it
 POOL_SIZE = 2  # fewer server connections than clients, so that sharing shows
 
 
@@ -111,10 +112,13 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def migrated_database(cluster: Cluster) -> Iterator[TestDatabase]:
-    """A fresh database, for one test or for a module whose tests each keep to a tenant of their own."""
+def migrated_database(cluster: Cluster, template: str = TEMPLATE) -> Iterator[TestDatabase]:
+    """A fresh database, for one test or for a module whose tests each keep to a tenant of their own.
+
+    As far as its `template` is: `EMPTY` is not migrated at all.
+    """
     name = f"test_{uuid4().hex}"
-    cluster.admin(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+    cluster.admin(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
     yield TestDatabase(
         cluster=cluster,
         name=name,

@@ -6,9 +6,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
 
-from conftest import APP_ROLE, Cluster, TestDatabase
+from conftest import EMPTY, Cluster, TestDatabase, migrated_database
 from integration.conftest import ScanQueue
 from integration.test_batch import failing
 from integration.test_event_dispatch import dispatch, scan
@@ -21,7 +20,7 @@ from scrapersky.domain.jobs import Caller
 from scrapersky.errors import Unavailable
 from support import emf
 from support.event_rows import Bus, complete_events, release
-from support.sitemap_lines import LosesAnswers
+from support.lost_answers import LosesAnswers
 
 TENANT: Final = uuid4()
 BEFORE: Final = next(n for n, migration in enumerate(shipped()) if migration.name.startswith("0011"))
@@ -114,18 +113,9 @@ class OldDispatcher:
 @pytest.fixture
 def older(cluster: Cluster) -> Iterator[TestDatabase]:
     """A database of the version before events were counted by whom."""
-    name = f"test_{uuid4().hex}"
-    cluster.admin(sql.SQL("create database {}").format(sql.Identifier(name)))
-    direct = psycopg.conninfo.make_conninfo(cluster.postgres.admin_dsn, dbname=name)
-    apply(direct, shipped()[:BEFORE])
-    yield TestDatabase(
-        cluster=cluster,
-        name=name,
-        app_dsn=cluster.pooler.dsn(APP_ROLE, name),
-        direct_app_dsn=cluster.postgres.dsn(APP_ROLE, cluster.password, name),
-        direct_dsn=direct,
-    )
-    cluster.admin(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with migrated_database(cluster, EMPTY) as database:
+        apply(database.direct_dsn, shipped()[:BEFORE])
+        yield database
 
 
 def counted_now(db: Database, *, done: bool) -> set[UUID]:

@@ -10,8 +10,8 @@ from integration.relay import relay
 from scrapersky.db.connection import Copy, Cursor, Database
 from scrapersky.db.sitemap_store import COPY_FROM
 from scrapersky.domain.jobs import Caller
+from support.lost_answers import LosesAnswers
 from support.sitemap_lines import (
-    LosesAnswers,
     line_of,
     pages,
     scan_of,

@@ -13,8 +13,8 @@ from scrapersky.db.sitemap_lines import Child, Line
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.sitemaps import MAX_FILES, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode, JobStatus
+from support.lost_answers import LosesAnswers
 from support.sitemap_lines import (
-    LosesAnswers,
     add,
     address,
     fail,

@@ -15,8 +15,8 @@ from scrapersky.db.sitemap_lines import Line, Turn
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.sitemaps import DiscoveryMethod
 from scrapersky.domain.status import ErrorCode, JobStatus
+from support.lost_answers import LosesAnswers
 from support.sitemap_lines import (
-    LosesAnswers,
     add,
     address,
     claim,

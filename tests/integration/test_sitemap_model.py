@@ -13,8 +13,8 @@ from scrapersky.db import jobs, leases, sitemap_store
 from scrapersky.db.connection import Database
 from scrapersky.db.sitemap_lines import Entry, Line, Read, Site
 from scrapersky.domain.jobs import Caller
+from support.lost_answers import LosesAnswers
 from support.sitemap_lines import (
-    LosesAnswers,
     address,
     fail,
     finish,

@@ -14,9 +14,9 @@ from scrapersky.db.sitemap_lines import Address, Turn
 from scrapersky.db.sitemap_work import MAX_FILE_ATTEMPTS, Figures
 from scrapersky.domain.jobs import Caller
 from scrapersky.domain.status import ErrorCode, JobKind, JobStatus
+from support.lost_answers import LosesAnswers
 from support.sitemap_lines import (
     LEASE,
-    LosesAnswers,
     add,
     address,
     claim,

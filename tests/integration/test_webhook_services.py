@@ -1,45 +1,30 @@
 """What a tenant asks of its webhooks comes to the same when the answer to a commit is lost and all of it runs again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from conftest import TestDatabase
 from integration.conftest import ScanQueue
-from scrapersky.db.connection import Cursor, Database
+from scrapersky.db.connection import Database
 from scrapersky.domain.jobs import Caller, Idempotency
 from scrapersky.domain.webhook_views import MAX_WEBHOOKS, WebhookRequest
 from scrapersky.domain.webhooks import DeliveryStatus
 from scrapersky.services import webhook_log, webhooks
 from support.log_lines import recorded
+from support.lost_answers import LosesAnswers
 
 T = TypeVar("T")
 REQUEST = WebhookRequest("https://hooks.example/in", ("job.complete",), None)
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Forgetful(Database):
-    """Carries each transaction out, loses the first answer to its commit, and so runs it again."""
-
-    lost = 0
-    is_answered = False
-
-    def _transaction(self, work: Callable[[Cursor], T], tenant_id: UUID | None) -> T:
-        answer = super()._transaction(work, tenant_id)
-        self.is_answered = not self.is_answered
-        if self.is_answered:
-            self.lost += 1
-            raise psycopg.OperationalError("the connection is lost")
-        return answer
-
-
 @pytest.fixture
-def forgetful(postgres: TestDatabase) -> Iterator[Forgetful]:
-    with Forgetful(postgres.app_dsn) as database:
+def forgetful(postgres: TestDatabase) -> Iterator[LosesAnswers]:
+    with LosesAnswers(postgres.app_dsn) as database:
         yield database
 
 
@@ -60,7 +45,7 @@ def failed_delivery(postgres: TestDatabase, caller: Caller, webhook_id: UUID) ->
 
 
 def test_the_last_webhook_that_there_may_be_is_made_once(
-    forgetful: Forgetful, db: Database, caller: Caller, postgres: TestDatabase
+    forgetful: LosesAnswers, db: Database, caller: Caller, postgres: TestDatabase
 ) -> None:
     for _ in range(MAX_WEBHOOKS - 1):
         webhooks.create(db, caller, REQUEST, None)
@@ -70,7 +55,7 @@ def test_the_last_webhook_that_there_may_be_is_made_once(
     assert webhooks.get(db, caller.tenant_id, made.id).created_at == made.created_at
 
 
-def test_a_rotation_is_one_rotation(forgetful: Forgetful, db: Database, caller: Caller) -> None:
+def test_a_rotation_is_one_rotation(forgetful: LosesAnswers, db: Database, caller: Caller) -> None:
     made = webhooks.create(db, caller, REQUEST, None)
     rotated = webhooks.rotate(forgetful, caller, made.id, None)
     now = webhooks.get(db, caller.tenant_id, made.id)
@@ -78,7 +63,7 @@ def test_a_rotation_is_one_rotation(forgetful: Forgetful, db: Database, caller: 
     assert rotated.previous_secret_until == now.previous_secret_until
 
 
-def test_a_test_is_one_event(forgetful: Forgetful, db: Database, caller: Caller, queue: ScanQueue) -> None:
+def test_a_test_is_one_event(forgetful: LosesAnswers, db: Database, caller: Caller, queue: ScanQueue) -> None:
     made = webhooks.create(db, caller, REQUEST, None)
     happened = webhooks.test(forgetful, queue.sender, caller, made.id, None)
     (event,), _ = webhook_log.events(db, caller.tenant_id)
@@ -86,7 +71,7 @@ def test_a_test_is_one_event(forgetful: Forgetful, db: Database, caller: Caller,
     assert len(queue.drain_events()) == 1
 
 
-def test_what_was_deleted_is_deleted_and_not_unknown(forgetful: Forgetful, db: Database, caller: Caller) -> None:
+def test_what_was_deleted_is_deleted_and_not_unknown(forgetful: LosesAnswers, db: Database, caller: Caller) -> None:
     made = webhooks.create(db, caller, REQUEST, None)
     webhooks.delete(forgetful, caller.tenant_id, made.id)
     assert forgetful.lost == 1
@@ -94,7 +79,7 @@ def test_what_was_deleted_is_deleted_and_not_unknown(forgetful: Forgetful, db: D
 
 
 def test_a_webhook_is_told_of_when_it_is_made(
-    db: Database, forgetful: Forgetful, caller: Caller, capsys: pytest.CaptureFixture[str]
+    db: Database, forgetful: LosesAnswers, caller: Caller, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = Idempotency("k", b"1" * 32)
     with recorded(capsys) as written:
@@ -104,7 +89,7 @@ def test_a_webhook_is_told_of_when_it_is_made(
 
 
 def test_a_replay_counts_what_it_has_set_back_itself(
-    forgetful: Forgetful, db: Database, caller: Caller, queue: ScanQueue, postgres: TestDatabase
+    forgetful: LosesAnswers, db: Database, caller: Caller, queue: ScanQueue, postgres: TestDatabase
 ) -> None:
     made = webhooks.create(db, caller, REQUEST, None)
     deliveries = [failed_delivery(postgres, caller, made.id) for _ in range(3)]
@@ -125,7 +110,7 @@ def test_a_replay_counts_what_it_has_set_back_itself(
 
 
 def test_control_what_runs_again_without_a_key_rotates_twice(
-    forgetful: Forgetful, db: Database, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    forgetful: LosesAnswers, db: Database, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "first_holder", lambda *_: None)
     made = webhooks.create(db, caller, REQUEST, None)

@@ -1,11 +1,9 @@
 """The work list of a sitemap scan as its lanes go over it, without a network: claims, chunks, whole reads."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
-
-import psycopg
 
 from conftest import TestDatabase
 from scrapersky.db import jobs, leases, sitemap_add, sitemap_ends, sitemap_store, sitemap_work
@@ -16,28 +14,9 @@ from scrapersky.domain.jobs import Caller, Job
 from scrapersky.domain.sitemaps import DiscoveryMethod, SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode, JobKind
 
-T = TypeVar("T")
-
 LEASE = timedelta(seconds=60)
 OVER = timedelta(seconds=-1)  # of a worker that is gone already
 DOMAIN = "site.example"
-
-
-class LosesAnswers(Database):
-    """Carries every transaction out, loses the answer to its commit, and so carries it out a second time."""
-
-    def _retried(self, transaction: Callable[[], T]) -> T:
-        carried_out = False
-
-        def lost_once() -> T:
-            nonlocal carried_out
-            answer = transaction()
-            if not carried_out:
-                carried_out = True
-                raise psycopg.OperationalError("the connection was lost")
-            return answer
-
-        return super()._retried(lost_once)
 
 
 def make_scan(db: Database, caller: Caller, *, domain: str = DOMAIN, max_pages: int = 10_000) -> UUID:

@@ -10,11 +10,10 @@ from psycopg.types.json import Jsonb
 
 from scrapersky.db.batches import batch_of
 from scrapersky.db.connection import Cursor, Database
-from scrapersky.db.migrate import newest
+from scrapersky.db.migrate import newest, outdated
 from scrapersky.db.outbox import HOLD, owed
 from scrapersky.domain import events as told
 from scrapersky.domain.events import ClosedBatch, Event, EventType
-from scrapersky.errors import Unavailable
 from scrapersky.queues import Message
 
 TAKE_LIMIT = 100  # ten calls of PutEvents, and at most a thousand deliveries a transaction
@@ -71,7 +70,7 @@ def take(db: Database, token: UUID, *, hold: timedelta = TAKE_HOLD, limit: int =
     """
     rows = db.query(_TAKE, {"token": token, "hold": hold, "limit": limit, "needed": newest()})
     if not rows[0]["fits"]:
-        raise Unavailable(f"the database lacks migration {newest()}")
+        raise outdated()
     return [event_of(row) for row in rows if row["id"] is not None]
 
 

@@ -10,12 +10,11 @@ from uuid import UUID
 from psycopg import errors
 
 from scrapersky.db.connection import Database
-from scrapersky.db.migrate import newest
+from scrapersky.db.migrate import newest, outdated
 from scrapersky.db.outbox import HOLD, owed
 from scrapersky.db.values import jsonb
 from scrapersky.domain.facts import SiteScan
 from scrapersky.domain.status import JobKind, JobStatus
-from scrapersky.errors import Unavailable
 from scrapersky.queues import Message
 
 MAX_ATTEMPTS = 3  # a job that took three workers with it is at fault itself
@@ -79,9 +78,9 @@ def claim(
     try:
         rows = db.query(_CLAIM, parameters | {"needed": newest()})
     except errors.UndefinedFunction as error:
-        raise Unavailable(f"the database lacks migration {newest()}") from error
+        raise outdated() from error
     if not rows[0]["fits"]:
-        raise Unavailable(f"the database lacks migration {newest()}")
+        raise outdated()
     return [
         Claim(
             outcome=ClaimOutcome(row["outcome"]),

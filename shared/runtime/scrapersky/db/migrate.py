@@ -11,7 +11,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from scrapersky.db.connection import connect
-from scrapersky.errors import ConfigurationError
+from scrapersky.errors import ConfigurationError, Unavailable
 
 # A migration may build an index over a large table, so it gets the whole time of the migrate function.
 ANSWER_SECONDS = 840.0
@@ -47,6 +47,11 @@ def shipped() -> list[Migration]:
 def newest() -> str:
     """The name of the last migration that comes with this version."""
     return _files()[-1].name
+
+
+def outdated() -> Unavailable:
+    """What a database of an older version is to those that need this one."""
+    return Unavailable(f"the database lacks migration {newest()}")
 
 
 def _files() -> list[Traversable]:

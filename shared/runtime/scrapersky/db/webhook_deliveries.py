@@ -11,11 +11,10 @@ from psycopg import errors
 from psycopg.rows import DictRow
 
 from scrapersky.db.connection import Database
-from scrapersky.db.migrate import newest
+from scrapersky.db.migrate import outdated
 from scrapersky.db.outbox import HOLD
 from scrapersky.db.values import jsonb, storable_text
 from scrapersky.domain.webhooks import DISABLED_MESSAGES, FAILING_FOR, MAX_CLAIMS, WEBHOOK_DISABLED, Decision
-from scrapersky.errors import Unavailable
 from scrapersky.queues import DELAY_LIMIT_SECONDS, Message
 
 RESPONSE_CHARS: Final = 1024  # of an answer in the log, as its column has it
@@ -126,7 +125,7 @@ def claim(db: Database, ids: Sequence[UUID], lease: Lease) -> list[Claim]:
     try:
         rows = db.query(_CLAIM, {"ids": list(ids), **lease.parameters()})
     except errors.UndefinedFunction as error:
-        raise Unavailable(f"the database lacks migration {newest()}") from error
+        raise outdated() from error
     return [_claim(row) for row in rows]
 
 
