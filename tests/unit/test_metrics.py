@@ -3,6 +3,7 @@
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -185,7 +186,11 @@ def test_only_counts_are_added_up(metric: Metric, value: int) -> None:
         count(metric, value)
 
 
-def test_threads_lose_nothing(printed: Printed) -> None:
+def test_threads_lose_nothing_and_pass_no_limit(printed: Printed, request: pytest.FixtureRequest) -> None:
+    # As many turns of threads as can be: one that is interrupted between any two steps here is in production, too.
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+
     def work(_: int) -> None:
         for number in range(1_000):
             count(Metric.ROUND_TRIPS)

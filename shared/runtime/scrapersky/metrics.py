@@ -99,7 +99,13 @@ class _Buffer:
         self._lock = threading.Lock()
         self._values: dict[Series, list[float]] = {}
 
-    def add(self, metric: Metric, value: float, dimensions: Mapping[str, str], *, is_sum: bool) -> None:
+    def add(
+        self, metric: Metric, value: float, dimensions: Mapping[str, str], *, is_sum: bool
+    ) -> dict[Series, list[float]]:
+        """Put one number aside. What it filled the buffer with is given back, to be written, and nothing else is.
+
+        It is taken before another thread can add to it: CloudWatch refuses an array that is one value too long.
+        """
         series = (metric, tuple(sorted(dimensions.items())) if dimensions else ())
         with self._lock:
             values = self._values.get(series)
@@ -110,13 +116,16 @@ class _Buffer:
                 values[0] += value
             else:
                 values.append(value)
-            is_full = len(values) >= VALUES_LIMIT or len(self._values) >= SERIES_LIMIT
-        if is_full:
-            flush()
+            if len(values) < VALUES_LIMIT and len(self._values) < SERIES_LIMIT:
+                return {}
+            return self._emptied()
 
     def take(self) -> dict[Series, list[float]]:
         with self._lock:
-            taken, self._values = self._values, {}
+            return self._emptied()
+
+    def _emptied(self) -> dict[Series, list[float]]:
+        taken, self._values = self._values, {}
         return taken
 
 
@@ -132,7 +141,7 @@ def count(metric: Metric, value: int = 1, **dimensions: str) -> None:
     if metric.unit not in ("Count", "Bytes") or value < 0:
         raise ValueError(f"{metric}: {value} is nothing to be added up")
     if value:
-        _buffer.add(metric, value, dimensions, is_sum=True)
+        _write(_buffer.add(metric, value, dimensions, is_sum=True))
 
 
 def observe(metric: Metric, value: float, **dimensions: str) -> None:
@@ -143,7 +152,7 @@ def observe(metric: Metric, value: float, **dimensions: str) -> None:
     """
     if not math.isfinite(value):
         raise ValueError(f"{metric}: {value} is no number")
-    _buffer.add(metric, value, dimensions, is_sum=False)
+    _write(_buffer.add(metric, value, dimensions, is_sum=False))
 
 
 @contextmanager
@@ -158,9 +167,14 @@ def timed(metric: Metric) -> Iterator[None]:
 
 def flush() -> None:
     """Write what came together since the last time; nothing, when nothing did or no namespace is set."""
-    taken = _buffer.take()
+    _write(_buffer.take())
+
+
+def _write(taken: Mapping[Series, list[float]]) -> None:
+    if not taken:
+        return
     namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE")
-    if not taken or not namespace:
+    if not namespace:
         return
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "service_undefined")
     for document in _documents(taken, namespace, service):
