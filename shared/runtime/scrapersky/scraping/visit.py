@@ -111,9 +111,9 @@ class Visit:
                 return refused
             with self._asking:  # so that two pages of a host do not both ask for its file
                 verdict = self.robots.allowed(target, client, self.deadline, self.should_stop)
+                self.crawl_delay = max(self.crawl_delay, verdict.crawl_delay or 0.0)
+                self.sitemaps = verdict.sitemaps or self.sitemaps
             on_verdict(verdict)
-            self.crawl_delay = max(self.crawl_delay, verdict.crawl_delay or 0.0)
-            self.sitemaps = verdict.sitemaps or self.sitemaps
             return verdict.failure or client.hold(target, verdict.crawl_delay)
 
         return allow
