@@ -29,6 +29,7 @@ from scrapersky.scraping.charset import to_utf8
 from scrapersky.scraping.fetch import Fetched
 from scrapersky.scraping.jsonld import Graph
 from scrapersky.scraping.page import PageFacts, parse_page
+from support.cpu import cpu_seconds
 from support.naughty import texts
 
 DATA = Path(__file__).parent.parent / "data"
@@ -118,16 +119,6 @@ STARTERS = (
         "/wp-content/",
     ),
 )
-
-
-def cpu_seconds(work: Callable[[], object], runs: int) -> float:
-    """The least of some runs: whatever else the machine does can only add."""
-    best = float("inf")
-    for _ in range(runs):
-        begun = time.process_time()
-        work()
-        best = min(best, time.process_time() - begun)
-    return best
 
 
 def is_too_slow(work: Callable[[], object]) -> bool:

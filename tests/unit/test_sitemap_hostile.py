@@ -21,6 +21,7 @@ from scrapersky.domain.sitemaps import SitemapType, Truncation
 from scrapersky.domain.status import ErrorCode
 from scrapersky.scraping.sitemaps import gunzip, markup
 from scrapersky.scraping.sitemaps.reader import SLICE_BYTES, SitemapReader
+from support.cpu import cpu_seconds
 from support.hostile_sitemaps import ENTRY, LOC, MIB, hostile
 from support.naughty import texts
 from support.sitemap_reads import at_random, read, urlset
@@ -49,13 +50,7 @@ DOCTYPES = {
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """CPU, the least of two runs."""
-    best = float("inf")
-    for _ in range(2):
-        begun = time.process_time()
-        work()
-        best = min(best, time.process_time() - begun)
-    return best
+    return cpu_seconds(work, 2)
 
 
 @pytest.fixture
